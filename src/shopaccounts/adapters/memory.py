@@ -1,0 +1,426 @@
+"""The shop's books in memory: the reference that every other adapter is compared with.
+
+One lock for each storage; entities are immutable, so nothing handed out can change what is kept. A change is applied to
+nothing until every part of it has been judged.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken
+from shopaccounts.kernel.events import Envelope
+from shopaccounts.kernel.ids import WorkerId
+from shopaccounts.kernel.messages import MESSAGES
+from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
+from shopaccounts.kernel.record import (
+    AnyBook,
+    Book,
+    Bring,
+    Change,
+    Entity,
+    Found,
+    PageResult,
+    Receipt,
+    Recorded,
+    Replayed,
+    Write,
+)
+from shopaccounts.kernel.outbox import EVENTS
+from shopaccounts.kernel.scope import Scope
+
+__all__ = ["MemoryStorage"]
+
+T = TypeVar("T", bound=Entity)
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@attrs.define
+class _Claim:
+    """Where a due item stands with the workers."""
+
+    fence: int = 0
+    until: datetime = _NEVER
+    retry_at: datetime = _NEVER
+    attempts: int = 0
+    parked: str = ""
+
+
+@attrs.define
+class _Realm:
+    """Everything that is kept of one realm; copied as a whole for snapshots."""
+
+    books: dict[str, dict[str, Any]] = attrs.field(factory=lambda: defaultdict(dict))
+    keys: dict[tuple[str, str], tuple[str, str]] = attrs.field(factory=dict)
+    claims: dict[tuple[str, str], _Claim] = attrs.field(factory=dict)
+    once: dict[tuple[str, str], datetime] = attrs.field(factory=dict)
+    receipts: dict[tuple[str, str], Receipt] = attrs.field(factory=dict)
+    last_seq: dict[str, int] = attrs.field(factory=dict)
+    counters: dict[str, tuple[bytes, int, datetime]] = attrs.field(factory=dict)
+    leases: dict[str, tuple[str, int, datetime]] = attrs.field(factory=dict)
+    revision: int = 0
+
+
+class MemoryStorage:
+    """Books for tests, examples and simulations; they are gone with the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._realms: dict[str, _Realm] = defaultdict(_Realm)
+
+    def open(self, scope: Scope) -> "MemoryStore":
+        """Answer the books of one scope."""
+        return MemoryStore(self._realms[scope.realm], self._lock, scope.realm)
+
+    def counters(self, scope: Scope) -> "MemoryCounters":
+        """Answer the counters of one scope."""
+        return MemoryCounters(self._realms[scope.realm], self._lock)
+
+    def leases(self, scope: Scope) -> "MemoryLeases":
+        """Answer the leases of one scope."""
+        return MemoryLeases(self._realms[scope.realm], self._lock)
+
+    def snapshot(self) -> dict[str, _Realm]:
+        """Answer a copy of everything that is kept."""
+        with self._lock:
+            return {name: _copy(realm) for name, realm in self._realms.items()}
+
+    def restore(self, snapshot: dict[str, _Realm]) -> None:
+        """Go back to a snapshot; stores that are open see it."""
+        with self._lock:
+            for name, realm in self._realms.items():
+                kept = _copy(snapshot.get(name, _Realm()))
+                for field in attrs.fields(_Realm):
+                    setattr(realm, field.name, getattr(kept, field.name))
+
+
+class MemoryStore:
+    """The books of one realm."""
+
+    def __init__(self, realm: _Realm, lock: threading.RLock, name: str) -> None:
+        self._realm, self._lock, self._name = realm, lock, name
+
+    # Reading
+
+    def find(self, book: Book[T], key: str, by: str = BY_ID, bring: tuple[Bring, ...] = ()) -> Found[T] | None:
+        with self._lock:
+            entity = self._by_id(book, key) if by == BY_ID else self._by_key(book, by, key)
+            return None if entity is None else Found(entity, {b.book.name: self._brought(b, book, entity) for b in bring})
+
+    def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
+        sort = _sort_key(book)
+        with self._lock:
+            members = sorted((e for e in self._realm.books[book.name].values() if book.groups[group](e) == value), key=sort)
+        rest = [e for e in members if after is None or sort(e) > (after.at, after.id)]
+        page = tuple(rest[:limit])
+        return Rows(page, Position(*sort(page[-1])) if len(rest) > limit else None)
+
+    def _by_id(self, book: Book[T], id: str) -> T | None:
+        entity: T | None = self._realm.books[book.name].get(id)
+        return entity
+
+    def _by_key(self, book: Book[T], name: str, key: str) -> T | None:
+        kept_in, id = self._realm.keys.get((name, key), ("", ""))
+        return self._by_id(book, id) if kept_in == book.name else None
+
+    def _brought(self, bring: Bring, book: AnyBook, entity: Any) -> Any:
+        value = entity.id if bring.via == BY_ID else book.groups[bring.via](entity)
+        kept = self._realm.books[bring.book.name]
+        if bring.group is None:
+            return kept.get(value or "")
+        members = [e for e in kept.values() if value is not None and bring.book.groups[bring.group](e) == value]
+        return max(members, key=_sort_key(bring.book), default=None)
+
+    # Writing
+
+    def record(self, change: Change) -> Recorded | Replayed:
+        change = change.checked()
+        if change.is_empty:
+            return Recorded()
+        with self._lock:
+            if change.receipt and (answered := self._answered(change.receipt)):
+                return answered
+            self._judge(change)
+            self._apply(change)
+        return Recorded()
+
+    def record_page(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        return tuple(self._result(change) for change in changes)
+
+    def purge(self, book: Book[T], before: datetime, limit: int) -> int:
+        with self._lock:
+            lapsed = [(e, until) for e in self._realm.books[book.name].values() if (until := book.keep_until(e)) and until < before]
+            gone = [entity for entity, _ in sorted(lapsed, key=lambda pair: (pair[1], pair[0].id))[:limit]]
+            for entity in gone:
+                self._drop(book, entity)
+            return len(gone)
+
+    def _result(self, change: Change) -> str:
+        try:
+            answer = self.record(change)
+        except StaleWrite:
+            return PageResult.STALE
+        except Taken:
+            return PageResult.TAKEN
+        return PageResult.REPLAYED if isinstance(answer, Replayed) else PageResult.RECORDED
+
+    def _answered(self, receipt: Receipt) -> Replayed | None:
+        earlier = self._realm.receipts.get((receipt.namespace, receipt.key))
+        if earlier is None:
+            return None
+        if earlier.body_hash != receipt.body_hash:
+            raise KeyReused(receipt.namespace)
+        return Replayed(earlier.result)
+
+    def _judge(self, change: Change) -> None:
+        self._judge_versions(change)
+        self._judge_fences(change)
+        self._judge_keys(change)
+        for once in change.once:
+            if self._realm.once.get((once.namespace, once.key), _NEVER) > once.now:
+                raise Taken(once.field)
+
+    def _judge_versions(self, change: Change) -> None:
+        relied_on = [(w.book, w.now.id, w.was.version if w.was else None) for w in _all_writes(change)]
+        relied_on += [(r.book, r.was.id, r.was.version) for r in change.removals]
+        relied_on += [(g.book, g.id, g.version) for g in change.guards]
+        for book, id, version in relied_on:
+            stored = self._realm.books[book.name].get(id)
+            if (stored.version if stored else None) != version:
+                raise StaleWrite(book.name, id)
+        for write in _all_writes(change):
+            if write.now.realm != self._name:
+                msg = f"{write.place} belongs to another realm"
+                raise Defect(msg)
+
+    def _judge_fences(self, change: Change) -> None:
+        for claim in change.claims:
+            if self._realm.claims.get((claim.book.name, claim.id), _Claim()).fence != claim.fence:
+                raise StaleWrite(claim.book.name, claim.id)
+        for lease in change.leases:
+            if self._realm.leases.get(lease.name, ("", 0, _NEVER))[1] != lease.fence:
+                raise StaleWrite("leases", lease.name)
+
+    def _judge_keys(self, change: Change) -> None:
+        freed = {key for w in _all_writes(change) if w.was for key in w.book.keys(w.was)}
+        freed |= {key for removal in change.removals for key in removal.book.keys(removal.was)}
+        freed |= {key for s in change.sweeps for e in self._swept(s) for key in s.book.keys(e)}
+        claimed: set[tuple[str, str]] = set()
+        for write in _all_writes(change):
+            for key in sorted(write.book.keys(write.now)):
+                if key in claimed or (key in self._realm.keys and key not in freed):
+                    raise Taken(key[0])
+                claimed.add(key)
+
+    def _apply(self, change: Change) -> None:
+        for sweep in change.sweeps:
+            for entity in self._swept(sweep):
+                self._drop(sweep.book, entity)
+        for removal in change.removals:
+            self._drop(removal.book, removal.was)
+        for write in _all_writes(change):
+            if write.was:
+                self._free_keys(write.book, write.was)
+        for write in _all_writes(change):
+            self._put(write)
+        for once in change.once:
+            self._realm.once[(once.namespace, once.key)] = once.keep_until
+        for event in change.events:
+            self._put(EVENTS.add(self._numbered(event)))
+        if change.receipt:
+            self._realm.receipts[(change.receipt.namespace, change.receipt.key)] = change.receipt
+
+    def _swept(self, sweep: Any) -> list[Any]:
+        kept = self._realm.books[sweep.book.name].values()
+        return [e for e in kept if sweep.book.groups[sweep.group](e) == sweep.value and e.id not in sweep.spare]
+
+    def _put(self, write: Write) -> None:
+        self._realm.books[write.book.name][write.now.id] = write.now
+        for key in write.book.keys(write.now):
+            self._realm.keys[key] = write.place
+
+    def _drop(self, book: AnyBook, entity: Any) -> None:
+        del self._realm.books[book.name][entity.id]
+        self._realm.claims.pop((book.name, entity.id), None)
+        self._free_keys(book, entity)
+
+    def _free_keys(self, book: AnyBook, entity: Any) -> None:
+        for key in book.keys(entity):
+            self._realm.keys.pop(key, None)
+
+    def _numbered(self, event: Envelope) -> Envelope:
+        if not event.subject:
+            return event
+        seq = self._realm.last_seq.get(event.subject, 0) + 1
+        self._realm.last_seq[event.subject] = seq
+        return attrs.evolve(event, seq=seq)
+
+    # Due work
+
+    def claim_due(
+        self, book: Book[T], now: datetime, limit: int, lease: timedelta, worker: WorkerId
+    ) -> tuple[Claimed[T], ...]:
+        with self._lock:
+            due = [e for e in self._heads(book) if self._is_claimable(book, e, now)]
+            due.sort(key=lambda e: (-book.priority(e), self._due_at(book, e), e.id))
+            return tuple(self._claim(book, entity, now + lease) for entity in due[:limit])
+
+    def renew(self, book: Book[T], claims: Sequence[Claimed[T]], now: datetime, lease: timedelta) -> frozenset[str]:
+        with self._lock:
+            ours = [claim for claim in claims if self._is_ours(book, claim)]
+            for claim in ours:
+                self._realm.claims[(book.name, claim.item.id)].until = now + lease
+            return frozenset(claim.item.id for claim in ours)
+
+    def release(self, book: Book[T], claims: Sequence[Claimed[T]], retry_at: datetime | None) -> None:
+        with self._lock:
+            for claim in claims:
+                if self._is_ours(book, claim):
+                    state = self._realm.claims[(book.name, claim.item.id)]
+                    state.until = _NEVER
+                    state.fence += 1
+                    if retry_at is not None:
+                        state.retry_at, state.attempts = retry_at, state.attempts + 1
+
+    def park(self, book: Book[T], claim: Claimed[T], reason: str) -> None:
+        with self._lock:
+            if self._is_ours(book, claim):
+                state = self._realm.claims[(book.name, claim.item.id)]
+                state.until, state.parked, state.attempts = _NEVER, reason, state.attempts + 1
+                state.fence += 1
+
+    def parked(self, book: Book[T], limit: int) -> tuple[Parked, ...]:
+        with self._lock:
+            states = sorted((id, state) for (name, id), state in self._realm.claims.items() if name == book.name and state.parked)
+            return tuple(Parked(id, state.parked, state.attempts) for id, state in states[:limit])
+
+    def unpark(self, book: Book[T], id: str) -> bool:
+        with self._lock:
+            state = self._realm.claims.get((book.name, id))
+            if state is None or not state.parked:
+                return False
+            state.parked, state.attempts, state.retry_at = "", 0, _NEVER
+            return True
+
+    def _heads(self, book: Book[T]) -> Iterable[T]:
+        """Answer what wants work, of each lane the first only."""
+        heads: dict[str, tuple[int, T]] = {}
+        for entity in self._realm.books[book.name].values():
+            if book.due and book.due(entity) is not None:
+                lane, place = book.lane(entity) or (f"\0{entity.id}", 0)
+                if lane not in heads or place < heads[lane][0]:
+                    heads[lane] = (place, entity)
+        return [entity for _, entity in heads.values()]
+
+    def _is_claimable(self, book: AnyBook, entity: Any, now: datetime) -> bool:
+        state = self._realm.claims.get((book.name, entity.id), _Claim())
+        return not state.parked and state.until <= now and self._due_at(book, entity) <= now
+
+    def _due_at(self, book: AnyBook, entity: Any) -> datetime:
+        state = self._realm.claims.get((book.name, entity.id), _Claim())
+        return max(cast("Callable[[Any], datetime]", book.due)(entity), state.retry_at)
+
+    def _claim(self, book: Book[T], entity: T, until: datetime) -> Claimed[T]:
+        state = self._realm.claims.setdefault((book.name, entity.id), _Claim())
+        state.fence, state.until = state.fence + 1, until
+        return Claimed(entity, state.fence, until, state.attempts)
+
+    def _is_ours(self, book: AnyBook, claim: Claimed[Any]) -> bool:
+        state = self._realm.claims.get((book.name, claim.item.id))
+        return state is not None and state.fence == claim.fence
+
+
+class MemoryCounters:
+    """Counters of one realm; gone with the process, so assurance profiles refuse them."""
+
+    volatile = True
+
+    def __init__(self, realm: _Realm, lock: threading.RLock) -> None:
+        self._realm, self._lock = realm, lock
+
+    def read(self, key: str) -> Counted | None:
+        with self._lock:
+            kept = self._realm.counters.get(key)
+            return Counted(kept[0], kept[1]) if kept else None
+
+    def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
+        with self._lock:
+            kept = self._realm.counters.get(key)
+            if (kept[1] if kept else None) != seen:
+                return False
+            self._store(key, state, keep_until)
+            return True
+
+    def clear(self, key: str, seen: int) -> bool:
+        with self._lock:
+            kept = self._realm.counters.get(key)
+            if kept is None or kept[1] != seen:
+                return False
+            del self._realm.counters[key]
+            return True
+
+    def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> int:
+        with self._lock:
+            kept = self._realm.counters.get(key)
+            total = amount + (int(kept[0]) if kept and kept[2] > now else 0)
+            self._store(key, str(total).encode(), keep_until)
+            return total
+
+    def _store(self, key: str, state: bytes, keep_until: datetime) -> None:
+        self._realm.revision += 1
+        self._realm.counters[key] = (state, self._realm.revision, keep_until)
+
+
+class MemoryLeases:
+    """Leases of one realm."""
+
+    def __init__(self, realm: _Realm, lock: threading.RLock) -> None:
+        self._realm, self._lock = realm, lock
+
+    def acquire(self, name: str, holder: WorkerId, ttl: timedelta, now: datetime) -> Lease | None:
+        with self._lock:
+            _, fence, until = self._realm.leases.get(name, ("", 0, _NEVER))
+            if until > now:
+                return None
+            self._realm.leases[name] = (holder, fence + 1, now + ttl)
+            return Lease(name, fence + 1, now + ttl)
+
+    def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease | None:
+        with self._lock:
+            holder, fence, until = self._realm.leases.get(lease.name, ("", 0, _NEVER))
+            if fence != lease.fence or until == _NEVER:
+                return None
+            self._realm.leases[lease.name] = (holder, fence, now + ttl)
+            return Lease(lease.name, fence, now + ttl)
+
+    def release(self, lease: Lease) -> None:
+        with self._lock:
+            holder, fence, _ = self._realm.leases.get(lease.name, ("", 0, _NEVER))
+            if fence == lease.fence:
+                self._realm.leases[lease.name] = (holder, fence, _NEVER)
+
+
+def _all_writes(change: Change) -> tuple[Write, ...]:
+    return change.writes + tuple(MESSAGES.add(message) for message in change.messages)
+
+
+def _sort_key(book: AnyBook) -> Callable[[Any], tuple[datetime, str]]:
+    return lambda entity: (book.order(entity) if book.order else _NEVER, entity.id)
+
+
+def _copy(realm: _Realm) -> _Realm:
+    return _Realm(
+        books=defaultdict(dict, {name: dict(kept) for name, kept in realm.books.items()}),
+        keys=dict(realm.keys),
+        claims={place: attrs.evolve(state) for place, state in realm.claims.items()},
+        once=dict(realm.once),
+        receipts=dict(realm.receipts),
+        last_seq=dict(realm.last_seq),
+        counters=dict(realm.counters),
+        leases=dict(realm.leases),
+        revision=realm.revision,
+    )

@@ -1,0 +1,394 @@
+"""One decision, one change, stored whole or not at all.
+
+A use-case loads, decides purely, and hands a ``Change`` to ``record``: plain data that says what is to be written, what
+must still be so while it is written, what happened and what is to be sent. Building one touches nothing.
+
+A ``Book`` says what the shop keeps of one class: under which name, which keys are unique, by what it is listed, and when
+it is due for work. Stores know books and nothing of the business, so a new context adds a book and no code to a store.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar, runtime_checkable
+
+import attrs
+
+from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.events import Envelope
+
+if TYPE_CHECKING:
+    from shopaccounts.kernel.messages import Message
+
+__all__ = [
+    "Book",
+    "Bring",
+    "Change",
+    "ClaimGuard",
+    "Entity",
+    "Found",
+    "Guard",
+    "LeaseGuard",
+    "Once",
+    "PageResult",
+    "Receipt",
+    "Recorded",
+    "Removal",
+    "Replayed",
+    "Sweep",
+    "Write",
+]
+
+MAX_WRITES: Final = 1000
+MAX_EVENTS: Final = 200
+MAX_MESSAGES: Final = 50
+MAX_RECEIPT_BYTES: Final = 4096
+MAX_ENTITY_BYTES: Final = 65536
+
+
+class Entity(Protocol):
+    """A frozen value with an identity; ``version`` is 1 when added and grows by one with every write."""
+
+    @property
+    def id(self) -> str:
+        """Opaque and unique within its book and realm."""
+        ...
+
+    @property
+    def realm(self) -> str:
+        """The pool of customers it belongs to."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """How often it was written."""
+        ...
+
+
+@runtime_checkable
+class Mergeable(Protocol):
+    """An entity of which two changes, decided from the same version, can be joined into one."""
+
+    def merged(self, other: Self, was: Self) -> Self:
+        """Answer what *was* becomes when both changes happen."""
+        ...
+
+
+T = TypeVar("T", bound=Entity)
+U = TypeVar("U", bound=Entity)
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Book(Generic[T]):
+    """What the shop keeps of one class, and how it is found again.
+
+    Args:
+        name: Stable for good; stores name their table after it.
+        of: The entity's class.
+        unique: Logical key name to the keys that an entity holds now. Byte for byte unique in a realm.
+        groups: Group name to the value by which entities are listed together, such as the account of a session.
+        order: What a listing is sorted by, oldest first; it never changes. Ids break ties.
+        due: When an entity wants work done, None for never; workers claim what is due.
+        lane: Name of the lane that an entity waits in, and its place there: only the first that is due at all may be claimed.
+        priority: Claimed before others that are due, higher first.
+        keep_until: When an entity may be purged, None for never.
+        personal: Whether bodies are sealed and keys blinded in shops that seal personal data.
+    """
+
+    name: str
+    of: type[T]
+    unique: Mapping[str, Callable[[T], Iterable[str]]] = attrs.field(factory=dict)
+    groups: Mapping[str, Callable[[T], str | None]] = attrs.field(factory=dict)
+    order: Callable[[T], datetime] | None = None
+    due: Callable[[T], datetime | None] | None = None
+    lane: Callable[[T], tuple[str, int] | None] = _nothing
+    priority: Callable[[T], int] = lambda _: 0
+    keep_until: Callable[[T], datetime | None] = _nothing
+    personal: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Book {self.name}>"
+
+    def add(self, entity: T) -> "Write":
+        """Write *entity* anew; it must not exist."""
+        return Write(book=self, now=attrs.evolve(entity, version=1), was=None)  # type: ignore[misc]  # entities are attrs classes
+
+    def change(self, was: T, now: T) -> "Write":
+        """Write *now* in place of *was*, which must be what is stored."""
+        return Write(book=self, now=attrs.evolve(now, version=was.version + 1), was=was)  # type: ignore[misc]  # as above
+
+    def remove(self, entity: T) -> "Removal":
+        """Remove *entity*, which must be what is stored."""
+        return Removal(book=self, was=entity)
+
+    def unchanged(self, entity: T) -> "Guard":
+        """Rely on *entity* being what is stored, without writing it."""
+        return Guard(book=self, id=entity.id, version=entity.version)
+
+    def absent(self, id: str) -> "Guard":
+        """Rely on no entity having this id."""
+        return Guard(book=self, id=id, version=None)
+
+    def via(self, link: str = "id") -> "Bring":
+        """Bring along the entity of this book whose id is the found one's id, or its group *link*."""
+        return Bring(self, link)
+
+    def newest(self, group: str, via: str = "id") -> "Bring":
+        """Bring along the newest entity of this book whose *group* is the found one's id, or its group *via*."""
+        return Bring(self, via, group)
+
+    def keys(self, entity: T) -> frozenset[tuple[str, str]]:
+        """Answer every unique key that *entity* holds, each with its logical name."""
+        return frozenset((name, key) for name, held in self.unique.items() for key in held(entity))
+
+
+AnyBook = Book[Any]
+
+
+@attrs.frozen
+class Bring:
+    """A further entity to answer with the one that is looked up, from the same moment.
+
+    Args:
+        book: Where to look.
+        via: What of the found entity leads there: its ``id``, or one of its groups.
+        group: None: the entity with that id. A group: the newest entity (last by order, then id) in that group.
+    """
+
+    book: AnyBook
+    via: str = "id"
+    group: str | None = None
+
+
+@attrs.frozen
+class Found(Generic[T]):
+    """What a look-up answers: the entity, and those that were to be brought along."""
+
+    it: T
+    brought: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def __getitem__(self, book: Book[U]) -> U | None:
+        entity: U | None = self.brought.get(book.name)
+        return entity
+
+
+@attrs.frozen(kw_only=True)
+class Write:
+    """Store *now*; *was* is what the decision was based on, None where nothing may exist."""
+
+    book: AnyBook
+    now: Any
+    was: Any | None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which entity is written."""
+        return (self.book.name, self.now.id)
+
+
+@attrs.frozen(kw_only=True)
+class Removal:
+    """Remove *was*, if it is still what is stored."""
+
+    book: AnyBook
+    was: Any
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which entity is removed."""
+        return (self.book.name, self.was.id)
+
+
+@attrs.frozen(kw_only=True)
+class Guard:
+    """This must still be so when the change is stored: that version, or (None) no such entity."""
+
+    book: AnyBook
+    id: str
+    version: int | None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which entity is guarded."""
+        return (self.book.name, self.id)
+
+
+@attrs.frozen
+class ClaimGuard:
+    """The claim on a due item must still be ours."""
+
+    book: AnyBook
+    id: str
+    fence: int
+
+
+@attrs.frozen
+class LeaseGuard:
+    """The named lease must still be ours."""
+
+    name: str
+    fence: int
+
+
+@attrs.frozen(kw_only=True)
+class Once:
+    """A marker that can be set a single time until *keep_until*; *now* decides whether an earlier one has lapsed."""
+
+    namespace: str
+    key: str
+    now: datetime
+    keep_until: datetime
+
+    @property
+    def field(self) -> str:
+        """The logical name under which a second setting is refused."""
+        return f"once:{self.namespace}"
+
+
+@attrs.frozen(kw_only=True)
+class Sweep:
+    """Remove every entity of a book whose group has a value, except some: one statement, however many there are."""
+
+    book: AnyBook
+    group: str
+    value: str
+    spare: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """The answer of a command, kept under its request key so that asking again answers the same."""
+
+    namespace: str
+    key: str
+    body_hash: str
+    result: bytes
+    keep_until: datetime
+
+
+@attrs.frozen
+class Recorded:
+    """The change is stored; *durable* is false while it waits for the host's own commit."""
+
+    durable: bool = True
+
+
+@attrs.frozen
+class Replayed:
+    """The command was answered before; nothing was written."""
+
+    result: bytes
+
+
+class PageResult:
+    """How one change of a page ended."""
+
+    RECORDED: Final = "recorded"
+    STALE: Final = "stale"
+    TAKEN: Final = "taken"
+    REPLAYED: Final = "replayed"
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """Everything that one decision stores; ``a | b`` joins two parts so that both happen or neither."""
+
+    writes: tuple[Write, ...] = ()
+    removals: tuple[Removal, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    claims: tuple[ClaimGuard, ...] = ()
+    leases: tuple[LeaseGuard, ...] = ()
+    once: tuple[Once, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
+    events: tuple[Envelope, ...] = ()
+    messages: tuple["Message", ...] = ()
+    receipt: Receipt | None = None
+
+    def __or__(self, part: "Change") -> "Change":
+        """Join two parts.
+
+        Raises:
+            Defect: They write one entity differently, guard what the other changes, or bring two receipts.
+        """
+        if self.receipt and part.receipt and self.receipt != part.receipt:
+            msg = "two receipts in one change"
+            raise Defect(msg)
+        joined = Change(
+            writes=_joined_writes(self.writes + part.writes),
+            removals=tuple(dict.fromkeys(self.removals + part.removals)),
+            guards=tuple(dict.fromkeys(self.guards + part.guards)),
+            claims=tuple(dict.fromkeys(self.claims + part.claims)),
+            leases=tuple(dict.fromkeys(self.leases + part.leases)),
+            once=tuple(dict.fromkeys(self.once + part.once)),
+            sweeps=tuple(dict.fromkeys(self.sweeps + part.sweeps)),
+            events=self.events + part.events,
+            messages=self.messages + part.messages,
+            receipt=self.receipt or part.receipt,
+        )
+        return joined.checked()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether recording it would do nothing at all."""
+        return self == _EMPTY
+
+    def checked(self) -> "Change":
+        """Answer this change if it is one that a store may be asked to record.
+
+        Raises:
+            Defect: It contradicts itself or is too large.
+        """
+        _refuse_oversize(self)
+        _refuse_contradictions(self)
+        return self
+
+
+_EMPTY = Change()
+
+
+def _joined_writes(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    by_place: dict[tuple[str, str], Write] = {}
+    for write in writes:
+        known = by_place.get(write.place)
+        by_place[write.place] = write if known is None or known == write else _merged(known, write)
+    return tuple(by_place.values())
+
+
+def _merged(one: Write, other: Write) -> Write:
+    if one.was is None or one.was != other.was or not isinstance(one.now, Mergeable):
+        msg = f"two different writes of {one.place}"
+        raise Defect(msg)
+    return attrs.evolve(one, now=attrs.evolve(one.now.merged(other.now, one.was), version=one.now.version))  # type: ignore[misc]  # an attrs class
+
+
+def _refuse_oversize(change: Change) -> None:
+    sizes = {
+        "writes": (len(change.writes) + len(change.removals), MAX_WRITES),
+        "events": (len(change.events), MAX_EVENTS),
+        "messages": (len(change.messages), MAX_MESSAGES),
+        "receipt bytes": (len(change.receipt.result) if change.receipt else 0, MAX_RECEIPT_BYTES),
+    }
+    for what, (size, limit) in sizes.items():
+        if size > limit:
+            msg = f"a change with {size} {what}; at most {limit}"
+            raise Defect(msg)
+
+
+def _refuse_contradictions(change: Change) -> None:
+    written = {write.place: write.was.version if write.was else None for write in change.writes}
+    removed = {removal.place: removal.was.version for removal in change.removals}
+    for place in written.keys() & removed.keys():
+        msg = f"{place} is both written and removed"
+        raise Defect(msg)
+    places = [write.place for write in change.writes]
+    if len(places) != len(written):
+        msg = "one entity is written twice"
+        raise Defect(msg)
+    relied_on = written | removed
+    for guard in change.guards:
+        if guard.place in relied_on and relied_on[guard.place] != guard.version:
+            msg = f"a guard contradicts the write of {guard.place}"
+            raise Defect(msg)

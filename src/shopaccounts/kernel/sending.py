@@ -1,0 +1,70 @@
+"""How much may be sent to one mailbox, and for one network.
+
+Budgets count for every address, known or not, so that a refusal tells nothing about accounts. Spellings of one mailbox
+share one budget (``abuse_key``); a budget is never an access.
+"""
+
+from datetime import datetime, timedelta
+
+import attrs
+
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.errors import Throttled
+from shopaccounts.kernel.limits import Throttle, Window, counter_key
+from shopaccounts.kernel.ports import Counters
+from shopaccounts.kernel.vault import Keyring, Ring
+
+__all__ = ["SendBudget", "SendPolicy"]
+
+
+@attrs.frozen(kw_only=True)
+class SendPolicy:
+    """How much mail one mailbox and one network may cause.
+
+    Why these defaults:
+        mailbox_hourly, mailbox_daily: 5 and 10, a minute apart: enough for a slow mail server, too little to flood
+            somebody. [OWASP Forgot Password Cheat Sheet asks for a limit for each account]
+        network_hourly: 20, of the house.
+    """
+
+    mailbox_hourly: Window = Window(limit=5, per=timedelta(hours=1), gap=timedelta(seconds=60))
+    mailbox_daily: Window = Window(limit=10, per=timedelta(hours=24))
+    network_hourly: Window = Window(limit=20, per=timedelta(hours=1))
+
+
+@attrs.frozen(kw_only=True)
+class SendBudget:
+    """The budgets of a store's messages."""
+
+    counters: Counters
+    keyring: Keyring
+    policy: SendPolicy
+
+    @property
+    def resend_after(self) -> timedelta:
+        """How long to wait before the next message to the same mailbox."""
+        return self.policy.mailbox_hourly.gap
+
+    async def charge(self, email: EmailAddress, network: str, now: datetime) -> None:
+        """Charge one message to *email* that a request from *network* asked for.
+
+        Raises:
+            Throttled: A budget is used up.
+            TryLater: The counters didn't answer.
+        """
+        await self.take("send_network", network, self.policy.network_hourly, now)
+        await self.take("send_day", email.abuse_key, self.policy.mailbox_daily, now)
+        await self.take("send_hour", email.abuse_key, self.policy.mailbox_hourly, now)
+
+    async def take(self, prefix: str, value: str, window: Window, now: datetime) -> None:
+        """Charge one thing against a window of its own.
+
+        Raises:
+            Throttled: The window is full.
+            TryLater: The counters didn't answer.
+        """
+        key = await got(self.keyring.current(Ring.THROTTLE))
+        held = await Throttle(self.counters).send(counter_key(key.secret, prefix, value), window, now)
+        if held is not None:
+            raise Throttled(held.retry_after)

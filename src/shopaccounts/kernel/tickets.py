@@ -1,0 +1,278 @@
+"""Tickets: typed, opaque, single use.
+
+A ticket's text names a row (selector) and proves the right to it (verifier). Only a digest of the verifier is kept, and
+the purpose is part of the digest: a ticket for one purpose satisfies no other, even if a store handed out the wrong row.
+Unknown, malformed, of another purpose or realm: all the same refusal. Only who holds the right verifier learns more.
+
+Looking (``peek``) is not using (``spend``): a mail scanner that opens a link changes nothing.
+"""
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from shopaccounts.kernel.chance import Entropy
+from shopaccounts.kernel.errors import Kind, Rejected
+from shopaccounts.kernel.ids import RealmId
+from shopaccounts.kernel.personal import described, impersonal, secret
+from shopaccounts.kernel.record import Book
+from shopaccounts.kernel.secret import Secret, same
+from shopaccounts.kernel.security import Stamp, Stamps
+
+__all__ = [
+    "TICKETS",
+    "Forged",
+    "LinkExpired",
+    "LinkInvalid",
+    "LinkStale",
+    "LinkUsed",
+    "Purpose",
+    "Refusals",
+    "Ticket",
+    "TicketSpent",
+    "Use",
+    "fits",
+    "forge",
+    "live_group",
+    "mint",
+    "peek",
+    "read_selector",
+    "selector_in",
+    "spend",
+]
+
+SELECTOR_BITS: Final = 128
+VERIFIER_BITS: Final = 256
+CLOCK_SKEW: Final = timedelta(minutes=2)
+"""How far in the future a ticket may have been issued, by a host whose clock runs ahead."""
+_TEXT: Final = re.compile(r"sa1\.([a-z]{3})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})")
+_DOMAIN: Final = b"shopaccounts/ticket/1"
+
+
+class LinkInvalid(Rejected):
+    """No ticket fits this text."""
+
+    kind = Kind.NOT_FOUND
+
+
+@attrs.frozen
+class LinkExpired(Rejected):
+    """The ticket's time is over."""
+
+    kind = Kind.GONE
+    purpose: str
+    at: datetime
+
+
+@attrs.frozen
+class LinkUsed(Rejected):
+    """The ticket was spent before."""
+
+    kind = Kind.GONE
+    purpose: str
+    at: datetime
+
+
+@attrs.frozen
+class LinkStale(Rejected):
+    """What the ticket was about has changed since."""
+
+    kind = Kind.GONE
+    purpose: str
+
+
+@attrs.frozen
+class Refusals:
+    """How one context words the four ways in which a ticket fails."""
+
+    invalid: type[LinkInvalid]
+    expired: type[LinkExpired]
+    used: type[LinkUsed]
+    stale: type[LinkStale]
+
+
+@attrs.frozen
+class Use:
+    """What a secret text is for.
+
+    Args:
+        name: Stable; part of the digest.
+        code: Three letters in the text.
+        depends_on: Stamps whose move kills it.
+    """
+
+    name: str
+    code: str
+    depends_on: frozenset[Stamp]
+
+
+@attrs.frozen
+class Purpose(Use):
+    """What a ticket is for, and the rejections of the context that consumes it."""
+
+    refusals: Refusals
+
+
+@described(data_class="security", default=impersonal("ids, times, counters"))
+@attrs.frozen(kw_only=True)
+class Ticket:
+    """The kept half of a ticket; ``bound`` says what exactly it is about, and is compared when it is spent."""
+
+    id: str
+    realm: RealmId
+    version: int = 1
+    purpose: str = attrs.field(metadata=impersonal("the name of a purpose"))
+    subject: str = attrs.field(metadata=impersonal("an opaque id"))
+    digest: bytes = attrs.field(metadata=secret("security", "digest of a verifier"), repr=False)
+    bound: str = attrs.field(metadata=secret("security", "digest or id of what it is about"))
+    stamps: Stamps
+    issued_at: datetime
+    expires_at: datetime
+    spent_at: datetime | None = None
+
+    @property
+    def selector(self) -> str:
+        """The public half of the text, by which the row is found."""
+        return self.id
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it was used."""
+        return self.spent_at is not None
+
+
+@attrs.frozen
+class Forged:
+    """A fresh text: the selector and digest are kept, the text is handed out and exists nowhere else."""
+
+    selector: str
+    digest: bytes = attrs.field(repr=False)
+    text: Secret[str]
+
+
+@attrs.frozen
+class TicketSpent:
+    """Proof that a ticket was spent; only ``spend`` makes one."""
+
+    purpose: str
+    subject: str
+    bound: str
+    at: datetime
+
+
+def live_group(subject: str, purpose: str) -> str:
+    """Answer the group of which at most one ticket is live: issuing a new one sweeps the older."""
+    return f"{subject} {purpose}"
+
+
+TICKETS = Book(
+    name="tickets",
+    of=Ticket,
+    unique={"live_ticket": lambda t: () if t.is_spent else (live_group(t.subject, t.purpose),)},
+    groups={"subject": lambda t: t.subject or None, "live": lambda t: None if t.is_spent else live_group(t.subject, t.purpose)},
+    order=lambda t: t.issued_at,
+    keep_until=lambda t: t.expires_at,
+)
+
+
+def forge(purpose: Use, realm: RealmId, entropy: Entropy) -> Forged:
+    """Answer a new text of *purpose* with the two halves that are kept of it."""
+    selector, verifier = entropy.token(SELECTOR_BITS), entropy.token(VERIFIER_BITS)
+    text = Secret(f"sa1.{purpose.code}.{selector}.{verifier}")
+    return Forged(selector, _digest(purpose, realm, selector, verifier), text)
+
+
+def fits(text: Secret[str], purpose: Use, realm: RealmId, selector: str, digest: bytes) -> bool:
+    """Tell whether *text* is the one that was forged for this purpose with these halves."""
+    parts = _TEXT.fullmatch(text.reveal())
+    if parts is None or parts[1] != purpose.code:
+        return False
+    return same(digest, _digest(purpose, realm, selector, parts[3]))
+
+
+def mint(
+    purpose: Purpose,
+    *,
+    realm: RealmId,
+    subject: str,
+    bound: str,
+    stamps: Stamps,
+    life: timedelta,
+    now: datetime,
+    entropy: Entropy,
+) -> tuple[Ticket, Secret[str]]:
+    """Answer a new ticket and its text, which exists nowhere else."""
+    forged = forge(purpose, realm, entropy)
+    ticket = Ticket(
+        id=forged.selector,
+        realm=realm,
+        purpose=purpose.name,
+        subject=subject,
+        digest=forged.digest,
+        bound=bound,
+        stamps=stamps,
+        issued_at=now,
+        expires_at=now + life,
+    )
+    return ticket, forged.text
+
+
+def read_selector(text: Secret[str], purpose: Purpose) -> str:
+    """Answer the selector in a ticket's text, by which its row is found.
+
+    Raises:
+        LinkInvalid: The text is no ticket of this purpose.
+    """
+    selector = selector_in(text, purpose)
+    if selector is None:
+        raise purpose.refusals.invalid
+    return selector
+
+
+def selector_in(text: Secret[str], purpose: Use) -> str | None:
+    """Answer the selector in a text of this purpose, None if it is no such text."""
+    parts = _TEXT.fullmatch(text.reveal())
+    return parts[2] if parts and parts[1] == purpose.code else None
+
+
+def peek(ticket: Ticket | None, text: Secret[str], purpose: Purpose, stamps: Stamps, now: datetime) -> Ticket:
+    """Check that *text* could be spent now, and change nothing.
+
+    Raises:
+        LinkInvalid: No such ticket for this purpose, or the verifier is wrong.
+        LinkUsed: It was spent.
+        LinkExpired: *now* is at or after its end.
+        LinkStale: A stamp it depends on has moved.
+    """
+    refusals = purpose.refusals
+    if ticket is None or not fits(text, purpose, ticket.realm, ticket.selector, ticket.digest):
+        raise refusals.invalid
+    if ticket.issued_at - now > CLOCK_SKEW:
+        raise refusals.invalid
+    if ticket.spent_at is not None:
+        raise refusals.used(ticket.purpose, ticket.spent_at)
+    if now >= ticket.expires_at:
+        raise refusals.expired(ticket.purpose, ticket.expires_at)
+    if stamps.moved(ticket.stamps, purpose.depends_on):
+        raise refusals.stale(ticket.purpose)
+    return ticket
+
+
+def spend(
+    ticket: Ticket | None, text: Secret[str], purpose: Purpose, stamps: Stamps, now: datetime
+) -> tuple[Ticket, TicketSpent]:
+    """Spend a ticket: it works once, and only before it expires.
+
+    Raises:
+        LinkInvalid, LinkUsed, LinkExpired, LinkStale: As ``peek``.
+    """
+    good = peek(ticket, text, purpose, stamps, now)
+    return attrs.evolve(good, spent_at=now), TicketSpent(good.purpose, good.subject, good.bound, now)
+
+
+def _digest(purpose: Use, realm: str, selector: str, verifier: str) -> bytes:
+    parts = (_DOMAIN, purpose.name.encode(), realm.encode(), (selector + verifier).encode())
+    return hashlib.sha256(b"\0".join(parts)).digest()

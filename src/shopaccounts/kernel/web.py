@@ -1,0 +1,92 @@
+"""Links that go into mails and cookies that go to browsers, as values: hosts send them, nobody else builds them."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.ids import StoreId
+from shopaccounts.kernel.policy import require
+from shopaccounts.kernel.secret import Secret
+
+__all__ = ["DEVICE_COOKIE", "FLOW_COOKIE", "SESSION_COOKIE", "ClearCookie", "LinkBuilder", "SetCookie"]
+
+SESSION_COOKIE: Final = "__Host-session"
+DEVICE_COOKIE: Final = "__Host-device"
+FLOW_COOKIE: Final = "__Host-flow"
+
+
+@attrs.frozen(kw_only=True)
+class SetCookie:
+    """A cookie to be set: secure, unreadable for scripts, for this host only. [OWASP ASVS 3.3; NIST 5.1.1]"""
+
+    name: str
+    value: Secret[str]
+    same_site: str = "Lax"
+    max_age: timedelta | None = None
+    secure: bool = True
+    http_only: bool = True
+    path: str = "/"
+    host_only: bool = True
+
+
+@attrs.frozen
+class ClearCookie:
+    """A cookie to be removed."""
+
+    name: str
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@attrs.frozen(kw_only=True)
+class LinkBuilder:
+    """Builds every link that carries a ticket; no use-case takes a host name from a request.
+
+    Args:
+        base: The address of each storefront, https.
+        paths: Purpose to the path of its landing page.
+        token_in: ``query``, or ``fragment`` for pages that read it by script.
+        allow_loopback: Accept http for loopback hosts, for development.
+
+    Raises:
+        BadPolicy: A base that isn't https, or holds more than scheme, host and port.
+    """
+
+    base: Mapping[StoreId, str]
+    paths: Mapping[str, str]
+    token_in: str = "query"  # noqa: S105  (where the ticket stands, not a ticket)
+    allow_loopback: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        require(self.token_in in {"query", "fragment"}, "a ticket stands in the query or the fragment")
+        for address in self.base.values():
+            parts = urlsplit(address)
+            local = self.allow_loopback and parts.scheme == "http" and _is_loopback(parts.hostname or "")
+            require(bool(parts.hostname) and (parts.scheme == "https" or local), f"{address} is not an https address")
+            require(not (parts.username or parts.path.strip("/") or parts.query), f"{address} holds more than a host")
+        for path in self.paths.values():
+            require(path.startswith("/") and not path.startswith("//"), f"{path} is not a path of this site")
+
+    def link(self, store: StoreId, purpose: str, ticket: Secret[str]) -> Secret[str]:
+        """Answer the link to the landing page of *purpose*.
+
+        Raises:
+            Defect: No address for this store, or no path for this purpose.
+        """
+        if store not in self.base or purpose not in self.paths:
+            msg = f"no link for purpose {purpose} in store {store}"
+            raise Defect(msg)
+        mark = "?" if self.token_in == "query" else "#"  # noqa: S105  (see above)
+        return Secret(f"{self.base[store].rstrip('/')}{self.paths[purpose]}{mark}token={quote(ticket.reveal())}")

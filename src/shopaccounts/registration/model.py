@@ -1,0 +1,164 @@
+"""An attempt to register, and the answers of registration."""
+
+from datetime import datetime, timedelta
+from enum import Enum
+
+import attrs
+
+from shopaccounts.kernel.codes import Challenge
+from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.ids import AccountId, AttemptId, RealmId
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal, secret
+from shopaccounts.kernel.record import Book
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.tickets import Ticket
+from shopaccounts.signin import SignInStep
+
+__all__ = [
+    "ATTEMPTS",
+    "Attempt",
+    "AttemptState",
+    "CodeSent",
+    "ContactConfirmed",
+    "ContactOffer",
+    "HolderUnknown",
+    "Registered",
+    "RegistrationForm",
+    "RegistrationStarted",
+    "WaitingPassword",
+]
+
+
+@attrs.frozen(kw_only=True)
+class RegistrationForm:
+    """What a person fills in; nothing else can be set by a form.
+
+    Args:
+        identifier: The e-mail address as typed.
+        password: As typed; None for an account without one.
+        locale: The language to write in; None takes the shop's.
+        return_path: Where the person was; only a path of this site is kept.
+    """
+
+    identifier: str
+    password: object = None
+    locale: str | None = None
+    return_path: str = "/"
+
+
+class AttemptState(Enum):
+    """How far an attempt got."""
+
+    WAITING = "waiting"
+    PROVEN = "proven"
+
+
+@described(data_class="attempt", default=impersonal("switches"))
+@attrs.frozen(kw_only=True)
+class WaitingPassword:
+    """The hash of a password that waits with its attempt; the account gets it when the holder proves the address."""
+
+    hash: str = attrs.field(repr=False, metadata=secret("security", "hash of a password"))
+    meets_single_factor_minimum: bool
+
+
+@described(data_class="attempt", default=impersonal("ids, times, states"))
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One go at registering an address.
+
+    Args:
+        account: The pending account; None for a decoy, which leads nowhere and answers like any other.
+        contact: Keyed digest of the address, by which a newer attempt replaces this one.
+        challenge: The code that was sent.
+        handle: Proves that somebody is whoever filled in the form.
+        link: Proves that somebody reads the mailbox.
+    """
+
+    id: AttemptId
+    realm: RealmId
+    version: int = 1
+    account: AccountId | None
+    contact: str = attrs.field(metadata=secret("attempt", "keyed digest of an address"))
+    email: EmailAddress
+    password: WaitingPassword | None
+    challenge: Challenge
+    handle: Ticket
+    link: Ticket
+    locale: str = attrs.field(metadata=personal("attempt", Category.PREFERENCE, on_erase=OnErase.BLANK))
+    return_path: str = attrs.field(metadata=impersonal("a page of the shop"))
+    started_at: datetime
+    state: AttemptState = AttemptState.WAITING
+
+
+ATTEMPTS = Book(
+    name="attempts",
+    of=Attempt,
+    unique={"ticket_selector": lambda a: (a.handle.selector, a.link.selector)},
+    groups={"account": lambda a: a.account, "contact": lambda a: a.contact},
+    order=lambda a: a.started_at,
+    keep_until=lambda a: a.link.expires_at,
+    personal=True,
+)
+
+
+@attrs.frozen(kw_only=True)
+class RegistrationStarted:
+    """What everybody who registers is told, whatever the shop knows of the address.
+
+    Args:
+        handle: For this browser alone; together with the code it completes the registration.
+        masked: The typed address, masked.
+        resend_after: How long to wait before another mail.
+        expires_at: When the code is of no use any more.
+    """
+
+    handle: Secret[str]
+    channel: Channel
+    masked: str
+    resend_after: timedelta
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class CodeSent:
+    """Another message is on its way, if the address leads anywhere."""
+
+    channel: Channel
+    masked: str
+    resend_after: timedelta
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Registered:
+    """The address is proven and the account lives; *step* is what the gate says to its proofs."""
+
+    account: AccountId
+    return_path: str
+    step: SignInStep
+
+
+@attrs.frozen(kw_only=True)
+class ContactOffer:
+    """What the landing page of a link shows; looking changes nothing."""
+
+    masked: str
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class ContactConfirmed:
+    """The address is proven by the holder; sign-in goes on as usual."""
+
+    account: AccountId
+    return_path: str
+
+
+@attrs.frozen
+class HolderUnknown:
+    """The mailbox is proven, but not by who filled in the form: nothing changed, and the link stays good.
+
+    Offer to take the address over with a new password.
+    """

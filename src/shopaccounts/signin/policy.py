@@ -1,0 +1,51 @@
+"""How long sessions live, and how fast one may guess."""
+
+from datetime import timedelta
+
+import attrs
+
+from shopaccounts.kernel.limits import Wait
+from shopaccounts.kernel.policy import require
+
+__all__ = ["AttemptPolicy", "SessionPolicy"]
+
+
+@attrs.frozen(kw_only=True)
+class SessionPolicy:
+    """How long a session lives.
+
+    Why these defaults:
+        idle_remembered, absolute_remembered: 14 and 30 days. [NIST SP 800-63B-4 2.1.3 allows 30 days at AAL1]
+        idle, absolute: 2 and 24 hours for browsers that are not to be remembered.
+        restricted: 30 minutes for sessions that may do one thing only; of the house.
+        touch_every: 5 minutes between two writes of "last seen"; idle sessions may end that much early.
+    """
+
+    idle: timedelta = timedelta(hours=2)
+    absolute: timedelta = timedelta(hours=24)
+    idle_remembered: timedelta = timedelta(days=14)
+    absolute_remembered: timedelta = timedelta(days=30)
+    restricted: timedelta = timedelta(minutes=30)
+    touch_every: timedelta = timedelta(minutes=5)
+
+    def __attrs_post_init__(self) -> None:
+        require(timedelta(0) < self.idle <= self.absolute, "idle time stays within the absolute time")
+        require(self.idle_remembered <= self.absolute_remembered, "idle time stays within the absolute time")
+        require(timedelta(0) <= self.touch_every < self.idle, "sessions are touched within their idle time")
+
+    def lives(self, *, remembered: bool) -> tuple[timedelta, timedelta]:
+        """Answer idle and absolute time."""
+        return (self.idle_remembered, self.absolute_remembered) if remembered else (self.idle, self.absolute)
+
+
+@attrs.frozen(kw_only=True)
+class AttemptPolicy:
+    """How fast somebody may guess; waits grow and never lock.
+
+    Why these defaults:
+        password: five tries free, then 1 s doubling to 1 h: at most 39 tries a day. [OWASP ASVS 6.3.1; NIST 3.2.2]
+        network: fifty failures of one network free; only failures count. [OWASP Authentication Cheat Sheet]
+    """
+
+    password: Wait = Wait(free=5, base=timedelta(seconds=1), cap=timedelta(hours=1), forget_after=timedelta(hours=24))
+    network: Wait = Wait(free=50, base=timedelta(seconds=1), cap=timedelta(minutes=15), forget_after=timedelta(hours=1))

@@ -1,0 +1,323 @@
+"""What customers do at the door: sign in, come back, look where they are signed in, sign out."""
+
+from datetime import datetime
+from typing import Final
+
+import attrs
+
+from shopaccounts.customers import CUSTOMERS, AccountStatus, Customer, ContactRole, is_verified, login_key
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.assurance import Method, Proof, ProofKind
+from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.errors import StaleWrite
+from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.record import Change, Found
+from shopaccounts.kernel.request import RequestContext, TransportPolicy
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp
+from shopaccounts.kernel.text import require_text
+from shopaccounts.kernel.tickets import selector_in
+from shopaccounts.kernel.web import SESSION_COOKIE, ClearCookie
+from shopaccounts.passwords import PASSWORDS, Hasher, Match, PasswordRecord, Prepared, prepare_to_verify
+from shopaccounts.passwords.events import PasswordRehashed
+from shopaccounts.signin.errors import SessionUnknown, SignInRefused, SignInRequired
+from shopaccounts.signin.events import SessionEnded, SignInRefusedEvent
+from shopaccounts.signin.gate import Gate, session_cookie
+from shopaccounts.signin.model import (
+    SESSION,
+    SESSIONS,
+    EndReason,
+    NoSession,
+    Resumed,
+    Session,
+    SessionSummary,
+    SignedIn,
+    SignedOut,
+    SignInStep,
+    WhyNoSession,
+)
+from shopaccounts.signin.policy import SessionPolicy
+from shopaccounts.signin.sessions import end, is_live, judge_session, touched
+from shopaccounts.signin.throttling import Attempts
+
+__all__ = ["SignIn"]
+
+_CLEAR: Final = (ClearCookie(SESSION_COOKIE),)
+_OPENS: Final = frozenset({AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.CLOSING})
+_LISTED: Final = 500
+
+
+@attrs.frozen(kw_only=True)
+class _Live:
+    """A live session with what it was judged by."""
+
+    session: Session
+    customer: Customer
+    security: AccountSecurity
+
+
+@attrs.frozen(kw_only=True)
+class SignIn:
+    """Sign-in, sessions, sign-out."""
+
+    desk: Desk
+    records: Records
+    hasher: Hasher
+    attempts: Attempts
+    gate: Gate
+    sessions: SessionPolicy
+    transport: TransportPolicy
+
+    async def sign_in_with_password(
+        self, identifier: str, password: object, context: RequestContext, *, remember: bool = False
+    ) -> SignInStep:
+        """Sign in with an e-mail address and a password.
+
+        Args:
+            identifier: The address as typed.
+            password: What was typed, text or ``Secret``.
+            context: Where the request came from.
+            remember: Keep the session beyond the browser's.
+
+        Returns:
+            What the proof leads to; match on it.
+
+        Raises:
+            SignInRefused: It didn't open an account, whatever the reason.
+            Throttled: Too many tries; wait ``retry_after``.
+            TryLater: The counters or the hasher are not available.
+            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        self.transport.check(context)
+        email = EmailAddress.parse(require_text(identifier, "identifier", printable=False))
+        typed = prepare_to_verify(password)
+
+        async def decide() -> SignInStep:
+            return await self._with_password(email, typed, context, remember=remember)
+
+        return await self.desk.retrying(decide)
+
+    async def resume(self, value: Secret[str], context: RequestContext) -> Resumed | NoSession:
+        """Answer who a session value belongs to.
+
+        Raises:
+            InsecureTransport: The request didn't come over TLS.
+        """
+        self.transport.check(context)
+        live = await self._look_up(value)
+        if isinstance(live, WhyNoSession):
+            return NoSession(reason=live, clear_cookies=_CLEAR)
+        await self._touch(live.session)
+        return Resumed(account=live.customer.id, auth=live.session.auth, public_id=live.session.public_id)
+
+    async def list_sessions(self, value: Secret[str], context: RequestContext) -> tuple[SessionSummary, ...]:
+        """Answer where the account is signed in, newest first.
+
+        Raises:
+            SignInRequired: The value opens nothing.
+        """
+        live = await self._require(value, context)
+        rows = await got(self.records.rows(SESSIONS, "account", live.customer.id, None, _LISTED))
+        now = self.desk.now()
+        return tuple(_summary(s, live.session) for s in reversed(rows.items) if is_live(s, live.security, now))
+
+    async def end_session(self, value: Secret[str], public_id: str, context: RequestContext) -> None:
+        """End one session of the account.
+
+        Raises:
+            SessionUnknown: The account has no such session; another account's is answered the same.
+            SignInRequired: The value opens nothing.
+        """
+        live = await self._require(value, context)
+        require_text(public_id, "label")
+        found = await got(self.records.find(SESSIONS, public_id, by="public_id"))
+        if found is None or found.it.account != live.customer.id:
+            raise SessionUnknown
+        await self._end(found.it, EndReason.ENDED_BY_OWNER)
+
+    async def sign_out(self, value: Secret[str], context: RequestContext) -> SignedOut:
+        """End the session on the server, whatever happens to the cookie; ending twice is no error."""
+        self.transport.check(context)
+        live = await self._look_up(value)
+        if not isinstance(live, WhyNoSession):
+            await self._end(live.session, EndReason.SIGNED_OUT)
+        return SignedOut(clear_cookies=_CLEAR)
+
+    async def sign_out_everywhere(self, value: Secret[str], context: RequestContext) -> SignedOut:
+        """End every session of the account, this one too; it costs the same for one and for a thousand.
+
+        Raises:
+            SignInRequired: The value opens nothing.
+        """
+
+        async def decide() -> SignedOut:
+            live = await self._require(value, context)
+            now = self.desk.now()
+            told = SessionEnded(at=now, account=live.customer.id, session=None, reason=EndReason.ENDED_BY_OWNER.value)
+            moved = SECURITY.change(live.security, live.security.bump(Stamp.ACCOUNT))
+            await self.desk.record(Change(writes=(moved,), events=self.desk.tell(told)))
+            return SignedOut(clear_cookies=_CLEAR)
+
+        return await self.desk.retrying(decide)
+
+    async def end_other_sessions(self, value: Secret[str], context: RequestContext) -> SignedIn:
+        """End every session of the account but this one, which gets a new value.
+
+        Raises:
+            SignInRequired: The value opens nothing.
+        """
+
+        async def decide() -> SignedIn:
+            live = await self._require(value, context)
+            now = self.desk.now()
+            security = live.security.bump(Stamp.ACCOUNT)
+            successor, text = self.gate.rotated(live.session, security, now)
+            told = SessionEnded(at=now, account=live.customer.id, session=None, reason=EndReason.ENDED_BY_OWNER.value)
+            writes = (
+                SECURITY.change(live.security, security),
+                SESSIONS.change(live.session, end(live.session, EndReason.ROTATED)),
+                SESSIONS.add(successor),
+            )
+            await self.desk.record(Change(writes=writes, events=self.desk.tell(told)))
+            return SignedIn(
+                session=text,
+                account=live.customer.id,
+                public_id=successor.public_id,
+                auth=successor.auth,
+                set_cookies=(session_cookie(successor, text, now),),
+            )
+
+        return await self.desk.retrying(decide)
+
+    # Signing in
+
+    async def _with_password(
+        self, email: EmailAddress, typed: Prepared | None, context: RequestContext, *, remember: bool
+    ) -> SignInStep:
+        now = self.desk.now()
+        key = login_key(ContactKind.EMAIL, email.login_key)
+        bring = (SECURITY.via(), PASSWORDS.via())
+        found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=bring))
+        subject = found.it.id if found else email.login_key
+        await self.attempts.charge(subject, context.network, now)
+        match = await self._compare(found, email, typed)
+        if found is None or not match.ok:
+            await self._refuse(subject, context, now, known=found is not None)
+        step = await self._admit(found, match, typed, context, now, remember=remember)
+        await self.attempts.succeeded(subject)
+        return step
+
+    async def _compare(self, found: Found[Customer] | None, email: EmailAddress, typed: Prepared | None) -> Match:
+        """Compare passwords, or do the same work where there is none to compare with."""
+        record = found[PASSWORDS] if found and _may_open(found.it, email) else None
+        if found is None or record is None:
+            await got(self.hasher.spend(typed))
+            return Match(ok=False)
+        return await got(self.hasher.verify(record.stored, typed, found.it.id))
+
+    async def _refuse(self, subject: str, context: RequestContext, now: datetime, *, known: bool) -> None:
+        await self.attempts.failed(context.network, now)
+        told = SignInRefusedEvent(
+            at=now,
+            tried=subject if known else await self.attempts.digest("tried", subject),
+            reason="refused",
+            network=await self.attempts.digest("network", context.network),
+        )
+        await self.desk.record(Change(events=self.desk.tell(told)))
+        raise SignInRefused
+
+    async def _admit(  # noqa: PLR0913  (what the decision rests on)
+        self,
+        found: Found[Customer],
+        match: Match,
+        typed: Prepared | None,
+        context: RequestContext,
+        now: datetime,
+        *,
+        remember: bool,
+    ) -> SignInStep:
+        customer, security, record = found.it, found[SECURITY], found[PASSWORDS]
+        if security is None or record is None:
+            raise SignInRefused
+        proof = Proof(method=Method.PASSWORD, kind=ProofKind.KNOWLEDGE, at=now)
+        network = await self.attempts.digest("network", context.network)
+        step, part = self.gate.let_in(customer, security, (proof,), context, now, network=network, remember=remember)
+        guarded = Change(guards=(CUSTOMERS.unchanged(customer), SECURITY.unchanged(security)))
+        kept = await self._kept_password(record, typed if match.rehash else None, now)
+        await self.desk.record(part | guarded | kept)
+        return step
+
+    async def _kept_password(self, record: PasswordRecord, to_hash: Prepared | None, now: datetime) -> Change:
+        """Answer the part that guards the password, or writes a hash made with the current settings."""
+        if to_hash is None:
+            return Change(guards=(PASSWORDS.unchanged(record),))
+        stored = await got(self.hasher.hash(to_hash, record.id))
+        better = attrs.evolve(record, hash=stored.text)
+        told = self.desk.tell(PasswordRehashed(at=now, account=record.id))
+        return Change(writes=(PASSWORDS.change(record, better),), events=told)
+
+    # Sessions
+
+    async def _look_up(self, value: Secret[str]) -> _Live | WhyNoSession:
+        selector = selector_in(value, SESSION)
+        bring = (CUSTOMERS.via("account"), SECURITY.via("account"))
+        found = await got(self.records.find(SESSIONS, selector, bring=bring)) if selector else None
+        if found is None:
+            return WhyNoSession.UNKNOWN
+        session, customer, security = found.it, found[CUSTOMERS], found[SECURITY]
+        refused = judge_session(session, value, customer, security, self.desk.now())
+        if refused or customer is None or security is None:
+            return refused or WhyNoSession.UNKNOWN
+        return _Live(session=session, customer=customer, security=security)
+
+    async def _require(self, value: Secret[str], context: RequestContext) -> _Live:
+        self.transport.check(context)
+        live = await self._look_up(value)
+        if isinstance(live, WhyNoSession):
+            raise SignInRequired
+        return live
+
+    async def _touch(self, session: Session) -> None:
+        """Note the activity; losing it to another request does no harm."""
+        seen = touched(session, self.sessions, self.desk.now())
+        if seen is None:
+            return
+        try:
+            await self.desk.record(Change(writes=(SESSIONS.change(session, seen),)))
+        except StaleWrite:
+            return
+
+    async def _end(self, session: Session, reason: EndReason) -> None:
+        if session.ended is not None:
+            return
+        told = SessionEnded(at=self.desk.now(), account=session.account, session=session.public_id, reason=reason.value)
+        change = Change(writes=(SESSIONS.change(session, end(session, reason)),), events=self.desk.tell(told))
+        try:
+            await self.desk.record(change)
+        except StaleWrite:
+            await self._end_again(session.id, reason)
+
+    async def _end_again(self, id: str, reason: EndReason) -> None:
+        found = await got(self.records.find(SESSIONS, id))
+        if found is not None:
+            await self._end(found.it, reason)
+
+
+def _may_open(customer: Customer, email: EmailAddress) -> bool:
+    contact = customer.contact_with(ContactKind.EMAIL, email.login_key)
+    known = contact is not None and ContactRole.LOGIN in contact.roles and is_verified(contact)
+    return known and customer.status in _OPENS
+
+
+def _summary(session: Session, current: Session) -> SessionSummary:
+    return SessionSummary(
+        public_id=session.public_id,
+        agent=session.agent,
+        created_at=session.created_at,
+        last_seen=session.last_seen,
+        level=int(session.auth.level),
+        methods=tuple(proof.method.value for proof in session.auth.proofs),
+        current=session.id == current.id,
+    )

@@ -1,0 +1,1 @@
+"""What a shop needs to test itself: doubles, contracts, races, crashes."""

@@ -1,0 +1,112 @@
+"""Both Argon2 hashers keep the promises of the port."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import wraps
+from threading import Event
+from typing import Any
+
+import pytest
+from argon2 import low_level
+
+from shopaccounts.adapters.argon2 import Argon2Hasher, ThreadedArgon2Hasher
+from shopaccounts.kernel.answers import got, run
+from shopaccounts.passwords import Argon2Profile, StoredHash
+from shopaccounts.testing.contracts.hasher import OWNER, RIGHT, HasherContract
+
+CHEAP = Argon2Profile.tests_only()
+CHANGED = Argon2Profile(memory_kib=16, passes=2, for_tests=True)
+REST = "$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
+
+
+def driven_by(drive: Callable[..., Any]) -> Callable[[type], type]:
+    """Lets *drive* run every coroutine test of a class."""
+
+    def bind(contract: type) -> type:
+        for name, test in inspect.getmembers(contract, inspect.iscoroutinefunction):
+            setattr(contract, name, _settled(test, drive))
+        return contract
+
+    return bind
+
+
+def _settled(test: Callable[..., Any], drive: Callable[..., Any]) -> Callable[..., None]:
+    @wraps(test)
+    def settled(*args: Any, **kwargs: Any) -> None:
+        drive(test(*args, **kwargs))
+
+    return settled
+
+
+class Argon2Contract(HasherContract):
+    names = ("argon2id", "v=19", "m=8,t=1,p=1")
+    kind: type[Argon2Hasher] | type[ThreadedArgon2Hasher]
+    drive: Callable[..., Any]
+
+    @pytest.fixture(autouse=True)
+    def _recorded(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        self.done: list[object] = []
+        self.made: list[Argon2Hasher | ThreadedArgon2Hasher] = []
+        self.entered, self.leave = Event(), Event()
+        self.leave.set()
+        real = low_level.hash_secret_raw
+
+        def recorded(secret: bytes, salt: bytes, *cost: Any) -> bytes:
+            self.done.append(cost)
+            self.entered.set()
+            assert self.leave.wait(30)
+            return real(secret, salt, *cost)
+
+        monkeypatch.setattr(low_level, "hash_secret_raw", recorded)
+        yield
+        for hasher in self.made:
+            if isinstance(hasher, ThreadedArgon2Hasher):
+                hasher.close()
+
+    def work(self) -> list[object]:
+        return self.done
+
+    def made_with(self, profile: Argon2Profile) -> Any:
+        self.made.append(self.kind(profile, max_parallel=1))
+        return self.made[-1]
+
+    def hasher(self) -> Any:
+        return self.made_with(CHEAP)
+
+    def changed_hasher(self) -> Any:
+        return self.made_with(CHANGED)
+
+    def too_costly(self) -> Iterable[StoredHash]:
+        for cost in ("m=262145,t=1,p=1", "m=4294967295,t=1,p=1", "m=64,t=11,p=1", "m=512,t=1,p=17"):
+            yield StoredHash(f"$argon2id-owner$v=19${cost}{REST}")
+
+    @contextmanager
+    def crowded(self) -> Iterator[Any]:
+        hasher = self.hasher()
+        self.entered.clear()
+        self.leave.clear()
+        with ThreadPoolExecutor(1) as others:
+            first = others.submit(lambda: type(self).drive(got(hasher.hash(RIGHT, OWNER))))
+            assert self.entered.wait(30)
+            hasher._patience = timedelta(0)
+            try:
+                yield hasher
+            finally:
+                self.leave.set()
+                first.result()
+
+
+@driven_by(run)
+class TestArgon2Hasher(Argon2Contract):
+    kind = Argon2Hasher
+    drive = staticmethod(run)
+
+
+@driven_by(asyncio.run)
+class TestThreadedArgon2Hasher(Argon2Contract):
+    kind = ThreadedArgon2Hasher
+    drive = staticmethod(asyncio.run)
