@@ -8,19 +8,19 @@ import base64
 import functools
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any, Never, TypeVar
 
 import attrs
 import cattrs
 
+from shopaccounts.kernel.canonical import canonical, time_text
 from shopaccounts.kernel.errors import BadPolicy
-from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.vault import Sealed
 
-__all__ = ["dump", "dump_event", "load", "read_overlay"]
+__all__ = ["dump", "load", "read_overlay"]
 
 T = TypeVar("T")
 _MICRO = timedelta(microseconds=1)
@@ -28,19 +28,12 @@ _MICRO = timedelta(microseconds=1)
 
 def dump(value: Any) -> str:
     """Answer an attrs value as canonical JSON."""
-    return _text(_converter().unstructure(value))
+    return canonical(_converter().unstructure(value))
 
 
 def load(cls: type[T], text: str | bytes) -> T:
     """Read what ``dump`` wrote."""
     return _converter().structure(json.loads(text), cls)
-
-
-def dump_event(event: Event) -> str:
-    """Answer the data of an event: its own fields, without the time that stands on the envelope."""
-    fields: dict[str, Any] = _converter().unstructure(event)
-    fields.pop("at")
-    return _text(fields)
 
 
 def read_overlay(default: T, overrides: Mapping[str, Any], fields: "Mapping[str, attrs.Attribute[Any]]") -> T:
@@ -70,14 +63,6 @@ def _read_field(present: Any, value: Any, field: "attrs.Attribute[Any]") -> Any:
     return _converter().structure(value, field.type or type(present))
 
 
-def _text(plain: Any) -> str:
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def _time_text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
 def _no_secrets(*_: object) -> Never:
     msg = "a secret has no text"
     raise TypeError(msg)
@@ -86,7 +71,7 @@ def _no_secrets(*_: object) -> Never:
 @functools.cache
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(unstruct_collection_overrides={frozenset: _sorted_list})
-    converter.register_unstructure_hook(datetime, _time_text)
+    converter.register_unstructure_hook(datetime, time_text)
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     converter.register_unstructure_hook(date, date.isoformat)
     converter.register_structure_hook(date, lambda text, _: date.fromisoformat(text))

@@ -115,6 +115,14 @@ def test_another_salt_or_hash_length_matches_and_asks_for_a_new_hash(salt_bytes:
     assert HASHER.verify(old, TEAPOT, "anna") == Match(ok=True, rehash=True)
 
 
+@pytest.mark.proves("ADA-207", "PAS-34")
+@pytest.mark.parametrize("nothing", [None, Prepared(Secret(""))], ids=["none", "empty"])
+def test_nothing_typed_never_matches_not_even_a_hash_of_nothing(nothing: Prepared | None) -> None:
+    plain = low_level.hash_secret(b"anna\0", bytes(16), 1, 8, 1, 32, low_level.Type.ID).decode()
+    hash_of_nothing = StoredHash(plain.replace("$argon2id$", f"${SCHEME}$"))
+    assert HASHER.verify(hash_of_nothing, nothing, "anna") == Match(ok=False)
+
+
 @pytest.mark.proves("PAS-30")
 def test_the_profile_decides_what_is_computed() -> None:
     for profile in (Argon2Profile.owasp_19mib(), Argon2Profile(memory_kib=64, passes=3, lanes=4, for_tests=True)):

@@ -1,12 +1,10 @@
 """Both Argon2 hashers keep the promises of the port."""
 
 import asyncio
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import wraps
 from threading import Event
 from typing import Any
 
@@ -17,35 +15,18 @@ from shopaccounts.adapters.argon2 import Argon2Hasher, ThreadedArgon2Hasher
 from shopaccounts.kernel.answers import got, run
 from shopaccounts.passwords import Argon2Profile, StoredHash
 from shopaccounts.testing.contracts.hasher import OWNER, RIGHT, HasherContract
+from shopaccounts.testing.plugin import ASYNC
 
 CHEAP = Argon2Profile.tests_only()
 CHANGED = Argon2Profile(memory_kib=16, passes=2, for_tests=True)
 REST = "$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
 
 
-def driven_by(drive: Callable[..., Any]) -> Callable[[type], type]:
-    """Lets *drive* run every coroutine test of a class."""
-
-    def bind(contract: type) -> type:
-        for name, test in inspect.getmembers(contract, inspect.iscoroutinefunction):
-            setattr(contract, name, _settled(test, drive))
-        return contract
-
-    return bind
-
-
-def _settled(test: Callable[..., Any], drive: Callable[..., Any]) -> Callable[..., None]:
-    @wraps(test)
-    def settled(*args: Any, **kwargs: Any) -> None:
-        drive(test(*args, **kwargs))
-
-    return settled
-
-
 class Argon2Contract(HasherContract):
     names = ("argon2id", "v=19", "m=8,t=1,p=1")
     kind: type[Argon2Hasher] | type[ThreadedArgon2Hasher]
-    drive: Callable[..., Any]
+    elsewhere: Callable[..., Any]
+    """Drives a coroutine in another thread than the test's."""
 
     @pytest.fixture(autouse=True)
     def _recorded(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -90,7 +71,7 @@ class Argon2Contract(HasherContract):
         self.entered.clear()
         self.leave.clear()
         with ThreadPoolExecutor(1) as others:
-            first = others.submit(lambda: type(self).drive(got(hasher.hash(RIGHT, OWNER))))
+            first = others.submit(lambda: type(self).elsewhere(got(hasher.hash(RIGHT, OWNER))))
             assert self.entered.wait(30)
             hasher._patience = timedelta(0)
             try:
@@ -100,13 +81,15 @@ class Argon2Contract(HasherContract):
                 first.result()
 
 
-@driven_by(run)
 class TestArgon2Hasher(Argon2Contract):
     kind = Argon2Hasher
-    drive = staticmethod(run)
+    elsewhere = staticmethod(run)
 
 
-@driven_by(asyncio.run)
 class TestThreadedArgon2Hasher(Argon2Contract):
     kind = ThreadedArgon2Hasher
-    drive = staticmethod(asyncio.run)
+    elsewhere = staticmethod(asyncio.run)
+
+    @pytest.fixture
+    def host(self) -> str:
+        return ASYNC

@@ -6,7 +6,7 @@ nothing until every part of it has been judged.
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -18,6 +18,7 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.messages import MESSAGES
 from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
 from shopaccounts.kernel.record import (
+    MAX_ENTITY_BYTES,
     AnyBook,
     Book,
     Bring,
@@ -74,15 +75,19 @@ class MemoryStorage:
 
     def open(self, scope: Scope) -> "MemoryStore":
         """Answer the books of one scope."""
-        return MemoryStore(self._realms[scope.realm], self._lock, scope.realm)
+        return MemoryStore(self._realm(scope), self._lock, scope.realm)
 
     def counters(self, scope: Scope) -> "MemoryCounters":
         """Answer the counters of one scope."""
-        return MemoryCounters(self._realms[scope.realm], self._lock)
+        return MemoryCounters(self._realm(scope), self._lock)
 
     def leases(self, scope: Scope) -> "MemoryLeases":
         """Answer the leases of one scope."""
-        return MemoryLeases(self._realms[scope.realm], self._lock)
+        return MemoryLeases(self._realm(scope), self._lock)
+
+    def _realm(self, scope: Scope) -> _Realm:
+        with self._lock:
+            return self._realms[scope.realm]
 
     def snapshot(self) -> dict[str, _Realm]:
         """Answer a copy of everything that is kept."""
@@ -138,7 +143,7 @@ class MemoryStore:
     # Writing
 
     def record(self, change: Change) -> Recorded | Replayed:
-        change = change.checked()
+        change = _checked(change)
         if change.is_empty:
             return Recorded()
         with self._lock:
@@ -149,7 +154,7 @@ class MemoryStore:
         return Recorded()
 
     def record_page(self, changes: Sequence[Change]) -> tuple[str, ...]:
-        return tuple(self._result(change) for change in changes)
+        return tuple(self._result(change) for change in [_checked(change) for change in changes])
 
     def purge(self, book: Book[T], before: datetime, limit: int) -> int:
         with self._lock:
@@ -202,7 +207,8 @@ class MemoryStore:
             if self._realm.claims.get((claim.book.name, claim.id), _Claim()).fence != claim.fence:
                 raise StaleWrite(claim.book.name, claim.id)
         for lease in change.leases:
-            if self._realm.leases.get(lease.name, ("", 0, _NEVER))[1] != lease.fence:
+            _, fence, until = self._realm.leases.get(lease.name, ("", 0, _NEVER))
+            if fence != lease.fence or until == _NEVER:
                 raise StaleWrite("leases", lease.name)
 
     def _judge_keys(self, change: Change) -> None:
@@ -244,7 +250,7 @@ class MemoryStore:
             self._realm.keys[key] = write.place
 
     def _drop(self, book: AnyBook, entity: Any) -> None:
-        del self._realm.books[book.name][entity.id]
+        self._realm.books[book.name].pop(entity.id, None)
         self._realm.claims.pop((book.name, entity.id), None)
         self._free_keys(book, entity)
 
@@ -406,6 +412,29 @@ class MemoryLeases:
 
 def _all_writes(change: Change) -> tuple[Write, ...]:
     return change.writes + tuple(MESSAGES.add(message) for message in change.messages)
+
+
+def _checked(change: Change) -> Change:
+    for write in change.checked().writes:
+        if _weight(write.now) > MAX_ENTITY_BYTES:
+            msg = f"an entity of {write.book} has more than {MAX_ENTITY_BYTES} bytes"
+            raise Defect(msg)
+    return change
+
+
+def _weight(value: Any) -> int:
+    """Answer about how many bytes a value takes as text."""
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    if isinstance(value, bytes):
+        return len(value) * 4 // 3
+    if isinstance(value, Mapping):
+        return sum(_weight(key) + _weight(held) for key, held in value.items())
+    if isinstance(value, (tuple, list, frozenset)):
+        return sum(map(_weight, value))
+    if attrs.has(type(value)):
+        return sum(len(field.name) + _weight(getattr(value, field.name)) for field in attrs.fields(type(value)))
+    return len(str(value))
 
 
 def _sort_key(book: AnyBook) -> Callable[[Any], tuple[datetime, str]]:

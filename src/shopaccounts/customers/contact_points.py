@@ -13,7 +13,15 @@ from shopaccounts.kernel.contact import ContactKind, EmailAddress, PhoneNumber
 from shopaccounts.kernel.ids import ContactId
 from shopaccounts.kernel.personal import Category, described, impersonal, personal
 
-__all__ = ["ContactPoint", "ContactRole", "FormerContact", "Verification", "VerificationMethod", "contact_key", "is_verified"]
+__all__ = [
+    "ContactPoint",
+    "ContactRole",
+    "FormerContact",
+    "Verification",
+    "VerificationMethod",
+    "contact_key",
+    "is_verified",
+]
 
 
 class ContactRole(Enum):

@@ -13,7 +13,17 @@ import attrs
 
 from shopaccounts.kernel.errors import FreshSignInNeeded
 
-__all__ = ["AuthContext", "Level", "Method", "Proof", "ProofKind", "Requirement", "SessionScope", "level_of", "require_level"]
+__all__ = [
+    "AuthContext",
+    "Level",
+    "Method",
+    "Proof",
+    "ProofKind",
+    "Requirement",
+    "SessionScope",
+    "level_of",
+    "require_level",
+]
 
 
 class Level(IntEnum):

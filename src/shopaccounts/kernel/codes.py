@@ -19,7 +19,17 @@ from shopaccounts.kernel.personal import described, impersonal, secret
 from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.secret import Secret, same
 
-__all__ = ["Challenge", "ChallengeState", "CodeShape", "Judged", "Verdict", "answer_challenge", "canonical_code", "code_mac", "resend"]
+__all__ = [
+    "Challenge",
+    "ChallengeState",
+    "CodeShape",
+    "Judged",
+    "Verdict",
+    "answer_challenge",
+    "canonical_code",
+    "code_mac",
+    "resend",
+]
 
 MAX_CODE_LIFE: Final = timedelta(minutes=10)
 MAX_CHALLENGE_LIFE: Final = timedelta(minutes=30)
@@ -106,7 +116,7 @@ def canonical_code(typed: str, shape: CodeShape) -> str | None:
 
 def code_mac(key: Secret[bytes], challenge_id: str, purpose: str, code: str) -> bytes:
     """Answer the keyed digest of a canonical code, good for one challenge and purpose."""
-    return hmac.digest(key.reveal(), "\0".join((challenge_id, purpose, code)).encode(), hashlib.sha256)
+    return hmac.digest(key.reveal(), f"{challenge_id}\0{purpose}\0{code}".encode(), hashlib.sha256)
 
 
 def answer_challenge(challenge: Challenge, typed: str, key: Secret[bytes], now: datetime) -> Judged:
@@ -123,6 +133,4 @@ def answer_challenge(challenge: Challenge, typed: str, key: Secret[bytes], now: 
 
 def resend(challenge: Challenge, mac: bytes, key_id: str, life: timedelta, now: datetime) -> Challenge:
     """Answer the challenge with a new code: the old one is dead, the tries stay counted, the end doesn't move."""
-    return attrs.evolve(
-        challenge, code_mac=mac, key_id=key_id, code_expires_at=min(now + life, challenge.expires_at)
-    )
+    return attrs.evolve(challenge, code_mac=mac, key_id=key_id, code_expires_at=min(now + life, challenge.expires_at))

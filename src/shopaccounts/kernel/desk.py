@@ -62,8 +62,6 @@ class Desk:
         return tuple(self._envelope(event, cause or self.scope.trace) for event in events)
 
     def _envelope(self, event: Event, cause: str) -> Envelope:
-        from shopaccounts import serial  # noqa: PLC0415  (cattrs is loaded with the first event, not with the library)
-
         return Envelope(
             event_id=EventId(self.entropy.new_id(event.at)),
             name=event.name,
@@ -75,7 +73,7 @@ class Desk:
             subject=event.subject,
             actor=self.scope.actor,
             cause=cause,
-            data=serial.dump_event(event),
+            data=event.data(),
         )
 
     async def record(self, change: Change) -> Recorded | Replayed:

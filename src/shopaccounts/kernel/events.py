@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from shopaccounts.kernel.canonical import canonical, plain_fields
 from shopaccounts.kernel.ids import EventId, RealmId, StoreId
 from shopaccounts.kernel.scope import Actor
 
@@ -32,12 +33,19 @@ class Event:
         """Whose history this belongs to: the customer where there is one, else nobody's."""
         return str(getattr(self, "account", None) or "")
 
+    def data(self) -> str:
+        """Answer the event's own fields as canonical JSON, without the time that stands on the envelope."""
+        fields = plain_fields(self)
+        del fields["at"]
+        return canonical(fields)
+
 
 @attrs.frozen(kw_only=True)
 class Envelope:
     """An event as it is kept and handed on.
 
-    ``seq`` is given by the store inside ``record``: the place of this event in the history of its subject, without gaps.
+    ``seq`` is given by the store inside ``record``: the place of this event in the history of its
+    subject, without gaps.
     """
 
     event_id: EventId

@@ -1,4 +1,7 @@
-"""Names for ids, so that a type checker keeps them apart. Ids are opaque text: no code reads a time or an order out of them."""
+"""Names for ids, so that a type checker keeps them apart.
+
+Ids are opaque text: no code reads a time or an order out of them.
+"""
 
 from typing import NewType
 

@@ -1,8 +1,8 @@
 """Slowing down who guesses, without locking out who owns.
 
-An attempt is counted before the secret is looked at: read the state, ask the rule, swap; if somebody swapped in between,
-ask again. So any number of attempts at once gets in exactly as often as the rule says, and a held attempt writes nothing
-and reaches no hasher.
+An attempt is counted before the secret is looked at: read the state, ask the rule, swap; if somebody swapped in
+between, ask again. So any number of attempts at once gets in exactly as often as the rule says, and a held attempt
+writes nothing and reaches no hasher.
 
 ``Wait`` is a delay that doubles and never locks. ``Window`` is an exact sliding window, for things that are sent.
 [NIST SP 800-63B-4 3.2.2; OWASP ASVS 6.3.1; OWASP Authentication Cheat Sheet]
@@ -23,7 +23,19 @@ from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.ports import Counters
 from shopaccounts.kernel.secret import Secret
 
-__all__ = ["Admitted", "Failures", "Held", "SendLog", "Throttle", "Wait", "Window", "admit", "counter_key", "take", "wait_after"]
+__all__ = [
+    "Admitted",
+    "Failures",
+    "Held",
+    "SendLog",
+    "Throttle",
+    "Wait",
+    "Window",
+    "admit",
+    "counter_key",
+    "take",
+    "wait_after",
+]
 
 ROUNDS: Final = 16
 """How often a lost swap is tried again before the attempt is held for a second."""

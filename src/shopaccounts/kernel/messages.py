@@ -11,7 +11,7 @@ from enum import Enum, IntEnum
 import attrs
 
 from shopaccounts.kernel.ids import MessageId, RealmId, StoreId
-from shopaccounts.kernel.personal import OnErase, Category, described, impersonal, personal, secret
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal, secret
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.vault import Sealed
 

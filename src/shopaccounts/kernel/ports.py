@@ -1,7 +1,7 @@
 """What every context may rely on from storage. Each numbered promise is a contract test in ``shopaccounts.testing``.
 
-Three primitives decide every race, and nothing else may: *consume* (change an entity at its version, or set a ``Once``),
-*compare and set* (``was``, ``Guard``, ``swap``), *increment* (``add``).
+Three primitives decide every race, and nothing else may: *consume* (change an entity at its version, or set a
+``Once``), *compare and set* (``was``, ``Guard``, ``swap``), *increment* (``add``).
 """
 
 from collections.abc import Sequence
@@ -143,7 +143,8 @@ class DueWork(Protocol):
 
     Promises:
         1. An item is in at most one live claim (KER-140).
-        2. Only items due at *now*, by priority, then oldest first, ties by id; of a lane only its first (KER-141, REL-5).
+        2. Only items due at *now*, by priority, then oldest first, ties by id; of a lane only its first (KER-141,
+           REL-5).
         3. After the lease an item can be claimed again, with a larger fence (KER-142).
         4. A change with an old fence is a ``StaleWrite`` (KER-143).
         5. ``renew`` and ``release`` move only claims that are still ours (KER-144).

@@ -3,8 +3,9 @@
 A use-case loads, decides purely, and hands a ``Change`` to ``record``: plain data that says what is to be written, what
 must still be so while it is written, what happened and what is to be sent. Building one touches nothing.
 
-A ``Book`` says what the shop keeps of one class: under which name, which keys are unique, by what it is listed, and when
-it is due for work. Stores know books and nothing of the business, so a new context adds a book and no code to a store.
+A ``Book`` says what the shop keeps of one class: under which name, which keys are unique, by what it is listed, and
+when it is due for work. Stores know books and nothing of the business, so a new context adds a book and no code to a
+store.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -92,7 +93,8 @@ class Book(Generic[T]):
         groups: Group name to the value by which entities are listed together, such as the account of a session.
         order: What a listing is sorted by, oldest first; it never changes. Ids break ties.
         due: When an entity wants work done, None for never; workers claim what is due.
-        lane: Name of the lane that an entity waits in, and its place there: only the first that is due at all may be claimed.
+        lane: Name of the lane that an entity waits in, and its place there: of what wants work in a lane, only the
+            first may be claimed.
         priority: Claimed before others that are due, higher first.
         keep_until: When an entity may be purged, None for never.
         personal: Whether bodies are sealed and keys blinded in shops that seal personal data.

@@ -8,7 +8,15 @@ import attrs
 from shopaccounts.kernel.errors import InsecureTransport
 from shopaccounts.kernel.secret import Secret
 
-__all__ = ["IpAddress", "IpNetwork", "RequestContext", "TransportPolicy", "client_ip", "network_bucket", "safe_return_path"]
+__all__ = [
+    "IpAddress",
+    "IpNetwork",
+    "RequestContext",
+    "TransportPolicy",
+    "client_ip",
+    "network_bucket",
+    "safe_return_path",
+]
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network

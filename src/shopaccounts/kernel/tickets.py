@@ -1,8 +1,9 @@
 """Tickets: typed, opaque, single use.
 
-A ticket's text names a row (selector) and proves the right to it (verifier). Only a digest of the verifier is kept, and
-the purpose is part of the digest: a ticket for one purpose satisfies no other, even if a store handed out the wrong row.
-Unknown, malformed, of another purpose or realm: all the same refusal. Only who holds the right verifier learns more.
+A ticket's text names a row (selector) and proves the right to it (verifier). Only a digest of the verifier is kept,
+and the purpose is part of the digest: a ticket for one purpose satisfies no other, even if a store handed out the wrong
+row. Unknown, malformed, of another purpose or realm: all the same refusal. Only who holds the right verifier learns
+more.
 
 Looking (``peek``) is not using (``spend``): a mail scanner that opens a link changes nothing.
 """
@@ -172,7 +173,10 @@ TICKETS = Book(
     name="tickets",
     of=Ticket,
     unique={"live_ticket": lambda t: () if t.is_spent else (live_group(t.subject, t.purpose),)},
-    groups={"subject": lambda t: t.subject or None, "live": lambda t: None if t.is_spent else live_group(t.subject, t.purpose)},
+    groups={
+        "subject": lambda t: t.subject or None,
+        "live": lambda t: None if t.is_spent else live_group(t.subject, t.purpose),
+    },
     order=lambda t: t.issued_at,
     keep_until=lambda t: t.expires_at,
 )

@@ -10,7 +10,18 @@ from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.errors import Defect, Kind, Rejected
 from shopaccounts.kernel.secret import Secret
 
-__all__ = ["Key", "KeyInUse", "KeyMissing", "KeyState", "Keyring", "Ring", "SealBroken", "SealContext", "Sealed", "Vault"]
+__all__ = [
+    "Key",
+    "KeyInUse",
+    "KeyMissing",
+    "KeyState",
+    "Keyring",
+    "Ring",
+    "SealBroken",
+    "SealContext",
+    "Sealed",
+    "Vault",
+]
 
 
 class Ring(Enum):

@@ -22,7 +22,10 @@ FLOW_COOKIE: Final = "__Host-flow"
 
 @attrs.frozen(kw_only=True)
 class SetCookie:
-    """A cookie to be set: secure, unreadable for scripts, for this host only. [OWASP ASVS 3.3; NIST 5.1.1]"""
+    """A cookie to be set: secure, unreadable for scripts, for this host only.
+
+    [OWASP ASVS 3.3; NIST SP 800-63B-4 5.1.1]
+    """
 
     name: str
     value: Secret[str]

@@ -35,6 +35,7 @@ from shopaccounts.passwords import (
     choose,
     describe,
     keep,
+    prepare_to_verify,
 )
 from shopaccounts.passwords.events import PasswordSet
 from shopaccounts.recovery.deciding import (
@@ -138,7 +139,9 @@ class Recovery:
         guide = describe(self.passwords, PasswordContext().can_reach)
         return ResetOffer(masked=mask(opened.email), expires_at=opened.ticket.expires_at, guide=guide)
 
-    async def reset_password(self, token: Secret[str], new_password: object, context: RequestContext) -> PasswordWasReset:
+    async def reset_password(
+        self, token: Secret[str], new_password: object, context: RequestContext
+    ) -> PasswordWasReset:
         """Set a new password with a reset link; every session ends, and nobody is signed in by it.
 
         A password that won't do leaves the link good.
@@ -150,7 +153,7 @@ class Recovery:
         """
         self.transport.check(context)
         opened = await self._open(token)
-        prepared, verdict = self._choose(new_password, opened)
+        prepared, verdict = await self._choose(new_password, opened)
         stored = await got(self.hasher.hash(prepared, opened.customer.id))
 
         async def decide() -> PasswordWasReset:
@@ -178,7 +181,9 @@ class Recovery:
         if reply is Reply.RESET:
             return await self._reset_link(customer, found[SECURITY], email, now)
         message = await self._message(reply, email, now, customer=customer)
-        return Change(guards=(CUSTOMERS.unchanged(customer),), messages=(message,), once=(once_a_day(customer.id, now),))
+        return Change(
+            guards=(CUSTOMERS.unchanged(customer),), messages=(message,), once=(once_a_day(customer.id, now),)
+        )
 
     async def _reset_link(
         self, customer: Customer, security: AccountSecurity | None, email: EmailAddress, now: datetime
@@ -202,7 +207,7 @@ class Recovery:
             events=self.desk.tell(ResetRequested(at=now, account=customer.id)),
         )
 
-    async def _message(  # noqa: PLR0913  (the parts of a message, each by name)
+    async def _message(
         self,
         reply: Reply,
         email: EmailAddress,
@@ -254,11 +259,14 @@ class Recovery:
             raise ResetLinkStale(ticket.purpose)
         return _Opened(ticket=ticket, customer=customer, security=security, email=email, found=found)
 
-    def _choose(self, raw: object, opened: _Opened) -> tuple[Prepared, Acceptable]:
+    async def _choose(self, raw: object, opened: _Opened) -> tuple[Prepared, Acceptable]:
+        record, candidate = opened.found[PASSWORDS], prepare_to_verify(raw)
+        match = await got(self.hasher.verify(record.stored, candidate, record.id)) if record else None
         emails = tuple(c.value.login_key for c in opened.customer.contacts if isinstance(c.value, EmailAddress))
         about = PasswordContext(
             shop=ShopWords(names=(self.storefront.name,), domains=self.storefront.domains),
             person=PersonalWords(emails=emails),
+            is_current=match is not None and match.ok,
         )
         return choose(raw, about, self.passwords)
 
@@ -282,7 +290,9 @@ class Recovery:
 
     async def _notices(self, customer: Customer, spent: Ticket, now: datetime) -> tuple[Message, ...]:
         """Tell every proven address of the customer."""
-        addresses = [c.value.stored for c in customer.contacts_for(ContactRole.NOTIFY) if isinstance(c.value, EmailAddress)]
+        addresses = [
+            c.value.stored for c in customer.contacts_for(ContactRole.NOTIFY) if isinstance(c.value, EmailAddress)
+        ]
         return tuple([await self._notice(customer, to, spent, number, now) for number, to in enumerate(addresses)])
 
     async def _notice(self, customer: Customer, to: str, spent: Ticket, number: int, now: datetime) -> Message:

@@ -60,8 +60,14 @@ def holder_of(customer: Customer | None) -> Holder:
     return Holder.NOBODY if customer is None else _HOLDERS.get(customer.status, Holder.NOBODY)
 
 
-def opened(  # noqa: PLR0913  (a record's fields, each by name)
-    account: AccountId, realm: RealmId, email: EmailAddress, contact: ContactId, locale: str, until: datetime, now: datetime
+def opened(
+    account: AccountId,
+    realm: RealmId,
+    email: EmailAddress,
+    contact: ContactId,
+    locale: str,
+    until: datetime,
+    now: datetime,
 ) -> Customer:
     """Answer a new pending account that waits until *until* for its address to be proven."""
     return Customer(
@@ -88,7 +94,9 @@ def restarted(
     return attrs.evolve(again, contacts=(_contact(email, contact, now),), former_contacts=(), locale=locale)
 
 
-def activated(customer: Customer, email: EmailAddress, method: VerificationMethod, proof: str, now: datetime) -> Customer:
+def activated(
+    customer: Customer, email: EmailAddress, method: VerificationMethod, proof: str, now: datetime
+) -> Customer:
     """Answer the account with its address proven.
 
     Raises:
@@ -117,7 +125,7 @@ def settled(proven: Attempt, now: datetime) -> Attempt:
 
 
 def cleansed(attempt: Attempt, password: WaitingPassword | None) -> Attempt:
-    """Answer the attempt as whoever proved the mailbox takes it over: with their own password and nothing else of it."""
+    """Answer the attempt as whoever proved the mailbox takes it over: with their own password, nothing else of it."""
     return attrs.evolve(attempt, password=password, return_path="/")
 
 

@@ -5,7 +5,14 @@ import attrs
 from shopaccounts.kernel.errors import Kind, Rejected
 from shopaccounts.kernel.tickets import LinkExpired, LinkInvalid, LinkStale, LinkUsed
 
-__all__ = ["CodeExhausted", "CodeWrong", "ContactLinkExpired", "ContactLinkInvalid", "ContactLinkStale", "ContactLinkUsed"]
+__all__ = [
+    "CodeExhausted",
+    "CodeWrong",
+    "ContactLinkExpired",
+    "ContactLinkInvalid",
+    "ContactLinkStale",
+    "ContactLinkUsed",
+]
 
 
 class ContactLinkInvalid(LinkInvalid):

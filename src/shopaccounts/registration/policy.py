@@ -37,4 +37,3 @@ class RegistrationPolicy:
         require(self.code_life <= self.challenge_life <= MAX_CHALLENGE_LIFE, "a challenge lives at most 30 minutes")
         require(1 <= self.code_tries <= MAX_TRIES, f"a code allows 1 to {MAX_TRIES} tries")
         require(timedelta(0) < self.link_life <= MAX_LINK_LIFE, "a link lives at most 24 hours [NIST 4.2.1.2]")
-

@@ -17,14 +17,13 @@ from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.codes import Verdict, answer_challenge
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.events import Envelope, Event
 from shopaccounts.kernel.ids import AccountId, ContactId, WorkerId
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult, Sweep, Write
+from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult, Sweep
 from shopaccounts.kernel.request import RequestContext, TransportPolicy, safe_return_path
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamps
+from shopaccounts.kernel.security import SECURITY, Stamps
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
@@ -32,35 +31,30 @@ from shopaccounts.kernel.tickets import fits, peek, read_selector
 from shopaccounts.kernel.vault import Keyring, Ring, Vault
 from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import (
-    PASSWORDS,
     Acceptable,
     Hasher,
     PasswordContext,
     PasswordPolicy,
-    PasswordRecord,
     PersonalWords,
     Prepared,
     ShopWords,
     choose,
 )
+from shopaccounts.registration.activating import WAY, activation, proofs_of
 from shopaccounts.registration.deciding import (
     Holder,
-    activated,
     cleansed,
     holder_of,
     lapsed,
     opened,
     restarted,
-    settled,
 )
 from shopaccounts.registration.errors import CodeExhausted, CodeWrong
 from shopaccounts.registration.events import (
-    AccountActivated,
     AccountCleansed,
     AccountOpened,
     AttemptExpired,
     AttemptRestarted,
-    ContactVerified,
     DuplicateAttempted,
 )
 from shopaccounts.registration.model import (
@@ -81,7 +75,6 @@ from shopaccounts.signin import Attempts, Gate
 
 __all__ = ["Registration"]
 
-_WAY: Final = "email"
 _BRING: Final = (CUSTOMERS.via("account"),)
 _LEASE: Final = timedelta(minutes=1)
 
@@ -223,7 +216,7 @@ class Registration:
             found = await self._by_link(token)
             if handle is None or not _is_holder(found.it, handle):
                 return HolderUnknown()
-            account, change = self._activation(found, found.it, VerificationMethod.LINK, self.desk.now())
+            account, change = activation(self.desk, found, found.it, VerificationMethod.LINK, self.desk.now())
             await self.desk.record(change)
             return ContactConfirmed(account=account.id, return_path=found.it.return_path)
 
@@ -245,7 +238,7 @@ class Registration:
 
         async def decide() -> Registered:
             found, now = await self._by_link(token), self.desk.now()
-            account, change = self._activation(found, cleansed(found.it, waiting), VerificationMethod.LINK, now)
+            account, change = activation(self.desk, found, cleansed(found.it, waiting), VerificationMethod.LINK, now)
             wiped = Change(events=self.desk.tell(AccountCleansed(at=now, account=account.id)))
             proof = Proof(method=Method.EMAIL_LINK, kind=ProofKind.MAILBOX, at=now)
             return await self._enter(cleansed(found.it, waiting), account, wiped | change, (proof,), context)
@@ -302,7 +295,7 @@ class Registration:
             expires_at=attempt.challenge.code_expires_at,
         )
 
-    def _open(  # noqa: PLR0913  (what a pending account is made of)
+    def _open(
         self,
         found: Found[Customer] | None,
         account: AccountId,
@@ -315,7 +308,7 @@ class Registration:
         until = now + self.lifecycle.unverified_after
         if found is None:
             customer = opened(account, self.desk.scope.realm, email, contact, locale, until, now)
-            told = self.desk.tell(AccountOpened(at=now, account=account, way=_WAY))
+            told = self.desk.tell(AccountOpened(at=now, account=account, way=WAY))
             return Change(writes=(CUSTOMERS.add(customer),), messages=(message,), events=told)
         again = restarted(found.it, email, contact, locale, until, now)
         told = self.desk.tell(AttemptRestarted(at=now, account=account))
@@ -354,9 +347,7 @@ class Registration:
 
     async def _hash(self, chosen: _Chosen, account: AccountId) -> WaitingPassword:
         stored = await got(self.hasher.hash(chosen.prepared, account))
-        return WaitingPassword(
-            hash=stored.text, meets_single_factor_minimum=chosen.verdict.meets_single_factor_minimum
-        )
+        return WaitingPassword(hash=stored.text, meets_single_factor_minimum=chosen.verdict.meets_single_factor_minimum)
 
     # Proving
 
@@ -387,33 +378,8 @@ class Registration:
         if judged.verdict is Verdict.WRONG:
             await self.desk.record(Change(writes=(ATTEMPTS.change(attempt, answered),)))
             raise CodeWrong(judged.tries_left)
-        account, change = self._activation(found, answered, VerificationMethod.CODE, now)
-        return await self._enter(attempt, account, change, _proofs(attempt, now), context)
-
-    def _activation(
-        self, found: Found[Attempt], proven: Attempt, method: VerificationMethod, now: datetime
-    ) -> tuple[Customer, Change]:
-        """Answer the account with its address proven, and everything that makes it so."""
-        customer = found[CUSTOMERS]
-        if customer is None:
-            raise VERIFY.refusals.invalid
-        account = activated(customer, proven.email, method, proven.challenge.id, now)
-        writes: tuple[Write, ...] = (
-            ATTEMPTS.change(found.it, settled(proven, now)),
-            CUSTOMERS.change(customer, account),
-            SECURITY.add(AccountSecurity(id=account.id, realm=account.realm)),
-        )
-        if proven.password:
-            writes += (PASSWORDS.add(_record(account, proven.password, now)),)
-        return account, Change(writes=writes, events=self._told(account, proven, method, now))
-
-    def _told(self, account: Customer, proven: Attempt, method: VerificationMethod, now: datetime) -> tuple[Envelope, ...]:
-        contact = account.contact_with(ContactKind.EMAIL, proven.email.login_key)
-        told: tuple[Event, ...] = (
-            ContactVerified(at=now, account=account.id, contact=contact.id if contact else "", method=method.value),
-            AccountActivated(at=now, account=account.id, way=_WAY, locale=proven.locale),
-        )
-        return self.desk.tell(*told)
+        account, change = activation(self.desk, found, answered, VerificationMethod.CODE, now)
+        return await self._enter(attempt, account, change, proofs_of(attempt, now), context)
 
     async def _enter(
         self, attempt: Attempt, account: Customer, change: Change, proofs: tuple[Proof, ...], context: RequestContext
@@ -439,20 +405,3 @@ def _email(identifier: object) -> EmailAddress:
 
 def _is_holder(attempt: Attempt, handle: Secret[str]) -> bool:
     return fits(handle, HANDLE, attempt.realm, attempt.handle.selector, attempt.handle.digest)
-
-
-def _proofs(attempt: Attempt, now: datetime) -> tuple[Proof, ...]:
-    mailbox = Proof(method=Method.EMAIL_CODE, kind=ProofKind.MAILBOX, at=now)
-    if attempt.password is None:
-        return (mailbox,)
-    return (mailbox, Proof(method=Method.PASSWORD, kind=ProofKind.KNOWLEDGE, at=now))
-
-
-def _record(account: Customer, waiting: WaitingPassword, now: datetime) -> PasswordRecord:
-    return PasswordRecord(
-        id=account.id,
-        realm=account.realm,
-        hash=waiting.hash,
-        set_at=now,
-        meets_single_factor_minimum=waiting.meets_single_factor_minimum,
-    )

@@ -47,7 +47,7 @@ class Verifications:
     storefront: Storefront
     policy: RegistrationPolicy
 
-    async def start(  # noqa: PLR0913  (an attempt's parts, each by name)
+    async def start(
         self,
         account: AccountId | None,
         email: EmailAddress,
@@ -78,7 +78,7 @@ class Verifications:
             return_path=return_path,
             started_at=now,
         )
-        return attempt, handle_text, await self._message(attempt, link_text, code, now)
+        return attempt, handle_text, await self._message(attempt, link_text, code)
 
     async def renew(self, attempt: Attempt, now: datetime) -> tuple[Attempt, Message]:
         """Answer the attempt with a new code and link, and their message; the old ones are dead, the tries stay."""
@@ -87,7 +87,7 @@ class Verifications:
         mac = fresh.code_mac if attempt.account else self.desk.entropy.raw(32)
         challenge = resend(attempt.challenge, mac, fresh.key_id, self.policy.code_life, now)
         renewed = attrs.evolve(attempt, link=link, challenge=challenge)
-        return renewed, await self._message(renewed, link_text, code, now)
+        return renewed, await self._message(renewed, link_text, code)
 
     async def prepare_reminder(self, customer: Customer, email: EmailAddress, attempt: Attempt | None) -> Change:
         """Answer the part of a change that mails the verification of a pending account again.
@@ -139,7 +139,7 @@ class Verifications:
         )
         return challenge, code
 
-    async def _message(self, attempt: Attempt, link: Secret[str], code: Secret[str], now: datetime) -> Message:
+    async def _message(self, attempt: Attempt, link: Secret[str], code: Secret[str]) -> Message:
         minutes = str(self.policy.code_life // _MINUTE)
         return await compose(
             self.desk,

@@ -51,11 +51,13 @@ class Wording:
         subject: One line.
         text: The plain text, always there.
         html: The same for mail programs that show HTML, or empty.
+        locale: The language it is in, which may be another than was asked for.
     """
 
     subject: str = attrs.field(repr=False)
     text: str = attrs.field(repr=False)
     html: str = attrs.field(default="", repr=False)
+    locale: str
 
 
 @attrs.frozen(kw_only=True)
@@ -67,7 +69,6 @@ class Rendered:
         template: Which text it is.
         channel: By which way it goes.
         to: The address or number.
-        locale: The language it is in.
         wording: What it says.
         at: When this try was made.
     """
@@ -76,7 +77,6 @@ class Rendered:
     template: str
     channel: Channel
     to: str = attrs.field(repr=False)
-    locale: str
     wording: Wording
     at: datetime
 
@@ -161,7 +161,7 @@ DELIVERIES: Final[Book[Delivery]] = attrs.evolve(
     groups={**KEPT_DELIVERIES.groups, "standing": _standing, "skipped": _skipped},
     keep_until=_keep_until,
 )
-"""Deliveries, also listed by how they stand; ``skipped`` ones hold nobody back. Dead ones leave by ``prune`` in their own time."""
+"""Deliveries, also listed by how they stand; ``skipped`` ones are dead and hold nobody back, and leave by ``prune``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -61,7 +61,6 @@ T = TypeVar("T")
 _PAGE: Final = 500
 _WORKER: Final = WorkerId("relay")
 _GONE: Final = "relay.event_gone"
-_COURIER_DOWN: Final = "relay.courier_down"
 
 log = logging.getLogger("shopaccounts.relay")
 
@@ -259,11 +258,9 @@ class Relay:
             return Ended(MessageState.DISCARDED, DECOY)
         if self.desk.now() >= message.expires_at:
             return Ended(MessageState.EXPIRED)
-        if message.channel in refused:
-            return TemporaryFailure(_COURIER_DOWN)
         courier = self.couriers.get(message.channel)
-        if courier is None:
-            return TemporaryFailure("relay.no_courier")
+        if courier is None or message.channel in refused:
+            return TemporaryFailure("relay.courier_down" if courier else "relay.no_courier")
         rendered = await self._rendered(message)
         if not isinstance(rendered, Rendered):
             return rendered
@@ -274,11 +271,11 @@ class Relay:
             return TemporaryFailure(f"relay.raised:{type(failure).__name__}")
 
     async def _rendered(self, message: Message) -> Rendered | MessageOutcome:
-        opened = await self._opened(message)
-        if opened is None:
-            return Ended(MessageState.DEAD, UNREADABLE)
-        to, secrets = opened
         try:
+            opened = await self._opened(message)
+            if opened is None:
+                return Ended(MessageState.DEAD, UNREADABLE)
+            to, secrets = opened
             variables = {**message.variables, **secrets}
             wording = await got(self.templates.render(message.template, message.locale, variables))
         except Rejected as failure:
@@ -291,7 +288,6 @@ class Relay:
             template=message.template,
             channel=message.channel,
             to=to.reveal(),
-            locale=message.locale,
             wording=wording,
             at=self.desk.now(),
         )
@@ -302,7 +298,7 @@ class Relay:
                 return None
             return read_sealed(await got(self.vault.open(message.sealed, seal_context(message.id, message.realm))))
         except Defect as failure:
-            log.error("message %s can't be opened: %s", message.id, failure)  # noqa: TRY400  (names ring and field only)
+            log.error("message %s can't be opened: %s", message.id, failure)  # noqa: TRY400  (it names ring and field)
             return None
 
     # Events

@@ -59,7 +59,7 @@ class Gate:
     desk: Desk
     policy: SessionPolicy
 
-    def let_in(  # noqa: PLR0913  (what a sign-in is decided on, each by name)
+    def let_in(
         self,
         customer: Customer,
         security: AccountSecurity,
@@ -117,7 +117,7 @@ class Gate:
         told = self.desk.tell(SuspendedTried(at=now, account=customer.id))
         return AccountSuspended(reason=reason, until=customer.status_until), Change(events=told)
 
-    def _open_session(  # noqa: PLR0913  (see let_in)
+    def _open_session(
         self,
         customer: Customer,
         security: AccountSecurity,
@@ -150,6 +150,4 @@ class Gate:
 
 def session_cookie(session: Session, value: Secret[str], now: datetime) -> SetCookie:
     """Answer the cookie that carries a session; it outlives the browser only if the customer asked for that."""
-    return SetCookie(
-        name=SESSION_COOKIE, value=value, max_age=session.ends_at - now if session.remembered else None
-    )
+    return SetCookie(name=SESSION_COOKIE, value=value, max_age=session.ends_at - now if session.remembered else None)

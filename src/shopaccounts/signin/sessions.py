@@ -33,17 +33,15 @@ def judge_session(
     """Answer why *value* opens nothing, or None if the session is live."""
     if not fits(value, SESSION, session.realm, session.id, session.digest) or customer is None or security is None:
         return WhyNoSession.UNKNOWN
-    if session.ended is not None:
-        return WhyNoSession.ENDED
-    if now >= session.ends_at:
-        return WhyNoSession.OVER
-    if now >= session.idle_until:
-        return WhyNoSession.IDLE
-    if is_revoked(session, security):
-        return WhyNoSession.REVOKED
-    if customer.status is not _STATUS_OF_SCOPE[session.auth.scope] or security.frozen:
-        return WhyNoSession.ACCOUNT_STOPPED
-    return None
+    stopped = customer.status is not _STATUS_OF_SCOPE[session.auth.scope] or security.frozen
+    reasons = {
+        WhyNoSession.ENDED: session.ended is not None,
+        WhyNoSession.OVER: now >= session.ends_at,
+        WhyNoSession.IDLE: now >= session.idle_until,
+        WhyNoSession.REVOKED: is_revoked(session, security),
+        WhyNoSession.ACCOUNT_STOPPED: stopped,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def is_revoked(session: Session, security: AccountSecurity) -> bool:

@@ -1,24 +1,28 @@
 """What customers do at the door: sign in, come back, look where they are signed in, sign out."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, AccountStatus, Customer, ContactRole, is_verified, login_key
+from shopaccounts.customers import CUSTOMERS, AccountStatus, ContactRole, Customer, is_verified, login_key
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import StaleWrite
+from shopaccounts.kernel.errors import StaleWrite, Taken
+from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.ports import Records
-from shopaccounts.kernel.record import Change, Found
+from shopaccounts.kernel.record import Change, Found, Once
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp
+from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import selector_in
+from shopaccounts.kernel.vault import Vault
 from shopaccounts.kernel.web import SESSION_COOKIE, ClearCookie
+from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import PASSWORDS, Hasher, Match, PasswordRecord, Prepared, prepare_to_verify
 from shopaccounts.passwords.events import PasswordRehashed
 from shopaccounts.signin.errors import SessionUnknown, SignInRefused, SignInRequired
@@ -27,6 +31,7 @@ from shopaccounts.signin.gate import Gate, session_cookie
 from shopaccounts.signin.model import (
     SESSION,
     SESSIONS,
+    AccountSuspended,
     EndReason,
     NoSession,
     Resumed,
@@ -46,6 +51,7 @@ __all__ = ["SignIn"]
 _CLEAR: Final = (ClearCookie(SESSION_COOKIE),)
 _OPENS: Final = frozenset({AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.CLOSING})
 _LISTED: Final = 500
+_DAY: Final = timedelta(days=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +72,8 @@ class SignIn:
     hasher: Hasher
     attempts: Attempts
     gate: Gate
+    vault: Vault
+    storefront: Storefront
     sessions: SessionPolicy
     transport: TransportPolicy
 
@@ -204,7 +212,8 @@ class SignIn:
         await self.attempts.charge(subject, context.network, now)
         match = await self._compare(found, email, typed)
         if found is None or not match.ok:
-            await self._refuse(subject, context, now, known=found is not None)
+            await self._note_failure(subject, context, now, known=found is not None)
+            raise SignInRefused
         step = await self._admit(found, match, typed, context, now, remember=remember)
         await self.attempts.succeeded(subject)
         return step
@@ -217,7 +226,7 @@ class SignIn:
             return Match(ok=False)
         return await got(self.hasher.verify(record.stored, typed, found.it.id))
 
-    async def _refuse(self, subject: str, context: RequestContext, now: datetime, *, known: bool) -> None:
+    async def _note_failure(self, subject: str, context: RequestContext, now: datetime, *, known: bool) -> None:
         await self.attempts.failed(context.network, now)
         told = SignInRefusedEvent(
             at=now,
@@ -226,9 +235,8 @@ class SignIn:
             network=await self.attempts.digest("network", context.network),
         )
         await self.desk.record(Change(events=self.desk.tell(told)))
-        raise SignInRefused
 
-    async def _admit(  # noqa: PLR0913  (what the decision rests on)
+    async def _admit(
         self,
         found: Found[Customer],
         match: Match,
@@ -246,8 +254,40 @@ class SignIn:
         step, part = self.gate.let_in(customer, security, (proof,), context, now, network=network, remember=remember)
         guarded = Change(guards=(CUSTOMERS.unchanged(customer), SECURITY.unchanged(security)))
         kept = await self._kept_password(record, typed if match.rehash else None, now)
-        await self.desk.record(part | guarded | kept)
+        if isinstance(step, AccountSuspended):
+            await self._record_suspended(part | guarded | kept, customer, now)
+        else:
+            await self.desk.record(part | guarded | kept)
         return step
+
+    async def _record_suspended(self, change: Change, customer: Customer, now: datetime) -> None:
+        """Tell the owner once a day that somebody knows the password of the stopped account."""
+        once = Once(namespace="signin.suspended_tried", key=customer.id, now=now, keep_until=now + _DAY)
+        try:
+            await self.desk.record(change | Change(messages=await self._warning(customer, now), once=(once,)))
+        except Taken:
+            await self.desk.record(change)
+
+    async def _warning(self, customer: Customer, now: datetime) -> tuple[Message, ...]:
+        contact = next(iter(customer.contacts_for(ContactRole.LOGIN)), None)
+        if contact is None or not isinstance(contact.value, EmailAddress):
+            return ()
+        message = await compose(
+            self.desk,
+            self.vault,
+            template="signin.suspended_tried",
+            channel=Channel.EMAIL,
+            to=contact.value.stored,
+            locale=customer.locale or self.desk.scope.locale,
+            variables=self.storefront.variables(),
+            secrets={},
+            subject=customer.id,
+            key=f"suspended_tried {customer.id} {now.isoformat()}",
+            category=MessageCategory.SECURITY,
+            priority=Priority.SECURITY,
+            expires_at=now + _DAY,
+        )
+        return (message,)
 
     async def _kept_password(self, record: PasswordRecord, to_hash: Prepared | None, now: datetime) -> Change:
         """Answer the part that guards the password, or writes a hash made with the current settings."""

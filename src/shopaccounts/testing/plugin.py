@@ -98,14 +98,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         drive(pyfuncitem.obj(**arguments))
         return True
     generated = pyfuncitem.obj.hypothesis
-    generated.inner_test = _driven(inspect.unwrap(generated.inner_test), drive)
+    generated.inner_test = _driven(_written(pyfuncitem.obj), drive)
     return None
 
 
 def _is_async(function: Any) -> bool:
     """Tell whether a test, with or without ``@given``, is to be driven."""
+    return inspect.iscoroutinefunction(_written(function))
+
+
+def _written(function: Any) -> Any:
+    """Answer a test as somebody wrote it, without what Hypothesis and this module put around it."""
     inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
-    return inspect.iscoroutinefunction(inspect.unwrap(inner))
+    return getattr(inner, "written", inner)
 
 
 def _driven(test: Callable[..., Coroutine[Any, Any, None]], drive: Drive) -> Callable[..., None]:
@@ -113,6 +118,7 @@ def _driven(test: Callable[..., Coroutine[Any, Any, None]], drive: Drive) -> Cal
     def call(*args: Any, **named: Any) -> None:
         drive(test(*args, **named))
 
+    call.written = test  # type: ignore[attr-defined]  # so that another host can drive it next
     return call
 
 

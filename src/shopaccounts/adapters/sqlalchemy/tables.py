@@ -17,6 +17,7 @@ import attrs
 from sqlalchemy import (
     BigInteger,
     Column,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -47,6 +48,16 @@ class Shelf:
     def c(self) -> Mapping[str, Column[Any]]:
         """The columns by name."""
         return self.table.c
+
+    @property
+    def width(self) -> int:
+        """How many cells an entity is read from."""
+        return 3 if self.book.personal else 1
+
+    def cells(self, table: FromClause) -> list[Column[Any]]:
+        """Answer the columns that an entity is read from, of this table or an alias of it."""
+        c: Any = table.c
+        return [c.body, c.id, c.key_id] if self.book.personal else [c.body]
 
     @property
     def is_sorted(self) -> bool:
@@ -116,6 +127,10 @@ class Tables:
 
     def __getitem__(self, book: AnyBook) -> Shelf:
         return self._shelves[book.name]
+
+    def shelf(self, name: str) -> Shelf:
+        """Answer where the book of this name stands."""
+        return self._shelves[name]
 
     @property
     def shelves(self) -> Iterable[Shelf]:

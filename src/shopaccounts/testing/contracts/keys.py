@@ -100,7 +100,7 @@ class KeysContract:
     async def test_a_change_that_wants_the_key_of_another_is_refused(self, store: Store, scope: Scope) -> None:
         _, second = await put(store, BOXES, box(scope, "a", name="a"), box(scope, "b", name="b"))
         want = Change(writes=(BOXES.change(second, attrs.evolve(second, name="a")),))
-        assert await refused(Taken, store.record, want) == Taken("box_name")
+        await refused(Taken("box_name"), store.record, want)
         assert await find(store, BOXES, "b", "box_name") == second
 
     @pytest.mark.proves("KER-131")
@@ -142,7 +142,7 @@ class KeysContract:
         await put(store, BOXES, attrs.evolve(blue, id="closed", is_open=False), attrs.evolve(blue, id="closed-too", is_open=False))
         (first,) = await put(store, BOXES, blue)
         second = Change(writes=(BOXES.add(attrs.evolve(blue, id="b")),))
-        assert await refused(Taken, store.record, second) == Taken("open_box")
+        await refused(Taken("open_box"), store.record, second)
         await got(store.record(Change(writes=(BOXES.change(first, attrs.evolve(first, is_open=False)),))))
         assert isinstance(await got(store.record(second)), Recorded)
         found = await find(store, BOXES, "ann", "open_box")
@@ -153,7 +153,7 @@ class KeysContract:
     async def test_a_marker_is_set_once_until_it_lapses(self, store: Store) -> None:
         await got(store.record(Change(once=(once(),))))
         for later in (timedelta(0), HOUR / 2, HOUR - timedelta(microseconds=1)):
-            assert await refused(Taken, store.record, Change(once=(once(at=later),))) == Taken("once:toys")
+            await refused(Taken("once:toys"), store.record, Change(once=(once(at=later),)))
         assert isinstance(await got(store.record(Change(once=(once(at=HOUR, keep=2 * HOUR),)))), Recorded)
         await refused(Taken, store.record, Change(once=(once(at=2 * HOUR),)))
 
@@ -172,8 +172,7 @@ class KeysContract:
     async def test_markers_of_two_namespaces_are_apart(self, store: Store) -> None:
         await got(store.record(Change(once=(once("k", "one"), once("k", "two"), once("l", "one")))))
         for key, namespace in (("k", "one"), ("k", "two"), ("l", "one")):
-            error = await refused(Taken, store.record, Change(once=(once(key, namespace),)))
-            assert error == Taken(f"once:{namespace}")
+            await refused(Taken(f"once:{namespace}"), store.record, Change(once=(once(key, namespace),)))
 
     @pytest.mark.proves("KER-135", "KER-136")
     async def test_a_command_asked_again_is_answered_the_same_and_writes_nothing(
@@ -191,7 +190,7 @@ class KeysContract:
     async def test_a_request_key_that_comes_with_another_content_is_refused(self, store: Store, scope: Scope) -> None:
         await got(store.record(Change(receipt=receipt())))
         other = Change(writes=(LIDS.add(lid(scope)),), receipt=receipt(body="another"))
-        assert await refused(KeyReused, store.record, other) == KeyReused("toys")
+        await refused(KeyReused("toys"), store.record, other)
         assert await find(store, LIDS, "box") is None
 
     @pytest.mark.proves("KER-136")

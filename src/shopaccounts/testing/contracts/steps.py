@@ -38,12 +38,20 @@ async def listed(store: Records, book: Book[T], group: str, value: str, limit: i
         after = page.next
 
 
-async def refused(error: type[E], ask: Callable[..., Answer[Any]], *args: Any) -> E:
-    """Call a port that has to raise exactly this class of error, now or later, and answer the error."""
+async def refused(expected: E | type[E], ask: Callable[..., Answer[Any]], *args: Any) -> E:
+    """Call a port that has to raise, now or later, and answer the error.
+
+    Args:
+        expected: The class of the error, and no subclass; or an error with the same facts.
+        ask: What is called.
+        args: With what.
+    """
+    kind = expected if isinstance(expected, type) else type(expected)
     try:
         await got(ask(*args))
-    except error as raised:
-        assert type(raised) is error, f"{raised!r} rather than {error.__name__}"
+    except kind as raised:
+        assert type(raised) is kind, f"{raised!r} rather than {kind.__name__}"
+        assert isinstance(expected, type) or raised.args == expected.args, f"{raised!r} rather than {expected!r}"
         return raised
-    msg = f"not refused with {error.__name__}"
+    msg = f"not refused with {expected!r}"
     raise AssertionError(msg)

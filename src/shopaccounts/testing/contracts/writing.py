@@ -174,7 +174,7 @@ class WritingContract:
             once=whole.once + one.once,
             messages=whole.messages + one.messages,
         )
-        assert await refused(type(expected), store.record, change) == expected
+        await refused(expected, store.record, change)
         await self.assert_untouched(store, scope, shelf)
 
     @staticmethod
@@ -222,8 +222,7 @@ class WritingContract:
     async def test_what_is_taken_tells_nothing_of_its_holder(self, store: Store, scope: Scope) -> None:
         await put(store, BOXES, box(scope, "holder-of-it", name="a-name-nobody-may-see", text="contents-of-the-holder"))
         late = Change(writes=(BOXES.add(box(scope, "late", name="a-name-nobody-may-see")),))
-        error = await refused(Taken, store.record, late)
-        assert error == Taken("box_name")
+        error = await refused(Taken("box_name"), store.record, late)
         assert error.__cause__ is None
         assert error.__context__ is None or error.__suppress_context__
         told = "".join(traceback.format_exception_only(error))
@@ -235,9 +234,9 @@ class WritingContract:
         shelf = await self.shelf(store, scope)
         spent = Once(namespace="spent", key="k", now=NOW, keep_until=NOW + HOUR)
         both = Change(writes=(BOXES.add(box(scope, "a", name="mine")), BOXES.add(shelf.holder)), once=(spent,))
-        assert await refused(StaleWrite, store.record, both) == StaleWrite("toy_boxes", "holder")
+        await refused(StaleWrite("toy_boxes", "holder"), store.record, both)
         guarded = Change(writes=(BOXES.add(box(scope, "a", name="mine")),), guards=(BOXES.absent("holder"),))
-        assert await refused(StaleWrite, store.record, guarded) == StaleWrite("toy_boxes", "holder")
+        await refused(StaleWrite("toy_boxes", "holder"), store.record, guarded)
 
     @pytest.mark.proves("KER-113", "KER-136")
     async def test_an_answered_command_is_replayed_though_all_else_is_wrong(self, store: Store, scope: Scope) -> None:

@@ -1,0 +1,126 @@
+"""Mail over SMTP for async hosts, with aiosmtplib.
+
+A connection is kept while a page of messages goes out, and is opened anew after a drop or a 421.
+"""
+
+import asyncio
+import ssl
+from typing import Final
+
+import aiosmtplib
+
+from shopaccounts.adapters.mail import MailServer, Step, Tls, build, envelope_address, needs_smtputf8, read_answer
+from shopaccounts.relay import (
+    Accepted,
+    BadMessage,
+    CourierAnswer,
+    MailPolicy,
+    PermanentFailure,
+    Refusal,
+    Rendered,
+    TemporaryFailure,
+)
+
+__all__ = ["AsyncSmtpCourier"]
+
+_NO_CONNECTION: Final = TemporaryFailure("mail.no_connection")
+_NO_TLS: Final = TemporaryFailure("mail.no_tls")
+_CLOSING: Final = 421
+
+
+class AsyncSmtpCourier:
+    """Hands mail in at an SMTP server, without blocking the event loop.
+
+    Args:
+        server: Where.
+        policy: From whom.
+        tls_context: For a private certificate authority; certificates are checked in any case.
+    """
+
+    def __init__(self, server: MailServer, policy: MailPolicy, *, tls_context: ssl.SSLContext | None = None) -> None:
+        self._server, self._policy, self._tls = server, policy, tls_context
+        self._one_by_one = asyncio.Lock()
+        self._connection: aiosmtplib.SMTP | None = None
+
+    async def send(self, message: Rendered) -> CourierAnswer:
+        """Send one mail to one recipient."""
+        try:
+            mail, to = build(message, self._policy), envelope_address(message.to)
+        except BadMessage:
+            return PermanentFailure(Refusal.UNSUPPORTED)
+        async with self._one_by_one:
+            try:
+                connection = await self._connected()
+            except (aiosmtplib.SMTPException, OSError) as failure:
+                return _connecting(failure)
+            options = ["SMTPUTF8", "BODY=8BITMIME"] if needs_smtputf8(to) else []
+            try:
+                await connection.sendmail(self._policy.sender, [to], mail.as_bytes(), mail_options=options)
+            except (aiosmtplib.SMTPException, OSError, ValueError) as failure:
+                return self._refused(failure)
+        return Accepted(str(mail["Message-ID"]))
+
+    async def hang_up(self) -> None:
+        """Close the connection."""
+        async with self._one_by_one:
+            connection, self._connection = self._connection, None
+            if connection is None:
+                return
+            try:
+                await connection.quit()
+            except (aiosmtplib.SMTPException, OSError):
+                connection.close()
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._connection is not None and self._connection.is_connected:
+            return self._connection
+        self._connection = None
+        fresh = aiosmtplib.SMTP(
+            hostname=self._server.host,
+            port=self._server.port,
+            username=self._server.user or None,
+            password=self._server.password.reveal() if self._server.user else None,
+            timeout=self._policy.timeout.total_seconds(),
+            use_tls=self._server.tls is Tls.IMPLICIT,
+            start_tls=self._server.tls is Tls.STARTTLS,
+            tls_context=self._tls or ssl.create_default_context(),
+        )
+        await fresh.connect()
+        self._connection = fresh
+        return fresh
+
+    def _refused(self, failure: Exception) -> CourierAnswer:
+        match failure:
+            case aiosmtplib.SMTPNotSupported() | ValueError():
+                return PermanentFailure(Refusal.UNSUPPORTED)
+            case aiosmtplib.SMTPRecipientsRefused(recipients=[first, *_]):
+                return self._answered(first, Step.RECIPIENT)
+            case aiosmtplib.SMTPSenderRefused():
+                return self._answered(failure, Step.SENDER)
+            case aiosmtplib.SMTPResponseException():
+                return self._answered(failure, Step.DATA)
+            case _:
+                self._drop()
+                return _NO_CONNECTION
+
+    def _answered(self, answer: aiosmtplib.SMTPResponseException, step: Step) -> CourierAnswer:
+        if answer.code == _CLOSING:
+            self._drop()
+        return read_answer(answer.code, answer.message, step)
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _connecting(failure: Exception) -> TemporaryFailure | PermanentFailure:
+    match failure:
+        case aiosmtplib.SMTPNotSupported() | ssl.SSLError():
+            return _NO_TLS
+        case aiosmtplib.SMTPResponseException(code=code, message=text):
+            return read_answer(code, text, Step.CONNECT)
+        case aiosmtplib.SMTPException() if isinstance(failure.__cause__, ssl.SSLError):
+            return _NO_TLS
+        case _:
+            return _NO_CONNECTION

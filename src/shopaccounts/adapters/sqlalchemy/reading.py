@@ -1,0 +1,94 @@
+"""Look-ups and listings: each is one statement, so what it answers is from one moment."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, FromClause, Select, bindparam, select, tuple_
+
+from shopaccounts.adapters.sqlalchemy.sealing import Bodies
+from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal
+from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
+from shopaccounts.adapters.sqlalchemy.types import Instant
+from shopaccounts.kernel.ports import BY_ID, Position, Rows
+from shopaccounts.kernel.record import Book, Bring, Entity, Found
+
+__all__ = ["Reader"]
+
+T = TypeVar("T", bound=Entity)
+_NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""The sort key of entities whose book has no order."""
+
+
+class Reader(Statements):
+    """Finds and lists what is stored."""
+
+    def __init__(self, tables: Tables, bodies: Bodies) -> None:
+        super().__init__(tables)
+        self._bodies = bodies
+
+    def find(
+        self, conn: Connection, realm: str, book: Book[T], key: str, by: str, bring: tuple[Bring, ...]
+    ) -> Found[T] | None:
+        """Answer the entity with this id or unique key, and those to bring along."""
+        shelf = self.tables[book]
+        params: dict[str, Any] = {"is_realm": realm, "is_id": key}
+        if by != BY_ID:
+            spellings = self._bodies.spellings(book, realm, by, key)
+            params = {"is_realm": realm, "is_name": by, "is_book": book.name, "keys": spellings}
+        row = conn.execute(self._find(shelf, by != BY_ID, bring), params).first()
+        return None if row is None else self._found(realm, shelf, bring, row)
+
+    def rows(
+        self, conn: Connection, realm: str, book: Book[T], group: str, value: str, after: Position | None, limit: int
+    ) -> Rows[T]:
+        """List the entities of a group, oldest first."""
+        shelf = self.tables[book]
+        params: dict[str, Any] = {"is_realm": realm, f"is_g_{group}": value, "limit": limit + 1}
+        if after is not None:
+            params |= {"after_at": after.at, "after_id": after.id}
+        listed = conn.execute(self._rows(shelf, group, after is not None), params).all()
+        items = tuple(self._bodies.read(book, realm, *row) for row in listed[:limit])
+        return Rows(items, _position(book, items[-1]) if len(listed) > limit else None)
+
+    def _found(self, realm: str, shelf: Shelf, bring: tuple[Bring, ...], row: Sequence[Any]) -> Found[Any]:
+        at = shelf.width
+        it = self._bodies.read(shelf.book, realm, *row[:at])
+        brought: dict[str, Any] = {}
+        for wanted in bring:
+            cells = row[at : at + self.tables[wanted.book].width]
+            brought[wanted.book.name] = None if cells[0] is None else self._bodies.read(wanted.book, realm, *cells)
+            at += len(cells)
+        return Found(it, brought)
+
+    @built_once
+    def _find(self, shelf: Shelf, by_key: bool, bring: tuple[Bring, ...]) -> Select[Any]:  # noqa: FBT001  (a shape)
+        found = shelf.table.alias()
+        joined: FromClause = found
+        columns = shelf.cells(found)
+        for wanted in bring:
+            other = self.tables[wanted.book]
+            brought = other.table.alias()
+            link = found.c.id if wanted.via == BY_ID else found.c[f"g_{wanted.via}"]
+            joined = joined.outerjoin(brought, (brought.c.realm == found.c.realm) & (brought.c.id == link))
+            columns += other.cells(brought)
+        if not by_key:
+            return select(*columns).select_from(joined).where(*equal(found, "realm", "id"))
+        keys = self.tables.keys
+        joined = keys.join(joined, (found.c.realm == keys.c.realm) & (found.c.id == keys.c.entity_id))
+        spelled = keys.c.key.in_(bindparam("keys", expanding=True))
+        return select(*columns).select_from(joined).where(*equal(keys, "realm", "name", "book"), spelled)
+
+    @built_once
+    def _rows(self, shelf: Shelf, group: str, goes_on: bool) -> Select[Any]:  # noqa: FBT001  (a shape)
+        c = shelf.table.c
+        order = [c.sort_at, c.id] if shelf.is_sorted else [c.id]
+        listed = select(*shelf.cells(shelf.table)).where(*equal(shelf.table, "realm", f"g_{group}"))
+        if goes_on:
+            seen = [bindparam("after_at", type_=Instant), bindparam("after_id", type_=c.id.type)]
+            listed = listed.where(tuple_(*order) > tuple_(*seen[-len(order) :]))
+        return listed.order_by(*order).limit(bindparam("limit"))
+
+
+def _position(book: Book[T], last: T) -> Position:
+    return Position(book.order(last) if book.order else _NEVER, last.id)

@@ -1,0 +1,48 @@
+"""Statements are built once for each set of tables, and then only executed."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import ColumnElement, FromClause, Table, bindparam
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shopaccounts.adapters.sqlalchemy.tables import Tables
+
+__all__ = ["Statements", "built_once", "equal", "insert_into"]
+
+S = TypeVar("S", bound="Statements")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Statements:
+    """The statements of one part of a store; they know the tables, no realm and no connection."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.built: dict[tuple[Any, ...], Any] = {}
+
+
+def built_once(build: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Keep what *build* answers for each shape it is asked for; shapes are given by position and can be hashed."""
+
+    @wraps(build)
+    def statement(self: S, *shape: P.args, **no_more: P.kwargs) -> R:
+        key = (build, *shape)
+        known: R | None = self.built.get(key)
+        if known is None:
+            known = self.built[key] = build(self, *shape, **no_more)
+        return known
+
+    return statement
+
+
+def insert_into(table: Table, dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    """Answer an insert that can say what is to happen on a conflict."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def equal(table: FromClause, *columns: str) -> list[ColumnElement[bool]]:
+    """Answer the conditions that columns equal the parameters ``is_<column>``."""
+    return [table.c[name] == bindparam(f"is_{name}") for name in columns]

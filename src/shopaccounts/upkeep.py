@@ -1,0 +1,69 @@
+"""What has to be done now and then: one call a minute is all that a small shop needs."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+import attrs
+
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.ids import WorkerId
+from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.record import Book
+from shopaccounts.kernel.tickets import TICKETS
+from shopaccounts.registration import ATTEMPTS, Registration
+from shopaccounts.relay import Relay
+from shopaccounts.signin import SESSIONS
+
+__all__ = ["TickReport", "Upkeep"]
+
+PAGE: Final = 500
+_WORKER: Final = WorkerId("upkeep")
+_LAPSING: Final[tuple[Book[Any], ...]] = (ATTEMPTS, TICKETS, SESSIONS)
+
+
+@attrs.frozen(kw_only=True)
+class TickReport:
+    """What one round of upkeep did; *finished* is false if its time ran out before its work."""
+
+    delivered: int = 0
+    expired: int = 0
+    purged: int = 0
+    finished: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Upkeep:
+    """The due work of every context, in a fixed order, page by page."""
+
+    desk: Desk
+    records: Records
+    relay: Relay
+    registration: Registration
+
+    async def tick(self, budget: timedelta = timedelta(seconds=30)) -> TickReport:
+        """Do what is due, until nothing is left or *budget* is spent. Safe from anywhere, any number at once."""
+        until = self.desk.now() + budget
+        report = TickReport(finished=False)
+        while True:
+            done = TickReport(
+                delivered=(await self.relay.deliver_pending(PAGE)).handled,
+                expired=await self.registration.expire_unproven(PAGE, _WORKER),
+                purged=await self._purge(),
+            )
+            report = TickReport(
+                delivered=report.delivered + done.delivered,
+                expired=report.expired + done.expired,
+                purged=report.purged + done.purged,
+                finished=not (done.delivered or done.expired or done.purged),
+            )
+            if report.finished or self.desk.now() >= until:
+                return report
+
+    async def _purge(self) -> int:
+        """Remove what nobody can use any more, a day after its end."""
+        before = self.desk.now() - timedelta(days=1)
+        purged = 0
+        for book in _LAPSING:
+            purged += await got(self.records.purge(book, before, PAGE))
+        return purged
