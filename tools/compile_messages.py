@@ -12,12 +12,17 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 FOLDER = Path(__file__).parents[1] / "src" / "shopaccounts" / "locale"
-Texts = dict[object, object]
+Words = tuple[str, ...]
 
 
-def texts(catalogue: Catalog) -> Texts:
+def words(text: str | list[str] | tuple[str, ...] | None) -> Words:
+    """Answer a text and its plural forms."""
+    return (text,) if isinstance(text, str) else tuple(text or ())
+
+
+def texts(catalogue: Catalog) -> dict[Words, Words]:
     """Answer what a catalogue says, without its header."""
-    return {entry.id: entry.string for entry in catalogue if entry.id and entry.string}
+    return {words(entry.id): words(entry.string) for entry in catalogue if entry.id and any(words(entry.string))}
 
 
 def source_of(path: Path) -> Catalog:

@@ -9,6 +9,7 @@ from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.security import SECURITY
 from shopaccounts.kernel.tickets import TICKETS
 from shopaccounts.passwords import PASSWORDS
+from shopaccounts.recovery import STOP_NOTICES
 from shopaccounts.registration import ATTEMPTS
 from shopaccounts.signin import SESSIONS
 
@@ -24,4 +25,5 @@ BOOKS: tuple[Book[Any], ...] = (
     PASSWORDS,
     SESSIONS,
     ATTEMPTS,
+    STOP_NOTICES,
 )

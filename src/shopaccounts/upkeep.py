@@ -1,4 +1,8 @@
-"""What has to be done now and then: one call a minute is all that a small shop needs."""
+"""What has to be done now and then: one call a minute is all that a small shop needs.
+
+What nobody can use any more is removed. An attempt goes with its last link, and the secrets in it too; tickets and
+sessions stay for a month, so that who comes late is told that a link was used, and not that it never was.
+"""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -11,6 +15,7 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.tickets import TICKETS
+from shopaccounts.recovery import STOP_NOTICES
 from shopaccounts.registration import ATTEMPTS, Registration
 from shopaccounts.relay import Relay
 from shopaccounts.signin import SESSIONS
@@ -19,7 +24,14 @@ __all__ = ["TickReport", "Upkeep"]
 
 PAGE: Final = 500
 _WORKER: Final = WorkerId("upkeep")
-_LAPSING: Final[tuple[Book[Any], ...]] = (ATTEMPTS, TICKETS, SESSIONS)
+_MONTH: Final = timedelta(days=30)
+_KEPT_FOR: Final[tuple[tuple[Book[Any], timedelta], ...]] = (
+    (ATTEMPTS, timedelta(0)),
+    (STOP_NOTICES, timedelta(0)),
+    (TICKETS, _MONTH),
+    (SESSIONS, _MONTH),
+)
+"""How long the entities of a book stay after nobody can use them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,9 +73,8 @@ class Upkeep:
                 return report
 
     async def _purge(self) -> int:
-        """Remove what nobody can use any more, a day after its end."""
-        before = self.desk.now() - timedelta(days=1)
-        purged = 0
-        for book in _LAPSING:
-            purged += await got(self.records.purge(book, before, PAGE))
+        """Remove what nobody can use any more."""
+        now, purged = self.desk.now(), 0
+        for book, kept_for in _KEPT_FOR:
+            purged += await got(self.records.purge(book, now - kept_for, PAGE))
         return purged

@@ -78,16 +78,29 @@ class AsyncSmtpCourier:
         fresh = aiosmtplib.SMTP(
             hostname=self._server.host,
             port=self._server.port,
-            username=self._server.user or None,
-            password=self._server.password.reveal() if self._server.user else None,
             timeout=self._policy.timeout.total_seconds(),
             use_tls=self._server.tls is Tls.IMPLICIT,
-            start_tls=self._server.tls is Tls.STARTTLS,
+            start_tls=False,
             tls_context=self._tls or ssl.create_default_context(),
         )
         await fresh.connect()
+        try:
+            await self._prepare(fresh)
+        except BaseException:
+            fresh.close()
+            raise
         self._connection = fresh
         return fresh
+
+    async def _prepare(self, connection: aiosmtplib.SMTP) -> None:
+        await connection.ehlo()
+        if self._server.tls is Tls.STARTTLS:
+            if not connection.supports_extension("starttls"):
+                msg = "the server offers no STARTTLS"
+                raise aiosmtplib.SMTPNotSupported(msg)
+            await connection.starttls()
+        if self._server.user:
+            await connection.login(self._server.user, self._server.password.reveal())
 
     def _refused(self, failure: Exception) -> CourierAnswer:
         match failure:

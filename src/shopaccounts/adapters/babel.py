@@ -11,16 +11,18 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import attrs
-from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
+from babel.dates import format_date, format_timedelta, get_timezone
 from babel.numbers import format_decimal
 
-from shopaccounts.adapters.catalogues import region, texts
+from shopaccounts.adapters.catalogues import moment, region, texts
 from shopaccounts.kernel.errors import Rejected
 
 __all__ = ["Messages"]
 
 _GENERAL: Final = "kernel.rejected"
-_ALMOST: Final = 0.95
+_UNITS: Final = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1))
+_TWO: Final = 2
+"""From how many of a unit on a span is told in it."""
 
 
 class Messages:
@@ -50,9 +52,9 @@ class Messages:
     def _worded(self, fact: Any) -> str:
         match fact:
             case timedelta():
-                return format_timedelta(_whole_seconds(fact), threshold=_ALMOST, locale=self._region)
+                return format_timedelta(_rounded_up(fact), threshold=_TWO, locale=self._region)
             case datetime():
-                return format_datetime(fact, "long", self._zone, self._region)
+                return moment(fact, self._zone, self._region)
             case date():
                 return format_date(fact, "long", self._region)
             case bool():
@@ -63,5 +65,7 @@ class Messages:
                 return str(fact)
 
 
-def _whole_seconds(span: timedelta) -> timedelta:
-    return timedelta(seconds=max(1, -(-span // timedelta(seconds=1))))
+def _rounded_up(span: timedelta) -> timedelta:
+    """Answer a span in whole units of the size that people tell it in; who waits that long has waited long enough."""
+    unit = next((unit for unit in _UNITS if span >= _TWO * unit), timedelta(seconds=1))
+    return max(1, -(-span // unit)) * unit

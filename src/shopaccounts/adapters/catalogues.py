@@ -2,13 +2,15 @@
 
 import functools
 import gettext
+from datetime import datetime, tzinfo
 from importlib.resources import files
 from io import BytesIO
 from typing import Final
 
 from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_timezone_name
 
-__all__ = ["DOMAIN", "LOCALES", "closest", "region", "texts"]
+__all__ = ["DOMAIN", "LOCALES", "closest", "moment", "region", "texts"]
 
 DOMAIN: Final = "shopaccounts"
 LOCALES: Final = ("en", "de", "fr", "es")
@@ -30,6 +32,13 @@ def region(locale: str) -> Locale:
     except (ValueError, UnknownLocaleError):
         return Locale(language)
     return wanted if wanted.language == language else Locale(language)
+
+
+def moment(at: datetime, zone: tzinfo, where: Locale) -> str:
+    """Answer an instant in words: the day, the minute, and in whose time."""
+    local = at.astimezone(zone)
+    time = format_time(local, "short", zone, where)
+    return f"{format_date(local, 'long', where)}, {time} {get_timezone_name(local, 'short', locale=where)}"
 
 
 def texts(locale: str) -> gettext.GNUTranslations:

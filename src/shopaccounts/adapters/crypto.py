@@ -21,7 +21,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import attrs
 from cryptography.exceptions import InvalidTag
@@ -29,12 +29,23 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.chance import Entropy
 from shopaccounts.kernel.errors import BadPolicy, Defect
 from shopaccounts.kernel.secret import Secret, same
-from shopaccounts.kernel.vault import Key, KeyInUse, KeyMissing, KeyState, Ring, SealBroken, SealContext, Sealed
+from shopaccounts.kernel.vault import (
+    Key,
+    KeyInUse,
+    KeyMissing,
+    Keyring,
+    KeyState,
+    Ring,
+    SealBroken,
+    SealContext,
+    Sealed,
+)
 
-__all__ = ["MAX_SEALED", "AesVault", "KeyUsage", "KeyWornOut", "ReadyKeys", "RootKeyring", "new_root"]
+__all__ = ["MAX_SEALED", "AesVault", "KeyUsage", "KeyWornOut", "RootKeyring", "new_root"]
 
 MAX_SEALED: Final = 2**32
 """How many values one key seals at most. [NIST SP 800-38D section 8.3, for random 96-bit nonces]"""
@@ -76,28 +87,16 @@ class KeyUsage:
     share: float
 
 
-class ReadyKeys(Protocol):
-    """A keyring that answers now, since it holds its keys in memory."""
-
-    def current(self, ring: Ring) -> Key:
-        """Answer the key that new things are sealed with."""
-        ...
-
-    def key(self, ring: Ring, id: str) -> Key:
-        """Answer the key with this id."""
-        ...
-
-
 class AesVault:
     """Seals with the current key of a ring, opens with whatever live key sealed.
 
     Args:
-        keyring: Where keys come from.
+        keyring: Where keys come from; it answers at once, since it holds them in memory.
         entropy: Where nonces come from.
         limit: How many values this process seals with one key; with N processes, divide ``MAX_SEALED`` by N.
     """
 
-    def __init__(self, keyring: ReadyKeys, entropy: Entropy, *, limit: int = MAX_SEALED) -> None:
+    def __init__(self, keyring: Keyring, entropy: Entropy, *, limit: int = MAX_SEALED) -> None:
         self._keyring, self._entropy, self._limit = keyring, entropy, limit
         self._sealed: dict[tuple[Ring, str], int] = {}
 
@@ -107,7 +106,7 @@ class AesVault:
         Raises:
             KeyWornOut: The key has sealed all it may.
         """
-        key = self._keyring.current(about.ring)
+        key = _at_once(self._keyring.current(about.ring))
         self._count(about.ring, key.id)
         nonce = self._entropy.raw(_NONCE)
         if len(nonce) != _NONCE:
@@ -142,7 +141,7 @@ class AesVault:
             KeyMissing, SealBroken: As ``open``.
         """
         plain = self.open(sealed, about)
-        return None if sealed.key_id == self._keyring.current(about.ring).id else self.seal(plain, about)
+        return None if sealed.key_id == _at_once(self._keyring.current(about.ring)).id else self.seal(plain, about)
 
     def usage(self) -> tuple[KeyUsage, ...]:
         """Answer how often this process used each key, most used first."""
@@ -151,7 +150,7 @@ class AesVault:
 
     def _key(self, sealed: Sealed, about: SealContext) -> Key:
         try:
-            return self._keyring.key(about.ring, sealed.key_id)
+            return _at_once(self._keyring.key(about.ring, sealed.key_id))
         except KeyMissing:
             raise KeyMissing(about.ring, about.field) from None
 
@@ -161,6 +160,13 @@ class AesVault:
             raise KeyWornOut(ring)
         if count == (self._limit + 1) // 2:
             log.warning("the key %s of ring %s has sealed half of what it may; add a new root", id, ring.value)
+
+
+def _at_once(answer: Answer[Key]) -> Key:
+    if not isinstance(answer, Key):
+        msg = "AesVault needs a keyring that answers at once"
+        raise Defect(msg)
+    return answer
 
 
 def _cipher(key: Key) -> AESGCM:

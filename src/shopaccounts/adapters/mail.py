@@ -118,10 +118,11 @@ def build(message: Rendered, policy: MailPolicy) -> EmailMessage:
         mail["Reply-To"] = _address("Reply-To", policy.reply_to)
     mail["Subject"] = _one_line("Subject", wording.subject)
     mail["Auto-Submitted"] = "auto-generated"
-    mail["Content-Language"] = _one_line("Content-Language", wording.locale.replace("_", "-"))
     mail.set_content(wording.text)
     if wording.html:
         mail.add_alternative(wording.html, subtype="html")
+        mail.set_boundary(f"=_{message.id}")
+    mail["Content-Language"] = _one_line("Content-Language", wording.locale.replace("_", "-"))
     return mail
 
 

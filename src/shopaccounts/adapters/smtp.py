@@ -36,6 +36,8 @@ class SmtpCourier:
         tls_context: For a private certificate authority; certificates are checked in any case.
     """
 
+    holds_up_the_loop = True
+
     def __init__(self, server: MailServer, policy: MailPolicy, *, tls_context: ssl.SSLContext | None = None) -> None:
         self._server, self._policy, self._tls = server, policy, tls_context
         self._mine = threading.local()

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-from babel.dates import format_date, format_datetime, get_timezone
+from babel.dates import format_date, get_timezone
 from babel.numbers import format_decimal
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError, UndefinedError, meta
-from jinja2.exceptions import TemplatesNotFound
+from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from shopaccounts.adapters.catalogues import LOCALES, closest, region, texts
+from shopaccounts.adapters.catalogues import LOCALES, closest, moment, region, texts
 from shopaccounts.relay import BadMessage, TemplateUnknown, Wording
 
 __all__ = ["Finding", "JinjaTemplates", "Sample"]
@@ -113,8 +113,8 @@ class JinjaTemplates:
 
     def names(self) -> tuple[str, ...]:
         """Answer every text that there is."""
-        folders = {name.rpartition("/")[0] for name in self._loader.list_templates() if name.endswith(f"/{TEXT}")}
-        return tuple(sorted(folder.replace("/", ".") for folder in folders if not folder.startswith("_")))
+        folders = {name.rpartition("/")[0].replace("/", ".") for name in self._loader.list_templates()}
+        return tuple(sorted(folder for folder in folders if _NAME.fullmatch(folder)))
 
     def sample(self, template: str) -> Sample:
         """Answer the sample values of a text, from its ``sample.json``.
@@ -124,7 +124,7 @@ class JinjaTemplates:
         """
         try:
             source, *_ = self._loader.get_source(self._environment(LOCALES[0]), f"{_folder(template)}/sample.json")
-        except TemplatesNotFound as failure:
+        except TemplateNotFound as failure:
             raise TemplateUnknown(template) from failure
         kept = json.loads(source)
         return Sample(variables=kept["variables"], optional=frozenset(kept.get("optional", ())))
@@ -141,7 +141,7 @@ class JinjaTemplates:
         environment = self._environment(locale)
         try:
             found = environment.select_template(_file_names(template, part, locale))
-        except TemplatesNotFound:
+        except TemplateNotFound:
             return None
         except TemplateError as failure:
             raise BadMessage(part=part, reason="broken_template") from failure
@@ -169,7 +169,7 @@ class JinjaTemplates:
         where = region(locale)
         environment.filters |= {
             "date": lambda text: format_date(date.fromisoformat(text), "long", where),
-            "datetime": lambda text: format_datetime(datetime.fromisoformat(text), "long", self._zone, where),
+            "datetime": lambda text: moment(datetime.fromisoformat(text), self._zone, where),
             "number": lambda text: format_decimal(Decimal(text), locale=where),
         }
         direction = "rtl" if where.character_order == "right-to-left" else "ltr"
@@ -224,7 +224,10 @@ class JinjaTemplates:
         waiting: list[str] = [name for name in _file_names(template, part, locale) if self._is_there(name)][:1]
         while waiting:
             source, *_ = self._loader.get_source(self._environment(locale), waiting.pop())
-            waiting += [name for name in meta.find_referenced_templates(self._parsed(source)) if name]
+            try:
+                waiting += [name for name in meta.find_referenced_templates(self._parsed(source)) if name]
+            except TemplateSyntaxError:  # told by trying it
+                continue
             yield source
 
     def _is_there(self, name: str) -> bool:

@@ -55,6 +55,7 @@ class BlockingRegistration:
             CodeWrong: That isn't the code; some tries are left.
             CodeExhausted: No tries are left.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed: The handle is of no use.
+            ContactLinkStale: The code is right, but the account has gone another way since.
             InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.complete_registration(handle, code, context))
@@ -64,7 +65,10 @@ class BlockingRegistration:
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed: The handle is of no use.
+            CodeExhausted: There were too many wrong codes, so another one would be of no use.
             Throttled: Too soon, or too many messages.
+            TryLater: The counters are not available.
+            InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.resend_verification(handle, context))
 
@@ -73,6 +77,7 @@ class BlockingRegistration:
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.peek_contact(token, context))
 
@@ -91,17 +96,25 @@ class BlockingRegistration:
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.confirm_contact(token, handle, context))
 
     def take_over_contact(self, token: Secret[str], password: object, context: RequestContext) -> Registered:
         """Prove the address with the link, without having filled in the form, and start clean with a password.
 
-        Nothing of the attempt survives: not its password, not what it filled in.
+        Nothing of the attempt survives: not its password, not its language, not where it came from.
+
+        Args:
+            token: From the link.
+            password: The new password, text or ``Secret``.
+            context: Where the request came from.
 
         Raises:
             PasswordUnacceptable: The password won't do; the link stays good.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            TryLater: The hasher is not available.
+            InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.take_over_contact(token, password, context))
 

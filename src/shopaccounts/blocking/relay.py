@@ -59,9 +59,7 @@ class BlockingRelay:
             reason: A key such as ``consumer_gone``, kept with each.
 
         Raises:
-            Forbidden: A customer asks.
-            DeadLetterUnknown: One is not in the box.
-            StaleWrite: Somebody else was faster.
+            Forbidden, DeadLetterUnknown, StaleWrite: As ``requeue``.
         """
         run(self._inner.discard_dead(ids, reason))
 

@@ -47,7 +47,7 @@ class BlockingSignIn:
         return run(self._inner.resume(value, context))
 
     def list_sessions(self, value: Secret[str], context: RequestContext) -> tuple[SessionSummary, ...]:
-        """Answer where the account is signed in, newest first.
+        """Answer where the account is signed in: of its newest 500 sessions those that are live, newest first.
 
         Raises:
             SignInRequired: The value opens nothing.
@@ -64,7 +64,11 @@ class BlockingSignIn:
         run(self._inner.end_session(value, public_id, context))
 
     def sign_out(self, value: Secret[str], context: RequestContext) -> SignedOut:
-        """End the session on the server, whatever happens to the cookie; ending twice is no error."""
+        """End the session on the server, whatever happens to the cookie; ending twice is no error.
+
+        Raises:
+            InsecureTransport: The request didn't come over TLS.
+        """
         return run(self._inner.sign_out(value, context))
 
     def sign_out_everywhere(self, value: Secret[str], context: RequestContext) -> SignedOut:

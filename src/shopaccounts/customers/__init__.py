@@ -14,8 +14,17 @@ from shopaccounts.customers.contact_points import (
     is_verified,
 )
 from shopaccounts.customers.errors import StatusForbids
-from shopaccounts.customers.lifecycle import TRANSITIONS, Trigger, follow
-from shopaccounts.customers.model import CUSTOMERS, AccountStatus, Customer, Origin, StatusReason, login_key
+from shopaccounts.customers.lifecycle import TRANSITIONS, as_of, follow
+from shopaccounts.customers.model import (
+    CUSTOMERS,
+    AccountStatus,
+    Customer,
+    Origin,
+    Standing,
+    StatusReason,
+    Trigger,
+    login_key,
+)
 from shopaccounts.customers.policy import LifecyclePolicy
 
 __all__ = [
@@ -28,11 +37,13 @@ __all__ = [
     "FormerContact",
     "LifecyclePolicy",
     "Origin",
+    "Standing",
     "StatusForbids",
     "StatusReason",
     "Trigger",
     "Verification",
     "VerificationMethod",
+    "as_of",
     "follow",
     "is_verified",
     "login_key",

@@ -2,10 +2,15 @@
 
 *Verified* is never a stored yes or no. A contact is verified while the value that was proven is the value it has, so a
 changed value un-verifies itself. A contact is never edited in place: a new one is added, proven, and put in force.
+
+A customer has at most ten contacts, and at most one primary one of each kind. One signs in and recovers by a verified
+contact only; while an account waits for its address to be proven, that one address already holds its place.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 import attrs
 
@@ -21,7 +26,10 @@ __all__ = [
     "VerificationMethod",
     "contact_key",
     "is_verified",
+    "misfit",
 ]
+
+MAX_CONTACTS: Final = 10
 
 
 class ContactRole(Enum):
@@ -96,3 +104,26 @@ def contact_key(value: EmailAddress | PhoneNumber) -> str:
 def is_verified(contact: ContactPoint) -> bool:
     """Tell whether the contact's present value was proven."""
     return contact.verified is not None and contact.verified.value_key == contact.key
+
+
+def misfit(contacts: tuple[ContactPoint, ...], *, waiting: bool) -> str | None:
+    """Answer what is wrong with a customer's contacts, None if they fit.
+
+    Args:
+        contacts: All of them.
+        waiting: Whether the account waits for its first address to be proven.
+    """
+    if len(contacts) > MAX_CONTACTS:
+        return f"more than {MAX_CONTACTS} contacts"
+    if any(_count(contacts, ContactRole.PRIMARY, kind) > 1 for kind in ContactKind):
+        return "two primary contacts of one kind"
+    unproven = tuple(contact for contact in contacts if not is_verified(contact))
+    if any(ContactRole.RECOVERY in contact.roles for contact in unproven):
+        return "recovery by an unproven contact"
+    if sum(ContactRole.LOGIN in contact.roles for contact in unproven) > (1 if waiting else 0):
+        return "sign-in by an unproven contact"
+    return None
+
+
+def _count(contacts: Iterable[ContactPoint], role: ContactRole, kind: ContactKind) -> int:
+    return sum(contact.kind is kind and role in contact.roles for contact in contacts)

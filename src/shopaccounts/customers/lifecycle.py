@@ -3,19 +3,23 @@
 A guest may open an account, which waits (pending) until its owner proves the address. An active account can be
 suspended and reinstated, closed with a time of grace, merged into another, and erased; erased is the end. A step that
 is not in the table is refused and changes nothing. Repeating the step that led to the present status does nothing.
+
+Who is suspended, asks to close and stays after all is still suspended: every stop remembers where the record stood. A
+suspension until a time is over at that time, whether or not anybody has written so.
 """
 
 from datetime import datetime
-from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from shopaccounts.customers.errors import StatusForbids
-from shopaccounts.customers.model import AccountStatus, Customer, StatusReason
+from shopaccounts.customers.model import AccountStatus, Customer, Standing, StatusReason, Trigger
+from shopaccounts.kernel.errors import InvalidInput
+from shopaccounts.kernel.text import require_text
 
-__all__ = ["RESUMES", "TRANSITIONS", "Trigger", "follow"]
+__all__ = ["RESUMES", "TRANSITIONS", "as_of", "follow"]
 
 GUEST, PENDING, ACTIVE, SUSPENDED = (
     AccountStatus.GUEST,
@@ -31,27 +35,8 @@ CLOSING, CLOSED, ERASED, MERGED = (
 )
 
 
-class Trigger(Enum):
-    """What can happen to a customer record."""
-
-    OPEN_ACCOUNT = "open_account"
-    VERIFY = "verify"
-    RESTART = "restart"
-    LAPSE = "lapse"
-    SUSPEND = "suspend"
-    REINSTATE = "reinstate"
-    LIFT = "lift"
-    REQUEST_CLOSING = "request_closing"
-    CANCEL_CLOSING = "cancel_closing"
-    CLOSE = "close"
-    REOPEN = "reopen"
-    MERGE = "merge"
-    UNMERGE = "unmerge"
-    ERASE = "erase"
-
-
 RESUMES: Final = None
-"""In the table: back to the status that was kept when the step away from it was taken."""
+"""In the table: back to where the record stood when it was stopped."""
 
 TRANSITIONS: Final = MappingProxyType[tuple[AccountStatus, Trigger], AccountStatus | None](
     {
@@ -75,39 +60,60 @@ TRANSITIONS: Final = MappingProxyType[tuple[AccountStatus, Trigger], AccountStat
 )
 
 _KEEPS_THE_WAY_BACK = frozenset({SUSPENDED, CLOSING, MERGED})
-_REPEATABLE = MappingProxyType(
-    {
-        Trigger.SUSPEND: SUSPENDED,
-        Trigger.REQUEST_CLOSING: CLOSING,
-        Trigger.CLOSE: CLOSED,
-        Trigger.MERGE: MERGED,
-        Trigger.ERASE: ERASED,
-        Trigger.VERIFY: ACTIVE,
-    }
-)
+_NOTE_LENGTHS: Final = range(3, 501)
 
 
 def follow(
-    customer: Customer, trigger: Trigger, *, reason: StatusReason | None = None, until: datetime | None = None
+    customer: Customer,
+    trigger: Trigger,
+    *,
+    reason: StatusReason | None = None,
+    note: str | None = None,
+    until: datetime | None = None,
 ) -> Customer:
     """Answer *customer* after *trigger*.
 
     Args:
         customer: The record as it is.
         trigger: What happens.
-        reason: Why, where the new status keeps one.
+        reason: Why; a suspension needs one.
+        note: The reason in words, 3 to 500 characters, for ``StatusReason.OTHER``.
         until: When the new status ends or lapses by itself.
 
     Raises:
         StatusForbids: The table has no such step.
+        InvalidInput: A suspension without a reason, or another reason without words.
     """
-    if _REPEATABLE.get(trigger) is customer.status:
-        return customer
-    step = (customer.status, trigger)
+    now, step = customer.standing, (customer.status, trigger)
     if step not in TRANSITIONS:
+        if now.led_by is trigger:
+            return customer
         raise StatusForbids(customer.status.value, trigger.value)
-    status = TRANSITIONS[step] or customer.resume_status or ACTIVE
-    way_back = customer.status if status in _KEEPS_THE_WAY_BACK else None
-    if customer.status in _KEEPS_THE_WAY_BACK and status in _KEEPS_THE_WAY_BACK:
-        way_back = customer.resume_status
-    return attrs.evolve(customer, status=status, status_reason=reason, status_until=until, resume_status=way_back)
+    target = TRANSITIONS[step]
+    if target is RESUMES:
+        return _resumed(customer, trigger)
+    if trigger is Trigger.SUSPEND:
+        _check_reason(reason, note)
+    before = now if target in _KEEPS_THE_WAY_BACK else None
+    standing = Standing(status=target, led_by=trigger, reason=reason, note=note, until=until, before=before)
+    return attrs.evolve(customer, standing=standing)
+
+
+def as_of(customer: Customer, now: datetime) -> Customer:
+    """Answer *customer* as everybody sees the record at *now*: a suspension ends by itself at its time."""
+    over = customer.status is SUSPENDED and customer.standing.until is not None and now >= customer.standing.until
+    return follow(customer, Trigger.LIFT) if over else customer
+
+
+def _resumed(customer: Customer, trigger: Trigger) -> Customer:
+    before = customer.standing.before
+    if before is None:
+        raise StatusForbids(customer.status.value, trigger.value)
+    return attrs.evolve(customer, standing=attrs.evolve(before, led_by=trigger))
+
+
+def _check_reason(reason: StatusReason | None, note: str | None) -> None:
+    if reason is None:
+        raise InvalidInput(field="reason", reason="missing")
+    if reason is StatusReason.OTHER and len(require_text(note, "note", cap=max(_NOTE_LENGTHS))) not in _NOTE_LENGTHS:
+        raise InvalidInput(field="note", reason="too_short")

@@ -6,13 +6,14 @@ from enum import Enum
 
 import attrs
 
-from shopaccounts.customers.contact_points import ContactPoint, ContactRole, FormerContact, is_verified
+from shopaccounts.customers.contact_points import ContactPoint, ContactRole, FormerContact, is_verified, misfit
 from shopaccounts.kernel.contact import ContactKind
+from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ids import CustomerId, RealmId
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 
-__all__ = ["CUSTOMERS", "AccountStatus", "Customer", "Origin", "StatusReason", "login_key"]
+__all__ = ["CUSTOMERS", "AccountStatus", "Customer", "Origin", "Standing", "StatusReason", "Trigger", "login_key"]
 
 
 class AccountStatus(Enum):
@@ -26,6 +27,25 @@ class AccountStatus(Enum):
     CLOSED = "closed"
     ERASED = "erased"
     MERGED = "merged"
+
+
+class Trigger(Enum):
+    """What can happen to a customer record."""
+
+    OPEN_ACCOUNT = "open_account"
+    VERIFY = "verify"
+    RESTART = "restart"
+    LAPSE = "lapse"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    LIFT = "lift"
+    REQUEST_CLOSING = "request_closing"
+    CANCEL_CLOSING = "cancel_closing"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    MERGE = "merge"
+    UNMERGE = "unmerge"
+    ERASE = "erase"
 
 
 class StatusReason(Enum):
@@ -55,18 +75,48 @@ HOLDS_SIGN_IN_KEY = frozenset(
 """In these statuses nobody else can have the customer's sign-in address."""
 
 
+@described(data_class="customer", default=impersonal("states, times"))
+@attrs.frozen(kw_only=True)
+class Standing:
+    """Where a record stands, and where it goes back to from there.
+
+    Args:
+        status: What the record may do.
+        led_by: The step that led here; None for a record that began here.
+        reason: Why it was stopped.
+        note: The reason in words, where none of the reasons fits.
+        until: When the status ends or lapses by itself.
+        before: Where it stood when it was stopped, asked to close, or merged.
+    """
+
+    status: AccountStatus
+    led_by: Trigger | None = None
+    reason: StatusReason | None = None
+    note: str | None = attrs.field(
+        default=None, repr=False, metadata=personal("customer", Category.CONTENT, on_erase=OnErase.NULL)
+    )
+    until: datetime | None = None
+    before: "Standing | None" = None
+
+    @property
+    def waits_for_proof(self) -> bool:
+        """Whether nobody has proven the address yet, whatever has happened to the record since."""
+        return self.status is AccountStatus.PENDING or (self.before is not None and self.before.waits_for_proof)
+
+
 @described(data_class="customer", default=impersonal("ids, states, times"))
 @attrs.frozen(kw_only=True)
 class Customer:
-    """A person known to the shop; every field about the person may be empty."""
+    """A person known to the shop; every field about the person may be empty.
+
+    Raises:
+        Defect: The contacts don't fit together, or don't fit the status.
+    """
 
     id: CustomerId
     realm: RealmId
     version: int = 1
-    status: AccountStatus
-    status_reason: StatusReason | None = None
-    status_until: datetime | None = None
-    resume_status: AccountStatus | None = None
+    standing: Standing
     merged_into: CustomerId | None = None
     contacts: tuple[ContactPoint, ...] = ()
     former_contacts: tuple[FormerContact, ...] = ()
@@ -75,6 +125,15 @@ class Customer:
     )
     created_at: datetime
     origin: Origin
+
+    def __attrs_post_init__(self) -> None:
+        if wrong := misfit(self.contacts, waiting=self.standing.waits_for_proof):
+            raise Defect(wrong)
+
+    @property
+    def status(self) -> AccountStatus:
+        """Where the record stands as it is stored; ``as_of`` knows what time has changed since."""
+        return self.standing.status
 
     def contacts_for(self, role: ContactRole, *, verified: bool = True) -> tuple[ContactPoint, ...]:
         """Answer the contacts with *role*, by default only those that are verified."""
@@ -106,6 +165,6 @@ CUSTOMERS = Book(
     of=Customer,
     unique={"login_contact": _login_keys},
     order=lambda c: c.created_at,
-    due=lambda c: c.status_until if c.status is AccountStatus.PENDING else None,
+    due=lambda c: c.standing.until if c.status is AccountStatus.PENDING else None,
     personal=True,
 )

@@ -11,7 +11,7 @@ from enum import Enum, IntEnum
 
 import attrs
 
-from shopaccounts.kernel.errors import FreshSignInNeeded
+from shopaccounts.kernel.errors import Defect, FreshSignInNeeded
 
 __all__ = [
     "AuthContext",
@@ -73,12 +73,21 @@ class Proof:
 
 @attrs.frozen(kw_only=True)
 class AuthContext:
-    """How a session came about."""
+    """How a session came about.
+
+    Raises:
+        Defect: A level that the proofs don't add up to.
+    """
 
     proofs: tuple[Proof, ...]
     level: Level
     authenticated_at: datetime
     scope: SessionScope = SessionScope.FULL
+
+    def __attrs_post_init__(self) -> None:
+        if self.level > level_of(self.proofs):
+            msg = f"a session of level {self.level.name} whose proofs don't reach it"
+            raise Defect(msg)
 
 
 @attrs.frozen(kw_only=True)
@@ -98,19 +107,27 @@ def level_of(proofs: Iterable[Proof]) -> Level:
     if not given:
         return Level.NONE
     kinds = {proof.kind for proof in given} & _FACTORS
-    verified = any(proof.user_verified and proof.kind is ProofKind.POSSESSION for proof in given)
-    mapped = any(proof.strong is Level.MULTI for proof in given)
-    return Level.MULTI if len(kinds) > 1 or verified or mapped else Level.SINGLE
+    return Level.MULTI if len(kinds) > 1 or any(_is_multi(proof) for proof in given) else Level.SINGLE
+
+
+def _is_multi(proof: Proof) -> bool:
+    """Tell whether one proof is as good as two: a verified user's key, or a provider that vouches for both."""
+    if proof.kind is ProofKind.FEDERATED:
+        return proof.strong is Level.MULTI
+    return proof.kind is ProofKind.POSSESSION and proof.user_verified
 
 
 def require_level(auth: AuthContext, need: Requirement, can_reach: Level, now: datetime) -> None:
     """Check that a session's proofs are strong and fresh enough for an operation.
 
-    The level asked is the lower of what the operation needs and what the account can reach.
+    The level asked is the lower of what the operation needs and what the account can reach. The age is that of the
+    newest proof that counts for this level: a mailbox, which adds nothing to MULTI, doesn't refresh it either.
 
     Raises:
-        FreshSignInNeeded: Too weak, or older than ``need.max_age``.
+        FreshSignInNeeded: Too weak, or ``need.max_age`` old.
     """
     asked = min(need.level, can_reach)
-    if auth.level < asked or now - auth.authenticated_at > need.max_age:
+    counting = (p.at for p in auth.proofs if asked < Level.MULTI or p.kind in _FACTORS or _is_multi(p))
+    newest = max(counting, default=None)
+    if auth.level < asked or newest is None or now - newest >= need.max_age:
         raise FreshSignInNeeded(int(asked), need.max_age)

@@ -5,31 +5,81 @@ texts is the order of times; enums stand by their value, durations are whole mic
 """
 
 import json
-from datetime import UTC, date, datetime, timedelta
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import attrs
 
+from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.time import require_instant
+
 __all__ = ["canonical", "plain_fields", "time_text"]
 
 _MICRO = timedelta(microseconds=1)
+_SUSPICIOUS = re.compile(r"\\u0000|[0-9]{19}")
+_BEYOND_64_BITS = 2**63
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical(plain: Any) -> str:
-    """Answer plain values (dicts, lists, text, whole numbers, booleans, None) as canonical JSON."""
-    return _ENCODER.encode(plain)
+    """Answer plain values (dicts, lists, text, whole numbers, booleans, None) as canonical JSON.
+
+    Raises:
+        Defect: A whole number beyond 64 bits, or text that no database holds: with NUL or half of a surrogate pair.
+        ValueError: NaN or an infinity.
+    """
+    text = _ENCODER.encode(plain)
+    if _SUSPICIOUS.search(text):
+        for part in _parts(plain):
+            _refuse_unstorable(part)
+    _refuse_half_pairs(text)
+    return text
 
 
 def time_text(at: datetime) -> str:
-    """Answer a time as canonical text."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    """Answer a time as canonical text.
+
+    Raises:
+        TypeError: It doesn't say how far from UTC it is.
+    """
+    return require_instant(at).isoformat(timespec="microseconds")
 
 
 def plain_fields(value: Any) -> dict[str, Any]:
     """Answer the fields of an attrs value as plain values, values within it included."""
     return attrs.asdict(value, value_serializer=_plain)
+
+
+def _parts(plain: Any) -> Iterator[Any]:
+    if isinstance(plain, dict):
+        for key, value in plain.items():
+            yield key
+            yield from _parts(value)
+    elif isinstance(plain, list | tuple):
+        for value in plain:
+            yield from _parts(value)
+    else:
+        yield plain
+
+
+def _refuse_unstorable(part: Any) -> None:
+    if isinstance(part, str) and "\0" in part:
+        msg = "text with NUL can't be stored"
+        raise Defect(msg)
+    if isinstance(part, int) and not -_BEYOND_64_BITS <= part < _BEYOND_64_BITS:
+        msg = "a whole number beyond 64 bits can't be stored"
+        raise Defect(msg)
+
+
+def _refuse_half_pairs(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        msg = "text with half of a surrogate pair can't be stored"
+        raise Defect(msg) from None
 
 
 def _plain(_owner: Any, _field: Any, value: Any) -> Any:

@@ -3,13 +3,14 @@
 Each draw is uniform: digits and letters are taken by rejection sampling, never by a remainder.
 """
 
-import base64
 import secrets
 import threading
+from binascii import b2a_base64
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.secret import same
 
 __all__ = ["CROCKFORD", "LETTERS", "Entropy", "SystemEntropy", "same"]
@@ -18,8 +19,13 @@ LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """Consonants that form no words and are not confused when read aloud (RFC 8628 section 6.1)."""
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DIGITS = "0123456789"
-_UUID7_RANDOM_BITS = 74
 _BYTE = 256
+_MIN_TOKEN_BITS = 128
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_UUID7_RANDOM_BITS = 74
+_UUID7_STEP_BITS = 62
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Entropy:
@@ -39,8 +45,15 @@ class Entropy:
         return self._source(count)
 
     def token(self, bits: int) -> str:
-        """Answer at least *bits* random bits as base64url text without padding."""
-        return base64.urlsafe_b64encode(self._source((bits + 7) // 8)).rstrip(b"=").decode()
+        """Answer at least *bits* random bits as base64url text without padding.
+
+        Raises:
+            Defect: Fewer than 128 bits: somebody could guess that.
+        """
+        if bits < _MIN_TOKEN_BITS:
+            msg = f"a token of {bits} bits can be guessed; it takes {_MIN_TOKEN_BITS}"
+            raise Defect(msg)
+        return as_token(self._source((bits + 7) // 8))
 
     def digits(self, count: int) -> str:
         """Answer *count* decimal digits."""
@@ -59,11 +72,16 @@ class Entropy:
         return int.from_bytes(self._source(6), "big") / 2**48
 
     def new_id(self, now: datetime) -> str:
-        """Answer a UUIDv7 (RFC 9562 section 5.7) that is greater than every one answered before in this process."""
-        millis = int(now.timestamp() * 1000)
-        fresh = millis << _UUID7_RANDOM_BITS | int.from_bytes(self._source(10), "big") >> (80 - _UUID7_RANDOM_BITS)
+        """Answer a UUIDv7 (RFC 9562 section 5.7) that is greater than every one answered before in this process.
+
+        Where *now* is no later than the last id, the next one lies a random step above it, so that two processes that
+        were forked from one don't go on with the same ids.
+        """
+        drawn = int.from_bytes(self._source(10), "big") >> (80 - _UUID7_RANDOM_BITS)
+        fresh = (now - _EPOCH) // _MILLISECOND << _UUID7_RANDOM_BITS | drawn
+        step = 1 + (drawn & ((1 << _UUID7_STEP_BITS) - 1))
         with self._lock:
-            self._last_id = fresh = max(fresh, self._last_id + 1)
+            self._last_id = fresh = fresh if fresh > self._last_id else self._last_id + step
         return str(_as_uuid7(fresh))
 
     def _draw(self, alphabet: str, count: int) -> str:
@@ -72,6 +90,11 @@ class Entropy:
         while len(drawn) < count:
             drawn += [alphabet[byte % len(alphabet)] for byte in self._source(count) if byte < fair]
         return "".join(drawn[:count])
+
+
+def as_token(raw: bytes) -> str:
+    """Write random bytes as base64url text without padding."""
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _as_uuid7(value: int) -> UUID:

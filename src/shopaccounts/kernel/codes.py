@@ -121,14 +121,15 @@ def code_mac(key: Secret[bytes], challenge_id: str, purpose: str, code: str) -> 
 
 def answer_challenge(challenge: Challenge, typed: str, key: Secret[bytes], now: datetime) -> Judged:
     """Judge one answer; each answer that is told costs one try, and the last wrong one ends the challenge."""
-    if challenge.state is not ChallengeState.OPEN or challenge.tries >= challenge.max_tries:
-        return Judged(attrs.evolve(challenge, state=ChallengeState.EXHAUSTED), Verdict.EXHAUSTED)
+    if challenge.state is not ChallengeState.OPEN:
+        return Judged(challenge, Verdict.EXHAUSTED)
     charged = attrs.evolve(challenge, tries=challenge.tries + 1)
     code = canonical_code(typed, challenge.shape)
     mac = code_mac(key, challenge.id, challenge.purpose, code or "")
     if code is not None and same(mac, challenge.code_mac) and now < challenge.code_expires_at:
         return Judged(attrs.evolve(charged, state=ChallengeState.SOLVED), Verdict.RIGHT)
-    return Judged(charged, Verdict.WRONG)
+    is_last = charged.tries >= charged.max_tries
+    return Judged(attrs.evolve(charged, state=ChallengeState.EXHAUSTED) if is_last else charged, Verdict.WRONG)
 
 
 def resend(challenge: Challenge, mac: bytes, key_id: str, life: timedelta, now: datetime) -> Challenge:

@@ -80,7 +80,7 @@ class Desk:
         """Store *change*, then ring for what it brought to the outbox."""
         if change.is_empty:
             return Recorded()
-        answer = await got(self.records.record(change.checked()))
+        answer: Recorded | Replayed = await got(self.records.record(change.checked()))
         if isinstance(answer, Recorded) and answer.durable and (change.events or change.messages):
             await self._ring()
         return answer

@@ -10,17 +10,18 @@ writes nothing and reaches no hasher.
 
 import hashlib
 import hmac
+import logging
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import attrs
 
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.errors import TryLater, Unavailable
+from shopaccounts.kernel.errors import TryLater
 from shopaccounts.kernel.policy import require
-from shopaccounts.kernel.ports import Counters
+from shopaccounts.kernel.ports import Counted, Counters
 from shopaccounts.kernel.secret import Secret
 
 __all__ = [
@@ -39,9 +40,12 @@ __all__ = [
 
 ROUNDS: Final = 16
 """How often a lost swap is tried again before the attempt is held for a second."""
+log = logging.getLogger("shopaccounts")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _LONG = timedelta(days=3650)
+_NO_TIME = timedelta(0)
+_MAX_DOUBLINGS = 64
 
 
 @attrs.frozen
@@ -52,7 +56,8 @@ class Wait:
         free: Attempts that need no waiting.
         base: The first wait; it doubles with each further attempt.
         cap: The longest wait.
-        forget_after: Silence after which the count starts anew; None: only success forgets.
+        forget_after: Silence after which the count starts anew, no shorter than the longest wait; None: only success
+            forgets.
     """
 
     free: int
@@ -63,6 +68,7 @@ class Wait:
     def __attrs_post_init__(self) -> None:
         require(self.free >= 1, "a wait leaves at least one attempt free")
         require(timedelta(0) < self.base <= self.cap, "a wait starts above zero and below its cap")
+        require(self.forget_after is None or self.forget_after >= self.cap, "a wait is not forgotten before it ends")
 
 
 @attrs.frozen
@@ -75,9 +81,11 @@ class Window:
 
     def __attrs_post_init__(self) -> None:
         require(1 <= self.limit <= MAX_WINDOW, f"a window holds 1 to {MAX_WINDOW}")
+        require(timedelta(0) <= self.gap <= self.per, "a gap is no longer than its window")
 
 
 MAX_WINDOW: Final = 30
+"""As many times as fit in the 256 bytes of a counter."""
 
 
 @attrs.frozen
@@ -137,12 +145,8 @@ def wait_after(count: int, rule: Wait) -> timedelta:
     """
     if count < rule.free:
         return timedelta(0)
-    doublings = min(count - rule.free, 64)
-    return min(rule.cap, rule.base * 2**doublings) if doublings < _enough(rule) else rule.cap
-
-
-def _enough(rule: Wait) -> int:
-    return (rule.cap // rule.base).bit_length() + 1
+    factor = 2 ** min(count - rule.free, _MAX_DOUBLINGS)
+    return rule.base * factor if factor <= rule.cap // rule.base else rule.cap
 
 
 def admit(state: Failures | None, rule: Wait, now: datetime) -> Admitted | Held:
@@ -160,14 +164,20 @@ def admit(state: Failures | None, rule: Wait, now: datetime) -> Admitted | Held:
 
 
 def take(state: SendLog | None, rule: Window, now: datetime) -> Admitted | Held:
-    """Judge one sending against a window."""
+    """Judge one sending against a window.
+
+    What was sent stays counted when a clock steps back.
+    """
     earlier = () if state is None else state.sent_at
-    recent = tuple(at for at in earlier if now - at < rule.per)[-rule.limit :]
-    if recent and now - recent[-1] < rule.gap:
-        return Held(rule.gap - (now - recent[-1]))
+    recent = sorted(at for at in earlier if now - at < rule.per)[-rule.limit :]
+    waits = [recent[-1] + rule.gap - now] if recent and rule.gap else []
     if len(recent) >= rule.limit:
-        return Held(rule.per - (now - recent[0]))
-    return Admitted(SendLog((*recent, now)), now + rule.per + _DAY)
+        waits.append(recent[0] + rule.per - now)
+    wait = max(waits, default=_NO_TIME)
+    if wait > _NO_TIME:
+        return Held(wait)
+    sent_at = (*recent, now)
+    return Admitted(SendLog(sent_at), max(sent_at) + rule.per + _DAY)
 
 
 def counter_key(secret: Secret[bytes], prefix: str, *parts: str) -> str:
@@ -186,53 +196,65 @@ class Throttle:
         """Charge one attempt; None lets it go on.
 
         Raises:
-            TryLater: The counters didn't answer.
+            TryLater: The counters failed.
         """
-        return await self._charge(key, lambda state: admit(Failures.load(state) if state else None, rule, now))
+        return await _or_later(self._charge(key, rule, now))
 
     async def send(self, key: str, rule: Window, now: datetime) -> Held | None:
         """Charge one sending; None lets it go on.
 
         Raises:
-            TryLater: The counters didn't answer.
+            TryLater: The counters failed.
         """
-        return await self._charge(key, lambda state: take(SendLog.load(state) if state else None, rule, now))
+        return await _or_later(self._charge(key, rule, now))
 
-    async def held(self, key: str, rule: Wait, now: datetime) -> Held | None:
-        """Tell whether an attempt would have to wait, and charge nothing.
+    async def held(self, key: str, rule: Wait | Window, now: datetime) -> Held | None:
+        """Tell whether an attempt or a sending would have to wait, and charge nothing.
 
         Raises:
-            TryLater: The counters didn't answer.
+            TryLater: The counters failed.
         """
-        try:
-            seen = await got(self.counters.read(key))
-        except Unavailable as failure:
-            raise TryLater from failure
-        verdict = admit(Failures.load(seen.state) if seen else None, rule, now)
-        return verdict if isinstance(verdict, Held) else None
+        return await _or_later(self._held(key, rule, now))
 
     async def forget(self, key: str) -> None:
-        """Forget the failures under *key*, after a success."""
+        """Forget the failures under *key*, after a success; attempts that are being made meanwhile stay counted."""
         try:
             seen = await got(self.counters.read(key))
             if seen is not None:
                 await got(self.counters.clear(key, seen.revision))
-        except Unavailable:
-            return
+        except Exception:
+            log.exception("the counters failed; a success could not clear what was counted before it")
 
-    async def _charge(self, key: str, judge: Callable[[bytes | None], Admitted | Held]) -> Held | None:
-        try:
-            for _ in range(ROUNDS):
-                seen = await got(self.counters.read(key))
-                verdict = judge(seen.state if seen else None)
-                if isinstance(verdict, Held):
-                    return verdict
-                revision = seen.revision if seen else None
-                if await got(self.counters.swap(key, revision, verdict.state.dump(), verdict.keep_until)):
-                    return None
-        except Unavailable as failure:
-            raise TryLater from failure
+    async def _held(self, key: str, rule: Wait | Window, now: datetime) -> Held | None:
+        seen = await got(self.counters.read(key))
+        verdict = _judge(seen, rule, now)
+        return verdict if isinstance(verdict, Held) else None
+
+    async def _charge(self, key: str, rule: Wait | Window, now: datetime) -> Held | None:
+        for _ in range(ROUNDS):
+            seen = await got(self.counters.read(key))
+            verdict = _judge(seen, rule, now)
+            if isinstance(verdict, Held):
+                return verdict
+            revision = seen.revision if seen else None
+            if await got(self.counters.swap(key, revision, verdict.state.dump(), verdict.keep_until)):
+                return None
         return Held(timedelta(seconds=1))
+
+
+def _judge(seen: Counted | None, rule: Wait | Window, now: datetime) -> Admitted | Held:
+    if isinstance(rule, Wait):
+        return admit(Failures.load(seen.state) if seen else None, rule, now)
+    return take(SendLog.load(seen.state) if seen else None, rule, now)
+
+
+async def _or_later(answer: Awaitable[Held | None]) -> Held | None:
+    """Take the counters' answer; whatever goes wrong with them, nobody gets in uncounted."""
+    try:
+        return await answer
+    except Exception as failure:
+        log.exception("the counters failed; the attempt is refused")
+        raise TryLater from failure
 
 
 def _micros(at: datetime) -> int:

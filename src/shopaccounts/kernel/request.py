@@ -5,8 +5,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import attrs
 
-from shopaccounts.kernel.errors import InsecureTransport
+from shopaccounts.kernel.errors import InsecureTransport, InvalidInput
 from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.text import CAPS
 
 __all__ = [
     "IpAddress",
@@ -24,7 +25,10 @@ MAX_AGENT = 512
 
 
 def _agent(value: str) -> str:
-    return "".join(c for c in value[:MAX_AGENT] if c.isprintable())
+    if not isinstance(value, str):
+        raise InvalidInput(field="user_agent")
+    cut = value[:MAX_AGENT]
+    return cut if cut.isprintable() else "".join(c for c in cut if c.isprintable())
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +41,9 @@ class RequestContext:
         user_agent: Cut to 512 characters, controls removed.
         device: Secret of the device cookie, if the browser sent one.
         binding: Secret of this browser that holds its flows together.
+
+    Raises:
+        InvalidInput: A user agent that is no text.
     """
 
     secure: bool
@@ -67,7 +74,7 @@ class TransportPolicy:
         Raises:
             InsecureTransport: It isn't secure, and no exception of this policy holds.
         """
-        loopback = context.client_ip is not None and context.client_ip.is_loopback
+        loopback = context.client_ip is not None and _plain(context.client_ip).is_loopback
         if self.require_secure and not context.secure and not (self.allow_loopback and loopback):
             raise InsecureTransport
 
@@ -117,8 +124,10 @@ def _without_port(entry: str) -> str:
 def safe_return_path(value: object) -> str:
     """Answer *value* if it is a path of this site, else ``/``.
 
-    A path starts with one slash that neither slash nor backslash follows, and holds no control and no backslash.
+    A path starts with one slash that neither slash nor backslash follows, holds nothing unseen and no backslash, and
+    has at most 2,048 characters.
     """
-    if not isinstance(value, str) or not value.startswith("/") or value.startswith("//"):
+    if not isinstance(value, str) or len(value) > CAPS["return_path"]:
         return "/"
-    return value if value.isprintable() and "\\" not in value else "/"
+    is_path = value.startswith("/") and not value.startswith("//")
+    return str.__str__(value) if is_path and value.isprintable() and "\\" not in value else "/"

@@ -48,7 +48,7 @@ class Stamps:
 
     def moved(self, since: "Stamps", depends_on: Iterable[Stamp]) -> bool:
         """Tell whether any of *depends_on* differs from what it was *since* then."""
-        return any(self.of(stamp) != since.of(stamp) for stamp in depends_on)
+        return self != since and any(self.of(stamp) != since.of(stamp) for stamp in depends_on)
 
 
 @described(data_class="security", default=impersonal("counters and switches"))

@@ -11,7 +11,7 @@ import attrs
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.errors import Throttled
-from shopaccounts.kernel.limits import Throttle, Window, counter_key
+from shopaccounts.kernel.limits import Held, Throttle, Window, counter_key
 from shopaccounts.kernel.ports import Counters
 from shopaccounts.kernel.vault import Keyring, Ring
 
@@ -49,22 +49,35 @@ class SendBudget:
     async def charge(self, email: EmailAddress, network: str, now: datetime) -> None:
         """Charge one message to *email* that a request from *network* asked for.
 
+        A message that one budget refuses takes nothing from the others, so whoever is impatient, or keeps asking from a
+        network that has used up its own budget, doesn't use up the mailbox's.
+
         Raises:
             Throttled: A budget is used up.
-            TryLater: The counters didn't answer.
+            TryLater: The counters failed.
         """
-        await self.take("send_network", network, self.policy.network_hourly, now)
-        await self.take("send_day", email.abuse_key, self.policy.mailbox_daily, now)
-        await self.take("send_hour", email.abuse_key, self.policy.mailbox_hourly, now)
+        throttle, secret = Throttle(self.counters), (await got(self.keyring.current(Ring.THROTTLE))).secret
+        budgets = (
+            (counter_key(secret, "send_network", network), self.policy.network_hourly),
+            (counter_key(secret, "send_hour", email.abuse_key), self.policy.mailbox_hourly),
+            (counter_key(secret, "send_day", email.abuse_key), self.policy.mailbox_daily),
+        )
+        for key, window in budgets:
+            _refuse(await throttle.held(key, window, now))
+        for key, window in budgets:
+            _refuse(await throttle.send(key, window, now))
 
     async def take(self, prefix: str, value: str, window: Window, now: datetime) -> None:
         """Charge one thing against a window of its own.
 
         Raises:
             Throttled: The window is full.
-            TryLater: The counters didn't answer.
+            TryLater: The counters failed.
         """
         key = await got(self.keyring.current(Ring.THROTTLE))
-        held = await Throttle(self.counters).send(counter_key(key.secret, prefix, value), window, now)
-        if held is not None:
-            raise Throttled(held.retry_after)
+        _refuse(await Throttle(self.counters).send(counter_key(key.secret, prefix, value), window, now))
+
+
+def _refuse(held: Held | None) -> None:
+    if held is not None:
+        raise Throttled(held.retry_after)

@@ -1,11 +1,12 @@
 """Text from outside, checked before anything else is done with it."""
 
+import re
 import unicodedata
 from typing import Final
 
 from shopaccounts.kernel.errors import InvalidInput
 
-__all__ = ["CAPS", "require_text"]
+__all__ = ["CAPS", "require_locale", "require_text"]
 
 CAPS: Final = {
     "identifier": 320,
@@ -15,11 +16,14 @@ CAPS: Final = {
     "token": 128,
     "handle": 128,
     "label": 64,
+    "locale": 35,
+    "return_path": 2048,
     "request_key": 128,
 }
 """The longest text that is looked at, in characters; longer input is refused before it is parsed or hashed."""
 
 _HEADER_BREAKING = frozenset({"Cc", "Cf", "Zl", "Zp"})
+_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
 def require_text(value: object, field: str, *, cap: int | None = None, printable: bool = True) -> str:
@@ -44,4 +48,16 @@ def require_text(value: object, field: str, *, cap: int | None = None, printable
     categories = {unicodedata.category(character) for character in text}
     if "Cs" in categories or (printable and categories & _HEADER_BREAKING):
         raise InvalidInput(field, "characters")
+    return text
+
+
+def require_locale(value: object) -> str:
+    """Answer *value* if it has the form of a language tag of RFC 5646, such as ``en`` or ``pt-BR``.
+
+    Raises:
+        InvalidInput: It has not.
+    """
+    text = require_text(value, "locale")
+    if not _LOCALE.fullmatch(text):
+        raise InvalidInput(field="locale", reason="form")
     return text

@@ -15,13 +15,14 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.kernel.chance import Entropy
-from shopaccounts.kernel.errors import Kind, Rejected
+from shopaccounts.kernel.chance import Entropy, as_token
+from shopaccounts.kernel.errors import InvalidInput, Kind, Rejected
 from shopaccounts.kernel.ids import RealmId
 from shopaccounts.kernel.personal import described, impersonal, secret
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.secret import Secret, same
 from shopaccounts.kernel.security import Stamp, Stamps
+from shopaccounts.kernel.text import require_text
 
 __all__ = [
     "TICKETS",
@@ -45,12 +46,12 @@ __all__ = [
     "spend",
 ]
 
-SELECTOR_BITS: Final = 128
-VERIFIER_BITS: Final = 256
+SELECTOR_BYTES: Final = 16
+VERIFIER_BYTES: Final = 32
 CLOCK_SKEW: Final = timedelta(minutes=2)
 """How far in the future a ticket may have been issued, by a host whose clock runs ahead."""
 _TEXT: Final = re.compile(r"sa1\.([a-z]{3})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})")
-_DOMAIN: Final = b"shopaccounts/ticket/1"
+_DOMAIN: Final = "shopaccounts/ticket/1"
 
 
 class LinkInvalid(Rejected):
@@ -184,14 +185,19 @@ TICKETS = Book(
 
 def forge(purpose: Use, realm: RealmId, entropy: Entropy) -> Forged:
     """Answer a new text of *purpose* with the two halves that are kept of it."""
-    selector, verifier = entropy.token(SELECTOR_BITS), entropy.token(VERIFIER_BITS)
+    drawn = entropy.raw(SELECTOR_BYTES + VERIFIER_BYTES)
+    selector, verifier = as_token(drawn[:SELECTOR_BYTES]), as_token(drawn[SELECTOR_BYTES:])
     text = Secret(f"sa1.{purpose.code}.{selector}.{verifier}")
     return Forged(selector, _digest(purpose, realm, selector, verifier), text)
 
 
 def fits(text: Secret[str], purpose: Use, realm: RealmId, selector: str, digest: bytes) -> bool:
-    """Tell whether *text* is the one that was forged for this purpose with these halves."""
-    parts = _TEXT.fullmatch(text.reveal())
+    """Tell whether *text* is the one that was forged for this purpose with these halves.
+
+    Raises:
+        InvalidInput: Not even a secret text.
+    """
+    parts = _TEXT.fullmatch(_text_of(text))
     if parts is None or parts[1] != purpose.code:
         return False
     return same(digest, _digest(purpose, realm, selector, parts[3]))
@@ -228,8 +234,10 @@ def read_selector(text: Secret[str], purpose: Purpose) -> str:
     """Answer the selector in a ticket's text, by which its row is found.
 
     Raises:
+        InvalidInput: Not even a secret text, or longer than any ticket.
         LinkInvalid: The text is no ticket of this purpose.
     """
+    require_text(_text_of(text), "token", printable=False)
     selector = selector_in(text, purpose)
     if selector is None:
         raise purpose.refusals.invalid
@@ -237,8 +245,12 @@ def read_selector(text: Secret[str], purpose: Purpose) -> str:
 
 
 def selector_in(text: Secret[str], purpose: Use) -> str | None:
-    """Answer the selector in a text of this purpose, None if it is no such text."""
-    parts = _TEXT.fullmatch(text.reveal())
+    """Answer the selector in a text of this purpose, None if it is no such text.
+
+    Raises:
+        InvalidInput: Not even a secret text.
+    """
+    parts = _TEXT.fullmatch(_text_of(text))
     return parts[2] if parts and parts[1] == purpose.code else None
 
 
@@ -277,6 +289,13 @@ def spend(
     return attrs.evolve(good, spent_at=now), TicketSpent(good.purpose, good.subject, good.bound, now)
 
 
+def _text_of(text: Secret[str]) -> str:
+    """Open a secret from outside, where a host may have put whatever it got into it."""
+    raw = text.reveal() if isinstance(text, Secret) else None
+    if not isinstance(raw, str):
+        raise InvalidInput(field="token")
+    return raw
+
+
 def _digest(purpose: Use, realm: str, selector: str, verifier: str) -> bytes:
-    parts = (_DOMAIN, purpose.name.encode(), realm.encode(), (selector + verifier).encode())
-    return hashlib.sha256(b"\0".join(parts)).digest()
+    return hashlib.sha256(f"{_DOMAIN}\0{purpose.name}\0{realm}\0{selector}{verifier}".encode()).digest()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -11,13 +12,30 @@ import attrs
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ids import StoreId
 from shopaccounts.kernel.policy import require
+from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.kernel.secret import Secret
 
-__all__ = ["DEVICE_COOKIE", "FLOW_COOKIE", "SESSION_COOKIE", "ClearCookie", "LinkBuilder", "SetCookie"]
+__all__ = [
+    "DEVICE_COOKIE",
+    "FLOW_COOKIE",
+    "SESSION_COOKIE",
+    "ClearCookie",
+    "Landing",
+    "LinkBuilder",
+    "SameSite",
+    "SetCookie",
+]
 
 SESSION_COOKIE: Final = "__Host-session"
 DEVICE_COOKIE: Final = "__Host-device"
 FLOW_COOKIE: Final = "__Host-flow"
+
+
+class SameSite(StrEnum):
+    """With which requests of other sites a browser sends a cookie."""
+
+    LAX = "Lax"
+    STRICT = "Strict"
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +47,7 @@ class SetCookie:
 
     name: str
     value: Secret[str]
-    same_site: str = "Lax"
+    same_site: SameSite = SameSite.LAX
     max_age: timedelta | None = None
     secure: bool = True
     http_only: bool = True
@@ -42,6 +60,17 @@ class ClearCookie:
     """A cookie to be removed."""
 
     name: str
+
+
+@attrs.frozen(kw_only=True)
+class Landing:
+    """What the page of a link shows, and the headers that keep its address, and so the ticket, from everybody else.
+
+    [OWASP Forgot Password Cheat Sheet]
+    """
+
+    referrer_policy: str = "no-referrer"
+    cache_control: str = "no-store"
 
 
 def _is_loopback(host: str) -> bool:
@@ -78,9 +107,11 @@ class LinkBuilder:
             parts = urlsplit(address)
             local = self.allow_loopback and parts.scheme == "http" and _is_loopback(parts.hostname or "")
             require(bool(parts.hostname) and (parts.scheme == "https" or local), f"{address} is not an https address")
-            require(not (parts.username or parts.path.strip("/") or parts.query), f"{address} holds more than a host")
+            is_bare = "@" not in parts.netloc and address.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
+            require(is_bare, f"{address} is not written as scheme, host and port alone")
         for path in self.paths.values():
-            require(path.startswith("/") and not path.startswith("//"), f"{path} is not a path of this site")
+            is_path = path == safe_return_path(path) and not {"?", "#"} & set(path)
+            require(is_path, f"{path} is not a path of this site")
 
     def link(self, store: StoreId, purpose: str, ticket: Secret[str]) -> Secret[str]:
         """Answer the link to the landing page of *purpose*.

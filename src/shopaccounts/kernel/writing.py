@@ -24,15 +24,13 @@ from shopaccounts.kernel.ids import MessageId
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.text import require_text
+from shopaccounts.kernel.text import require_locale, require_text
 from shopaccounts.kernel.vault import Ring, SealContext, Vault
 
 __all__ = ["MESSAGE_KIND", "MessagePolicy", "compose", "read_sealed", "seal_context"]
 
 MESSAGE_KIND: Final = "message"
 _TEMPLATE: Final = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
-_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
-_LONGEST_LOCALE: Final = 35
 
 
 @attrs.frozen(kw_only=True)
@@ -160,9 +158,7 @@ def _check_names(template: str, variables: Mapping[str, str], secrets: Mapping[s
 
 def _check_texts(to: str, locale: str, variables: Mapping[str, str]) -> None:
     require_text(to, "to", cap=320)
-    require_text(locale, "locale", cap=_LONGEST_LOCALE)
-    if not _LOCALE.fullmatch(locale):
-        raise InvalidInput(field="locale", reason="form")
+    require_locale(locale)
     for name, value in variables.items():
         if not isinstance(value, str):
             raise InvalidInput(name, "type")

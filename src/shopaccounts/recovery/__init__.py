@@ -6,11 +6,12 @@ in.
 """
 
 from shopaccounts.recovery.errors import ResetLinkExpired, ResetLinkInvalid, ResetLinkStale, ResetLinkUsed
-from shopaccounts.recovery.model import PasswordWasReset, ResetOffer, ResetSent
+from shopaccounts.recovery.model import STOP_NOTICES, PasswordWasReset, ResetOffer, ResetSent
 from shopaccounts.recovery.policy import ResetPolicy
 from shopaccounts.recovery.usecases import Recovery
 
 __all__ = [
+    "STOP_NOTICES",
     "PasswordWasReset",
     "Recovery",
     "ResetLinkExpired",

@@ -3,10 +3,11 @@
 * An address that leads to no account, or only to one that doesn't own it: nothing goes out (a decoy is recorded).
 * An active account: a reset link to the proven address.
 * A pending account: its verification again; who proves the mailbox takes the account over.
-* A suspended account: a word that it is suspended.
+* A suspended account: a word that it is suspended, once a day.
 * A closing account: how to stay.
 
-A reset link dies when the account's security, password or contacts change, and when its owner signs in meanwhile.
+A reset link dies when the account's security, password or contacts change, and when its owner signs in meanwhile. Only
+a link that was spent can set a new password, and it sets that of its own account.
 """
 
 from datetime import datetime, timedelta
@@ -15,16 +16,33 @@ from typing import Final
 
 from shopaccounts.customers import AccountStatus, ContactPoint, ContactRole, Customer, is_verified
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
-from shopaccounts.kernel.ids import AccountId
-from shopaccounts.kernel.record import Once
-from shopaccounts.kernel.tickets import Ticket
+from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.ids import AccountId, RealmId
+from shopaccounts.kernel.security import Stamp
+from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket, TicketSpent
+from shopaccounts.passwords import Acceptable, PasswordRecord, StoredHash, keep
+from shopaccounts.recovery.errors import ResetLinkExpired, ResetLinkInvalid, ResetLinkStale, ResetLinkUsed
+from shopaccounts.recovery.model import StopNotice
 from shopaccounts.signin import Session
 
-__all__ = ["ONCE_A_DAY", "Reply", "email_of", "once_a_day", "proven_contact", "reply_to", "signed_in_since"]
+__all__ = [
+    "RESET",
+    "Reply",
+    "email_of",
+    "new_password",
+    "proven_contact",
+    "reply_to",
+    "signed_in_since",
+    "told_lately",
+]
 
-_TOLD: Final = "recovery.told_stopped"
-ONCE_A_DAY: Final = f"once:{_TOLD}"
-"""The logical name under which a second word in one day is refused."""
+RESET: Final = Purpose(
+    "password_reset",
+    "rst",
+    frozenset({Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS}),
+    Refusals(ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale),
+)
+_DAY: Final = timedelta(days=1)
 
 
 class Reply(Enum):
@@ -45,7 +63,12 @@ _REPLIES = {
 
 
 def reply_to(customer: Customer | None, email: EmailAddress) -> Reply:
-    """Answer what goes out to whoever asked for a reset for *email*."""
+    """Answer what goes out to whoever asked for a reset for *email*.
+
+    Args:
+        customer: Who holds the address, as the record is now.
+        email: What was asked for.
+    """
     if customer is None:
         return Reply.NOTHING
     if customer.status is AccountStatus.PENDING:
@@ -61,17 +84,29 @@ def proven_contact(customer: Customer, email: EmailAddress) -> ContactPoint | No
     return contact
 
 
-def email_of(customer: Customer, key: str) -> EmailAddress | None:
-    """Answer the customer's e-mail address that has this key."""
-    contact = customer.contact_with(ContactKind.EMAIL, key)
-    return contact.value if contact and isinstance(contact.value, EmailAddress) else None
+def email_of(customer: Customer, contact: str) -> EmailAddress | None:
+    """Answer the e-mail address that the customer's contact with this id has now."""
+    value = next((c.value for c in customer.contacts if c.id == contact), None)
+    return value if isinstance(value, EmailAddress) else None
 
 
-def once_a_day(account: AccountId, now: datetime) -> Once:
-    """Answer the marker that lets an owner be told once a day that the account is stopped."""
-    return Once(namespace=_TOLD, key=account, now=now, keep_until=now + timedelta(days=1))
+def told_lately(notice: StopNotice | None, now: datetime) -> bool:
+    """Tell whether the owner has heard within a day that the account is suspended."""
+    return notice is not None and now - notice.told_at < _DAY
 
 
 def signed_in_since(ticket: Ticket, newest: Session | None) -> bool:
     """Tell whether the owner has signed in since the ticket was issued, and so has no use for it."""
     return newest is not None and newest.created_at > ticket.issued_at
+
+
+def new_password(spent: TicketSpent, realm: RealmId, stored: StoredHash, verdict: Acceptable) -> PasswordRecord:
+    """Answer the password that a spent reset link sets; it is that of the link's own account.
+
+    Raises:
+        Defect: The ticket was for something else.
+    """
+    if spent.purpose != RESET.name:
+        msg = f"a ticket for {spent.purpose} sets no password"
+        raise Defect(msg)
+    return keep(AccountId(spent.subject), realm, stored, verdict, spent.at)

@@ -9,6 +9,7 @@ from shopaccounts.kernel.policy import require
 __all__ = ["ResetPolicy"]
 
 MAX_LINK_LIFE = timedelta(hours=24)
+_HOUR = timedelta(hours=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -24,4 +25,5 @@ class ResetPolicy:
     creates_first_password: bool = True
 
     def __attrs_post_init__(self) -> None:
-        require(timedelta(0) < self.link_life <= MAX_LINK_LIFE, "a link lives at most 24 hours [NIST 4.2.1.2]")
+        require(_HOUR <= self.link_life <= MAX_LINK_LIFE, "a link lives 1 to 24 hours [NIST 4.2.1.2]")
+        require(self.link_life % _HOUR == timedelta(0), "a link lives whole hours, as its message says")

@@ -1,15 +1,16 @@
 """What people do when they lost their password: ask for a link, look at it, choose a new one."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, ContactRole, Customer, login_key
+from shopaccounts.customers import CUSTOMERS, ContactRole, Customer, as_of, login_key
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import Taken
+from shopaccounts.kernel.limits import MAX_WINDOW
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Found, Sweep
@@ -19,7 +20,7 @@ from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp, Stamp
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import TICKETS, Purpose, Refusals, Ticket, live_group, mint, peek, read_selector, spend
+from shopaccounts.kernel.tickets import TICKETS, Ticket, live_group, mint, peek, read_selector, spend
 from shopaccounts.kernel.vault import Vault
 from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import (
@@ -34,37 +35,34 @@ from shopaccounts.passwords import (
     StoredHash,
     choose,
     describe,
-    keep,
+    prepare,
     prepare_to_verify,
 )
 from shopaccounts.passwords.events import PasswordSet
 from shopaccounts.recovery.deciding import (
-    ONCE_A_DAY,
+    RESET,
     Reply,
     email_of,
-    once_a_day,
+    new_password,
     proven_contact,
     reply_to,
     signed_in_since,
+    told_lately,
 )
-from shopaccounts.recovery.errors import ResetLinkExpired, ResetLinkInvalid, ResetLinkStale, ResetLinkUsed
+from shopaccounts.recovery.errors import ResetLinkInvalid, ResetLinkStale
 from shopaccounts.recovery.events import PasswordReset, ResetRequested
-from shopaccounts.recovery.model import PasswordWasReset, ResetOffer, ResetSent
+from shopaccounts.recovery.model import STOP_NOTICES, PasswordWasReset, ResetOffer, ResetSent, StopNotice
 from shopaccounts.recovery.policy import ResetPolicy
-from shopaccounts.registration import ATTEMPTS, Verifications
+from shopaccounts.registration import ATTEMPTS, Readied, Verifications
 from shopaccounts.signin import SESSIONS, Attempts
 
 __all__ = ["Recovery"]
 
-RESET: Final = Purpose(
-    "password_reset",
-    "rst",
-    frozenset({Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS}),
-    Refusals(ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale),
-)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
-_ASKED: Final = (SECURITY.via(), ATTEMPTS.newest("account"))
+_CROWD: Final = MAX_WINDOW + 1
+"""No mailbox gets more messages in an hour than a window holds, so no more can meet at one address."""
+_ASKED: Final = (SECURITY.via(), PASSWORDS.via(), STOP_NOTICES.via(), ATTEMPTS.newest("account"))
 _SPENT_BY: Final = (
     CUSTOMERS.via("subject"),
     SECURITY.via("subject"),
@@ -115,17 +113,11 @@ class Recovery:
         self.transport.check(context)
         email = EmailAddress.parse(require_text(identifier, "identifier", printable=False))
         await self.budget.charge(email, context.network, self.desk.now())
-        quiet = False
 
         async def decide() -> None:
-            nonlocal quiet
-            try:
-                await self._send(email, quiet=quiet)
-            except Taken as taken:
-                quiet = taken.field == ONCE_A_DAY
-                raise
+            await self._send(email)
 
-        await self.desk.retrying(decide, on_taken=True)
+        await self.desk.retrying(decide, _CROWD, on_taken=True)
         return ResetSent(channel=Channel.EMAIL, masked=mask(email), resend_after=self.budget.resend_after)
 
     async def peek_reset(self, token: Secret[str], context: RequestContext) -> ResetOffer:
@@ -152,8 +144,9 @@ class Recovery:
             TryLater: The hasher is not available.
         """
         self.transport.check(context)
+        typed = prepare(new_password).text
         opened = await self._open(token)
-        prepared, verdict = await self._choose(new_password, opened)
+        prepared, verdict = await self._choose(typed, opened)
         stored = await got(self.hasher.hash(prepared, opened.customer.id))
 
         async def decide() -> PasswordWasReset:
@@ -165,63 +158,89 @@ class Recovery:
 
     # Asking
 
-    async def _send(self, email: EmailAddress, *, quiet: bool) -> None:
-        now = self.desk.now()
-        key = login_key(ContactKind.EMAIL, email.login_key)
+    async def _send(self, email: EmailAddress) -> None:
+        now, key = self.desk.now(), login_key(ContactKind.EMAIL, email.login_key)
         found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=_ASKED))
-        reply = Reply.NOTHING if quiet else reply_to(found.it if found else None, email)
-        await self.desk.record(await self._answer(found, reply, email, now))
+        readied = await self.verifications.ready(email)
+        known = attrs.evolve(found, it=as_of(found.it, now)) if found else None
+        await self.desk.record(await self._answer(known, email, readied, now))
 
-    async def _answer(self, found: Found[Customer] | None, reply: Reply, email: EmailAddress, now: datetime) -> Change:
-        if found is None or reply is Reply.NOTHING:
-            return Change(messages=(await self._message(Reply.RESET, email, now, customer=None, deliver=False),))
-        customer = found.it
-        if reply is Reply.VERIFICATION:
-            return await self.verifications.prepare_reminder(customer, email, found[ATTEMPTS])
-        if reply is Reply.RESET:
-            return await self._reset_link(customer, found[SECURITY], email, now)
-        message = await self._message(reply, email, now, customer=customer)
-        return Change(
-            guards=(CUSTOMERS.unchanged(customer),), messages=(message,), once=(once_a_day(customer.id, now),)
-        )
-
-    async def _reset_link(
-        self, customer: Customer, security: AccountSecurity | None, email: EmailAddress, now: datetime
+    async def _answer(
+        self, known: Found[Customer] | None, email: EmailAddress, readied: Readied, now: datetime
     ) -> Change:
-        ticket, text = mint(
-            RESET,
-            realm=self.desk.scope.realm,
-            subject=customer.id,
-            bound=email.login_key,
-            stamps=security.stamps if security else Stamps(),
-            life=self.policy.link_life,
-            now=now,
-            entropy=self.desk.entropy,
-        )
-        message = await self._message(Reply.RESET, email, now, customer=customer, link=text, key=ticket.selector)
+        """Answer what is recorded: one message in every case, sent or not."""
+        reply = reply_to(known.it if known else None, email)
+        if known is None or reply is Reply.NOTHING or (reply is Reply.RESET and not self._may_reset(known)):
+            return await self._decoy(email, now)
+        if reply is Reply.VERIFICATION:
+            return await self.verifications.prepare_reminder(readied, known.it, email, known[ATTEMPTS])
+        if reply is Reply.RESET:
+            return await self._reset_link(known, email, now)
+        if reply is Reply.SUSPENDED:
+            return await self._word_of_suspension(known, email, now)
+        letter = await self._letter(reply, known.it, email, {}, f"reset {self.desk.entropy.token(128)}", now)
+        return Change(guards=(CUSTOMERS.unchanged(known.it),), messages=(letter,))
+
+    def _may_reset(self, known: Found[Any]) -> bool:
+        return known[PASSWORDS] is not None or self.policy.creates_first_password
+
+    async def _decoy(self, email: EmailAddress, now: datetime) -> Change:
+        ticket, text = self._ticket("", "", Stamps(), now)
+        secrets = {"link": self.storefront.link(self.desk.scope.store, RESET.name, text)}
+        letter = await self._letter(Reply.RESET, None, email, secrets, f"reset {ticket.selector}", now)
+        return Change(messages=(letter,))
+
+    async def _reset_link(self, known: Found[Customer], email: EmailAddress, now: datetime) -> Change:
+        customer, security, contact = known.it, known[SECURITY], proven_contact(known.it, email)
+        stamps = security.stamps if security else Stamps()
+        ticket, text = self._ticket(customer.id, contact.id if contact else "", stamps, now)
+        secrets = {"link": self.storefront.link(self.desk.scope.store, RESET.name, text)}
+        letter = await self._letter(Reply.RESET, customer, email, secrets, f"reset {ticket.selector}", now)
         return Change(
             writes=(TICKETS.add(ticket),),
             guards=(CUSTOMERS.unchanged(customer),),
             sweeps=(Sweep(book=TICKETS, group="live", value=live_group(customer.id, RESET.name)),),
-            messages=(message,),
+            messages=(letter,),
             events=self.desk.tell(ResetRequested(at=now, account=customer.id)),
         )
 
-    async def _message(
+    async def _word_of_suspension(self, known: Found[Customer], email: EmailAddress, now: datetime) -> Change:
+        customer, earlier = known.it, known[STOP_NOTICES]
+        if told_lately(earlier, now):
+            return await self._decoy(email, now)
+        told = StopNotice(id=customer.id, realm=customer.realm, told_at=now)
+        letter = await self._letter(Reply.SUSPENDED, customer, email, {}, f"reset {self.desk.entropy.token(128)}", now)
+        return Change(
+            writes=(STOP_NOTICES.change(earlier, told) if earlier else STOP_NOTICES.add(told),),
+            guards=(CUSTOMERS.unchanged(customer),),
+            messages=(letter,),
+        )
+
+    def _ticket(self, subject: str, contact: str, stamps: Stamps, now: datetime) -> tuple[Ticket, Secret[str]]:
+        return mint(
+            RESET,
+            realm=self.desk.scope.realm,
+            subject=subject,
+            bound=contact,
+            stamps=stamps,
+            life=self.policy.link_life,
+            now=now,
+            entropy=self.desk.entropy,
+        )
+
+    async def _letter(
         self,
         reply: Reply,
-        email: EmailAddress,
-        now: datetime,
-        *,
         customer: Customer | None,
-        link: Secret[str] | None = None,
-        key: str | None = None,
-        deliver: bool = True,
+        email: EmailAddress,
+        secrets: Mapping[str, Secret[str]],
+        key: str,
+        now: datetime,
     ) -> Message:
+        """Write to the address that its owner proved; to nobody, where there is no customer."""
         contact = proven_contact(customer, email) if customer else None
         to = contact.value if contact and isinstance(contact.value, EmailAddress) else email
-        secrets = {"link": self.storefront.link(self.desk.scope.store, RESET.name, link)} if link else {}
-        hours = str(self.policy.link_life // _HOUR)
+        hours = {"hours": str(self.policy.link_life // _HOUR)} if reply is Reply.RESET else {}
         return await compose(
             self.desk,
             self.vault,
@@ -229,14 +248,14 @@ class Recovery:
             channel=Channel.EMAIL,
             to=to.stored,
             locale=(customer.locale if customer else None) or self.desk.scope.locale,
-            variables=self.storefront.variables(hours=hours) if reply is Reply.RESET else self.storefront.variables(),
+            variables=self.storefront.variables(**hours),
             secrets=secrets,
             subject=customer.id if customer else "",
-            key=f"reset {key or self.desk.entropy.token(128)}",
+            key=key,
             category=MessageCategory.SECURITY,
             priority=Priority.SECURITY,
             expires_at=now + self.policy.link_life,
-            deliver=deliver,
+            deliver=customer is not None,
         )
 
     # Using the link
@@ -247,20 +266,22 @@ class Recovery:
         Raises:
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: It may not.
         """
-        selector = read_selector(token, RESET)
+        selector, now = read_selector(token, RESET), self.desk.now()
         found = await got(self.records.find(TICKETS, selector, bring=_SPENT_BY))
-        customer, security = (found[CUSTOMERS], found[SECURITY]) if found else (None, None)
+        stored, security = (found[CUSTOMERS], found[SECURITY]) if found else (None, None)
         stamps = security.stamps if security else Stamps()
-        ticket = peek(found.it if found else None, token, RESET, stamps, self.desk.now())
-        if found is None or customer is None or security is None:
+        ticket = peek(found.it if found else None, token, RESET, stamps, now)
+        if found is None or stored is None or security is None:
             raise ResetLinkInvalid
+        customer = as_of(stored, now)
         email = email_of(customer, ticket.bound)
-        if email is None or reply_to(customer, email) is not Reply.RESET or signed_in_since(ticket, found[SESSIONS]):
+        wanted = email is not None and reply_to(customer, email) is Reply.RESET and self._may_reset(found)
+        if email is None or not wanted or signed_in_since(ticket, found[SESSIONS]):
             raise ResetLinkStale(ticket.purpose)
         return _Opened(ticket=ticket, customer=customer, security=security, email=email, found=found)
 
-    async def _choose(self, raw: object, opened: _Opened) -> tuple[Prepared, Acceptable]:
-        record, candidate = opened.found[PASSWORDS], prepare_to_verify(raw)
+    async def _choose(self, typed: Secret[str], opened: _Opened) -> tuple[Prepared, Acceptable]:
+        record, candidate = opened.found[PASSWORDS], prepare_to_verify(typed)
         match = await got(self.hasher.verify(record.stored, candidate, record.id)) if record else None
         emails = tuple(c.value.login_key for c in opened.customer.contacts if isinstance(c.value, EmailAddress))
         about = PasswordContext(
@@ -268,21 +289,21 @@ class Recovery:
             person=PersonalWords(emails=emails),
             is_current=match is not None and match.ok,
         )
-        return choose(raw, about, self.passwords)
+        return choose(typed, about, self.passwords)
 
     async def _reset(self, token: Secret[str], stored: StoredHash, verdict: Acceptable) -> PasswordWasReset:
         opened, now = await self._open(token), self.desk.now()
         customer, record = opened.customer, opened.found[PASSWORDS]
-        spent, _ = spend(opened.ticket, token, RESET, opened.security.stamps, now)
-        kept = keep(customer.id, customer.realm, stored, verdict, now)
+        ticket, spent = spend(opened.ticket, token, RESET, opened.security.stamps, now)
+        kept = new_password(spent, customer.realm, stored, verdict)
         change = Change(
             writes=(
-                TICKETS.change(opened.ticket, spent),
+                TICKETS.change(opened.ticket, ticket),
                 PASSWORDS.change(record, kept) if record else PASSWORDS.add(kept),
                 SECURITY.change(opened.security, opened.security.bump(Stamp.PASSWORD)),
             ),
             guards=(CUSTOMERS.unchanged(customer),),
-            messages=await self._notices(customer, spent, now),
+            messages=await self._notices(customer, ticket, now),
             events=self.desk.tell(PasswordSet(at=now, account=customer.id), PasswordReset(at=now, account=customer.id)),
         )
         await self.desk.record(change)

@@ -26,7 +26,7 @@ from shopaccounts.registration.model import (
 )
 from shopaccounts.registration.policy import RegistrationPolicy
 from shopaccounts.registration.usecases import Registration
-from shopaccounts.registration.verifying import Verifications
+from shopaccounts.registration.verifying import Readied, Verifications
 
 __all__ = [
     "ATTEMPTS",
@@ -41,6 +41,7 @@ __all__ = [
     "ContactLinkUsed",
     "ContactOffer",
     "HolderUnknown",
+    "Readied",
     "Registered",
     "Registration",
     "RegistrationForm",

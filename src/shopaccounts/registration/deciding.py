@@ -19,15 +19,26 @@ from shopaccounts.customers import (
     ContactRole,
     Customer,
     Origin,
+    Standing,
     Trigger,
-    VerificationMethod,
     follow,
 )
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.ids import AccountId, ContactId, RealmId
 from shopaccounts.registration.model import Attempt, AttemptState, WaitingPassword
 
-__all__ = ["Holder", "activated", "cleansed", "holder_of", "lapsed", "opened", "restarted", "settled"]
+__all__ = [
+    "Holder",
+    "activated",
+    "awaited_contact",
+    "cleansed",
+    "holder_of",
+    "lapsed",
+    "opened",
+    "restarted",
+    "settled",
+    "taken_over",
+]
 
 
 class Holder(Enum):
@@ -41,7 +52,7 @@ class Holder(Enum):
 
     @property
     def is_owner(self) -> bool:
-        """Whether an account has proven the address."""
+        """Whether an account has proven the address, or was stopped before it could."""
         return self not in {Holder.NOBODY, Holder.PENDING}
 
 
@@ -52,11 +63,11 @@ _HOLDERS = {
     AccountStatus.CLOSING: Holder.CLOSING,
 }
 
-_ROLES = frozenset({ContactRole.PRIMARY, ContactRole.LOGIN, ContactRole.NOTIFY, ContactRole.RECOVERY})
+_ROLES = frozenset({ContactRole.PRIMARY, ContactRole.LOGIN, ContactRole.NOTIFY})
 
 
 def holder_of(customer: Customer | None) -> Holder:
-    """Answer who holds an address that leads to *customer*."""
+    """Answer who holds an address that leads to *customer*, as the record is now."""
     return Holder.NOBODY if customer is None else _HOLDERS.get(customer.status, Holder.NOBODY)
 
 
@@ -73,8 +84,7 @@ def opened(
     return Customer(
         id=account,
         realm=realm,
-        status=AccountStatus.PENDING,
-        status_until=until,
+        standing=Standing(status=AccountStatus.PENDING, until=until),
         contacts=(_contact(email, contact, now),),
         locale=locale,
         created_at=now,
@@ -94,23 +104,28 @@ def restarted(
     return attrs.evolve(again, contacts=(_contact(email, contact, now),), former_contacts=(), locale=locale)
 
 
-def activated(
-    customer: Customer, email: EmailAddress, method: VerificationMethod, proof: str, now: datetime
-) -> Customer:
-    """Answer the account with its address proven.
+def awaited_contact(customer: Customer, email: EmailAddress) -> ContactPoint | None:
+    """Answer the contact that waits for its proof, None if the account or the address has gone another way since."""
+    waits = customer.status is AccountStatus.PENDING
+    return customer.contact_with(ContactKind.EMAIL, email.login_key) if waits else None
+
+
+def activated(customer: Customer, proven: ContactPoint, locale: str) -> Customer:
+    """Answer the account with its address proven, in the language of whoever proved it.
 
     Raises:
         StatusForbids: The account can't come alive from where it stands.
     """
-    contact = customer.contact_with(ContactKind.EMAIL, email.login_key)
-    proven = follow(customer, Trigger.VERIFY)
-    return proven if contact is None else proven.with_contact(contact.proven(method, proof, now))
+    return attrs.evolve(follow(customer.with_contact(proven), Trigger.VERIFY), locale=locale)
 
 
 def lapsed(customer: Customer) -> Customer:
-    """Answer the empty record of an account that nobody proved in time."""
-    erased = follow(customer, Trigger.LAPSE)
-    return attrs.evolve(erased, contacts=(), former_contacts=(), locale=None)
+    """Answer the empty record of an account that nobody proved in time.
+
+    Raises:
+        StatusForbids: It isn't pending.
+    """
+    return follow(attrs.evolve(customer, contacts=(), former_contacts=(), locale=None), Trigger.LAPSE)
 
 
 def settled(proven: Attempt, now: datetime) -> Attempt:
@@ -124,9 +139,28 @@ def settled(proven: Attempt, now: datetime) -> Attempt:
     )
 
 
-def cleansed(attempt: Attempt, password: WaitingPassword | None) -> Attempt:
+def taken_over(attempt: Attempt, mac: bytes, now: datetime) -> Attempt:
+    """Answer what is left for whoever started an attempt once somebody else has proven its mailbox.
+
+    It goes on and leads nowhere, like an attempt at an address that had an owner all along.
+
+    Args:
+        attempt: As it is stored.
+        mac: A digest that no code has.
+        now: When the link was used.
+    """
+    return attrs.evolve(
+        attempt,
+        account=None,
+        password=None,
+        challenge=attrs.evolve(attempt.challenge, code_mac=mac),
+        link=attrs.evolve(attempt.link, spent_at=now),
+    )
+
+
+def cleansed(attempt: Attempt, password: WaitingPassword | None, locale: str) -> Attempt:
     """Answer the attempt as whoever proved the mailbox takes it over: with their own password, nothing else of it."""
-    return attrs.evolve(attempt, password=password, return_path="/")
+    return attrs.evolve(attempt, password=password, locale=locale, return_path="/")
 
 
 def _contact(email: EmailAddress, id: ContactId, now: datetime) -> ContactPoint:

@@ -7,12 +7,13 @@ import attrs
 
 from shopaccounts.kernel.codes import Challenge
 from shopaccounts.kernel.contact import EmailAddress
-from shopaccounts.kernel.ids import AccountId, AttemptId, RealmId
+from shopaccounts.kernel.ids import AccountId, AttemptId, ContactId, RealmId
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal, secret
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.tickets import Ticket
+from shopaccounts.kernel.web import Landing
 from shopaccounts.signin import SignInStep
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "RegistrationForm",
     "RegistrationStarted",
     "WaitingPassword",
+    "Wish",
 ]
 
 
@@ -41,10 +43,21 @@ class RegistrationForm:
         return_path: Where the person was; only a path of this site is kept.
     """
 
-    identifier: str
-    password: object = None
+    identifier: str = attrs.field(repr=False)
+    password: object = attrs.field(default=None, repr=False)
     locale: str | None = None
     return_path: str = "/"
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """What somebody filled in, checked; and the ids for what comes of it."""
+
+    email: EmailAddress
+    locale: str
+    return_path: str
+    account: AccountId
+    contact: ContactId
 
 
 class AttemptState(Enum):
@@ -141,7 +154,7 @@ class Registered:
 
 
 @attrs.frozen(kw_only=True)
-class ContactOffer:
+class ContactOffer(Landing):
     """What the landing page of a link shows; looking changes nothing."""
 
     masked: str

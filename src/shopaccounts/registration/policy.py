@@ -11,6 +11,7 @@ from shopaccounts.kernel.policy import require
 __all__ = ["RegistrationPolicy"]
 
 MAX_TRIES = 10
+_MINUTE = timedelta(minutes=1)
 MAX_LINK_LIFE = timedelta(hours=24)
 
 
@@ -35,5 +36,6 @@ class RegistrationPolicy:
     def __attrs_post_init__(self) -> None:
         require(timedelta(0) < self.code_life <= MAX_CODE_LIFE, "a code lives at most 10 minutes [NIST 3.1.3.2]")
         require(self.code_life <= self.challenge_life <= MAX_CHALLENGE_LIFE, "a challenge lives at most 30 minutes")
+        require(self.code_life % _MINUTE == timedelta(0), "a code lives whole minutes, as its message says")
         require(1 <= self.code_tries <= MAX_TRIES, f"a code allows 1 to {MAX_TRIES} tries")
         require(timedelta(0) < self.link_life <= MAX_LINK_LIFE, "a link lives at most 24 hours [NIST 4.2.1.2]")

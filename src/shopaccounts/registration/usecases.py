@@ -5,19 +5,14 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.customers import (
-    CUSTOMERS,
-    Customer,
-    LifecyclePolicy,
-    VerificationMethod,
-    login_key,
-)
+from shopaccounts.customers import CUSTOMERS, Customer, LifecyclePolicy, VerificationMethod, as_of, login_key
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Proof, ProofKind
-from shopaccounts.kernel.codes import Verdict, answer_challenge
+from shopaccounts.kernel.codes import ChallengeState, Verdict, answer_challenge
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import AccountId, ContactId, WorkerId
+from shopaccounts.kernel.limits import MAX_WINDOW
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.ports import Claimed, DueWork, Records
 from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult, Sweep
@@ -26,8 +21,8 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.storefront import Storefront
-from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import fits, peek, read_selector
+from shopaccounts.kernel.text import require_locale, require_text
+from shopaccounts.kernel.tickets import fits, peek, read_selector, selector_in
 from shopaccounts.kernel.vault import Keyring, Ring, Vault
 from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import (
@@ -39,24 +34,12 @@ from shopaccounts.passwords import (
     Prepared,
     ShopWords,
     choose,
+    prepare,
 )
-from shopaccounts.registration.activating import WAY, activation, proofs_of
-from shopaccounts.registration.deciding import (
-    Holder,
-    cleansed,
-    holder_of,
-    lapsed,
-    opened,
-    restarted,
-)
+from shopaccounts.registration.activating import activation, opening, proofs_of, waiting_account
+from shopaccounts.registration.deciding import cleansed, holder_of, lapsed, settled, taken_over
 from shopaccounts.registration.errors import CodeExhausted, CodeWrong
-from shopaccounts.registration.events import (
-    AccountCleansed,
-    AccountOpened,
-    AttemptExpired,
-    AttemptRestarted,
-    DuplicateAttempted,
-)
+from shopaccounts.registration.events import AccountCleansed, AttemptExpired
 from shopaccounts.registration.model import (
     ATTEMPTS,
     Attempt,
@@ -68,15 +51,18 @@ from shopaccounts.registration.model import (
     RegistrationForm,
     RegistrationStarted,
     WaitingPassword,
+    Wish,
 )
 from shopaccounts.registration.policy import RegistrationPolicy
-from shopaccounts.registration.verifying import HANDLE, VERIFY, Verifications
+from shopaccounts.registration.verifying import HANDLE, VERIFY, Provable, Verifications
 from shopaccounts.signin import Attempts, Gate
 
 __all__ = ["Registration"]
 
 _BRING: Final = (CUSTOMERS.via("account"),)
 _LEASE: Final = timedelta(minutes=1)
+_CROWD: Final = MAX_WINDOW + 1
+"""No mailbox gets more messages in an hour than a window holds, so no more can meet at one address."""
 
 
 @attrs.frozen(kw_only=True)
@@ -125,18 +111,17 @@ class Registration:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        email = _email(form.identifier)
-        locale = require_text(form.locale or self.desk.scope.locale, "label")
-        chosen = self._choose(form.password, email) if form.password is not None else None
-        now = self.desk.now()
+        wish, now = self._wish(form), self.desk.now()
+        chosen = self._choose(form.password, wish.email) if form.password is not None else None
         await self.budget.take("registration", context.network, self.policy.attempts_per_network, now)
-        await self.budget.charge(email, context.network, now)
+        await self.budget.charge(wish.email, context.network, now)
+
         hashes: dict[AccountId, WaitingPassword] = {}
 
         async def decide() -> RegistrationStarted:
-            return await self._register(email, chosen, locale, safe_return_path(form.return_path), hashes)
+            return await self._register(wish, chosen, hashes)
 
-        return await self.desk.retrying(decide, on_taken=True)
+        return await self.desk.retrying(decide, _CROWD, on_taken=True)
 
     async def complete_registration(self, handle: Secret[str], code: str, context: RequestContext) -> Registered:
         """Prove the address with the code from the mail, in the browser that asked for it.
@@ -150,6 +135,7 @@ class Registration:
             CodeWrong: That isn't the code; some tries are left.
             CodeExhausted: No tries are left.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed: The handle is of no use.
+            ContactLinkStale: The code is right, but the account has gone another way since.
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
@@ -165,30 +151,26 @@ class Registration:
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed: The handle is of no use.
+            CodeExhausted: There were too many wrong codes, so another one would be of no use.
             Throttled: Too soon, or too many messages.
+            TryLater: The counters are not available.
+            InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
         found = await self._by_handle(handle)
         await self.budget.charge(found.it.email, context.network, self.desk.now())
 
         async def decide() -> CodeSent:
-            again = await self._by_handle(handle)
-            renewed, message = await self.verifications.renew(again.it, self.desk.now())
-            await self.desk.record(Change(writes=(ATTEMPTS.change(again.it, renewed),), messages=(message,)))
-            return CodeSent(
-                channel=Channel.EMAIL,
-                masked=mask(renewed.email),
-                resend_after=self.budget.resend_after,
-                expires_at=renewed.challenge.code_expires_at,
-            )
+            return await self._resend(handle)
 
-        return await self.desk.retrying(decide)
+        return await self.desk.retrying(decide, _CROWD)
 
     async def peek_contact(self, token: Secret[str], context: RequestContext) -> ContactOffer:
         """Answer what the landing page of a link shows; nothing changes, however often a scanner opens it.
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
         attempt = (await self._by_link(token)).it
@@ -209,14 +191,18 @@ class Registration:
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
+        holder = handle if handle is not None and selector_in(handle, HANDLE) else None
 
         async def decide() -> ContactConfirmed | HolderUnknown:
             found = await self._by_link(token)
-            if handle is None or not _is_holder(found.it, handle):
+            if holder is None or not _is_holder(found.it, holder):
                 return HolderUnknown()
-            account, change = activation(self.desk, found, found.it, VerificationMethod.LINK, self.desk.now())
+            now = self.desk.now()
+            left = settled(found.it, now)
+            account, change = activation(self.desk, found, found.it, left, VerificationMethod.LINK, now)
             await self.desk.record(change)
             return ContactConfirmed(account=account.id, return_path=found.it.return_path)
 
@@ -225,23 +211,27 @@ class Registration:
     async def take_over_contact(self, token: Secret[str], password: object, context: RequestContext) -> Registered:
         """Prove the address with the link, without having filled in the form, and start clean with a password.
 
-        Nothing of the attempt survives: not its password, not what it filled in.
+        Nothing of the attempt survives: not its password, not its language, not where it came from.
+
+        Args:
+            token: From the link.
+            password: The new password, text or ``Secret``.
+            context: Where the request came from.
 
         Raises:
             PasswordUnacceptable: The password won't do; the link stays good.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            TryLater: The hasher is not available.
+            InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
+        typed = prepare(password).text
         first = await self._by_link(token)
-        chosen = self._choose(password, first.it.email)
+        chosen = self._choose(typed, first.it.email)
         waiting = await self._hash(chosen, first.it.account or AccountId(""))
 
         async def decide() -> Registered:
-            found, now = await self._by_link(token), self.desk.now()
-            account, change = activation(self.desk, found, cleansed(found.it, waiting), VerificationMethod.LINK, now)
-            wiped = Change(events=self.desk.tell(AccountCleansed(at=now, account=account.id)))
-            proof = Proof(method=Method.EMAIL_LINK, kind=ProofKind.MAILBOX, at=now)
-            return await self._enter(cleansed(found.it, waiting), account, wiped | change, (proof,), context)
+            return await self._take_over(token, waiting, context)
 
         return await self.desk.retrying(decide)
 
@@ -259,73 +249,56 @@ class Registration:
 
     # Registering
 
-    async def _register(
-        self,
-        email: EmailAddress,
-        chosen: _Chosen | None,
-        locale: str,
-        return_path: str,
-        hashes: dict[AccountId, WaitingPassword],
-    ) -> RegistrationStarted:
+    def _wish(self, form: RegistrationForm) -> Wish:
         now = self.desk.now()
-        key = login_key(ContactKind.EMAIL, email.login_key)
-        found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=(SECURITY.via(),)))
-        holder = holder_of(found.it if found else None)
-        account = found.it.id if found else AccountId(self.desk.entropy.new_id(now))
+        return Wish(
+            email=_email(form.identifier),
+            locale=require_locale(self.desk.scope.locale if form.locale is None else form.locale),
+            return_path=safe_return_path(form.return_path),
+            account=AccountId(self.desk.entropy.new_id(now)),
+            contact=ContactId(self.desk.entropy.new_id(now)),
+        )
+
+    async def _register(
+        self, wish: Wish, chosen: _Chosen | None, hashes: dict[AccountId, WaitingPassword]
+    ) -> RegistrationStarted:
+        now, key = self.desk.now(), login_key(ContactKind.EMAIL, wish.email.login_key)
+        found = await got(self.records.find(CUSTOMERS, key, by="login_contact"))
+        known = as_of(found.it, now) if found else None
+        account, owned = known.id if known else wish.account, holder_of(known).is_owner
         if chosen and account not in hashes:
             hashes[account] = await self._hash(chosen, account)
-        owned = holder.is_owner
-        attempt, handle, message = await self.verifications.start(
-            None if owned else account, email, None if owned else hashes.get(account), locale, return_path, now
+        readied = await self.verifications.ready(wish.email)
+        waits, password = (None, None) if owned else (account, hashes.get(account))
+        provable, handle = self.verifications.start(
+            readied, waits, wish.email, password, wish.locale, wish.return_path, now
         )
-        change = Change(
-            writes=(ATTEMPTS.add(attempt),), sweeps=(Sweep(book=ATTEMPTS, group="contact", value=attempt.contact),)
-        )
-        consequence = (
-            await self._tell_owner(found, holder, attempt, now)
-            if owned and found
-            else self._open(found, account, email, message, locale, now)
-        )
-        await self.desk.record(change | consequence)
+        attempt = provable.attempt
+        letter = await self._letter(known, provable, now)
+        started = Change(writes=(ATTEMPTS.add(attempt),), sweeps=_replaced(attempt), messages=(letter,))
+        await self.desk.record(started | opening(self.desk, known, wish, now + self.lifecycle.unverified_after, now))
         return RegistrationStarted(
             handle=handle,
             channel=Channel.EMAIL,
-            masked=mask(email),
+            masked=mask(wish.email),
             resend_after=self.budget.resend_after,
             expires_at=attempt.challenge.code_expires_at,
         )
 
-    def _open(
-        self,
-        found: Found[Customer] | None,
-        account: AccountId,
-        email: EmailAddress,
-        message: Message,
-        locale: str,
-        now: datetime,
-    ) -> Change:
-        contact = ContactId(self.desk.entropy.new_id(now))
-        until = now + self.lifecycle.unverified_after
-        if found is None:
-            customer = opened(account, self.desk.scope.realm, email, contact, locale, until, now)
-            told = self.desk.tell(AccountOpened(at=now, account=account, way=WAY))
-            return Change(writes=(CUSTOMERS.add(customer),), messages=(message,), events=told)
-        again = restarted(found.it, email, contact, locale, until, now)
-        told = self.desk.tell(AttemptRestarted(at=now, account=account))
-        return Change(writes=(CUSTOMERS.change(found.it, again),), messages=(message,), events=told)
-
-    async def _tell_owner(self, found: Found[Customer], holder: Holder, attempt: Attempt, now: datetime) -> Change:
-        """Write to the address that the owner proved, not to the one that was typed."""
-        owner = found.it
+    async def _letter(self, owner: Customer | None, provable: Provable, now: datetime) -> Message:
+        """Write to the address that its owner proved; where nobody did, to the one that was typed."""
+        if owner is None or not holder_of(owner).is_owner:
+            return await self.verifications.letter(provable, now)
+        attempt = provable.attempt
         contact = owner.contact_with(ContactKind.EMAIL, attempt.email.login_key)
         to = contact.value if contact and isinstance(contact.value, EmailAddress) else attempt.email
-        message = await compose(
+        return await compose(
             self.desk,
             self.vault,
-            template=holder.value,
+            template=holder_of(owner).value,
             channel=Channel.EMAIL,
             to=to.stored,
-            locale=owner.locale or attempt.locale,
+            locale=owner.locale or self.desk.scope.locale,
             variables=self.storefront.variables(),
             secrets={},
             subject=owner.id,
@@ -334,8 +307,6 @@ class Registration:
             priority=Priority.SECURITY,
             expires_at=attempt.link.expires_at,
         )
-        told = self.desk.tell(DuplicateAttempted(at=now, account=owner.id))
-        return Change(guards=(CUSTOMERS.unchanged(owner),), messages=(message,), events=told)
 
     def _choose(self, password: object, email: EmailAddress) -> _Chosen:
         about = PasswordContext(
@@ -365,7 +336,24 @@ class Registration:
         peek(found.it.link if found else None, token, VERIFY, Stamps(), self.desk.now())
         if found is None:
             raise VERIFY.refusals.invalid
+        waiting_account(found, self.desk.now())
         return found
+
+    async def _resend(self, handle: Secret[str]) -> CodeSent:
+        found, now = await self._by_handle(handle), self.desk.now()
+        attempt = found.it
+        readied = await self.verifications.ready(attempt.email)
+        if attempt.challenge.state is ChallengeState.EXHAUSTED:
+            raise CodeExhausted
+        provable = self.verifications.renew(readied, attempt, now)
+        message = await self.verifications.letter(provable, now)
+        await self.desk.record(Change(writes=(ATTEMPTS.change(attempt, provable.attempt),), messages=(message,)))
+        return CodeSent(
+            channel=Channel.EMAIL,
+            masked=mask(attempt.email),
+            resend_after=self.budget.resend_after,
+            expires_at=provable.attempt.challenge.code_expires_at,
+        )
 
     async def _complete(self, handle: Secret[str], typed: str, context: RequestContext) -> Registered:
         found = await self._by_handle(handle)
@@ -378,8 +366,18 @@ class Registration:
         if judged.verdict is Verdict.WRONG:
             await self.desk.record(Change(writes=(ATTEMPTS.change(attempt, answered),)))
             raise CodeWrong(judged.tries_left)
-        account, change = activation(self.desk, found, answered, VerificationMethod.CODE, now)
+        left = settled(answered, now)
+        account, change = activation(self.desk, found, answered, left, VerificationMethod.CODE, now)
         return await self._enter(attempt, account, change, proofs_of(attempt, now), context)
+
+    async def _take_over(self, token: Secret[str], waiting: WaitingPassword, context: RequestContext) -> Registered:
+        found, now = await self._by_link(token), self.desk.now()
+        clean = cleansed(found.it, waiting, self.desk.scope.locale)
+        left = taken_over(found.it, self.desk.entropy.raw(len(found.it.challenge.code_mac)), now)
+        account, change = activation(self.desk, found, clean, left, VerificationMethod.LINK, now)
+        wiped = Change(events=self.desk.tell(AccountCleansed(at=now, account=account.id)))
+        proof = Proof(method=Method.EMAIL_LINK, kind=ProofKind.MAILBOX, at=now)
+        return await self._enter(clean, account, wiped | change, (proof,), context)
 
     async def _enter(
         self, attempt: Attempt, account: Customer, change: Change, proofs: tuple[Proof, ...], context: RequestContext
@@ -394,6 +392,7 @@ class Registration:
     def _lapse(self, claim: Claimed[Customer], now: datetime) -> Change:
         return Change(
             writes=(CUSTOMERS.change(claim.item, lapsed(claim.item)),),
+            sweeps=(Sweep(book=ATTEMPTS, group="account", value=claim.item.id),),
             claims=(ClaimGuard(CUSTOMERS, claim.item.id, claim.fence),),
             events=self.desk.tell(AttemptExpired(at=now, account=claim.item.id)),
         )
@@ -401,6 +400,14 @@ class Registration:
 
 def _email(identifier: object) -> EmailAddress:
     return EmailAddress.parse(require_text(identifier, "identifier", printable=False))
+
+
+def _replaced(attempt: Attempt) -> tuple[Sweep, ...]:
+    """Answer what a new attempt replaces: every other one at its address, and every other one of its account."""
+    at_address = Sweep(book=ATTEMPTS, group="contact", value=attempt.contact)
+    if attempt.account is None:
+        return (at_address,)
+    return (at_address, Sweep(book=ATTEMPTS, group="account", value=attempt.account))
 
 
 def _is_holder(attempt: Attempt, handle: Secret[str]) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.customers import AccountStatus, Customer
+from shopaccounts.customers import CUSTOMERS, Customer
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.codes import Challenge, code_mac, resend
 from shopaccounts.kernel.contact import EmailAddress
@@ -18,7 +18,7 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamp, Stamps
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket, mint
-from shopaccounts.kernel.vault import Keyring, Ring, Vault
+from shopaccounts.kernel.vault import Key, Keyring, Ring, Vault
 from shopaccounts.kernel.writing import compose
 from shopaccounts.registration.errors import (
     ContactLinkExpired,
@@ -29,12 +29,34 @@ from shopaccounts.registration.errors import (
 from shopaccounts.registration.model import ATTEMPTS, Attempt, WaitingPassword
 from shopaccounts.registration.policy import RegistrationPolicy
 
-__all__ = ["HANDLE", "VERIFY", "Verifications"]
+__all__ = ["HANDLE", "VERIFY", "Provable", "Readied", "Verifications"]
 
 _REFUSALS = Refusals(ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale)
 HANDLE: Final = Purpose("challenge", "chl", frozenset(), _REFUSALS)
 VERIFY: Final = Purpose("verify_contact", "vfy", frozenset({Stamp.ACCOUNT}), _REFUSALS)
 _MINUTE: Final = timedelta(minutes=1)
+
+
+@attrs.frozen
+class Readied:
+    """What it takes to make proofs for an address; asked of the ports once, whatever comes of it.
+
+    Args:
+        contact: Keyed digest by which attempts at one address find each other.
+        codes: The key of codes.
+    """
+
+    contact: str
+    codes: Key
+
+
+@attrs.frozen
+class Provable:
+    """An attempt with the texts that prove its address; they go out and exist nowhere else."""
+
+    attempt: Attempt
+    code: Secret[str]
+    link: Secret[str]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,67 +69,97 @@ class Verifications:
     storefront: Storefront
     policy: RegistrationPolicy
 
-    async def start(
+    async def ready(self, email: EmailAddress) -> Readied:
+        """Ask the ports for all that ``start`` and ``renew`` need; the same questions for every address."""
+        lookup = await got(self.keyring.current(Ring.LOOKUP))
+        codes = await got(self.keyring.current(Ring.CODES))
+        return Readied(counter_key(lookup.secret, "contact", email.login_key), codes)
+
+    def start(
         self,
+        readied: Readied,
         account: AccountId | None,
         email: EmailAddress,
         password: WaitingPassword | None,
         locale: str,
         return_path: str,
         now: datetime,
-    ) -> tuple[Attempt, Secret[str], Message]:
-        """Answer a new attempt, the handle for the browser, and the message for the mailbox.
+    ) -> tuple[Provable, Secret[str]]:
+        """Answer a new attempt with what proves it, and the handle for the browser that asked.
 
         Without an account the attempt is a decoy: its code fits nothing, and its message isn't sent.
         """
         id = AttemptId(self.desk.entropy.new_id(now))
         handle, handle_text = self._ticket(HANDLE, id, account, self.policy.challenge_life, now)
         link, link_text = self._ticket(VERIFY, id, account, self.policy.link_life, now)
-        challenge, code = await self._challenge(id, now)
+        challenge, code = self._challenge(readied.codes, id, account, now)
         attempt = Attempt(
             id=id,
             realm=self.desk.scope.realm,
             account=account,
-            contact=await self.contact_digest(email),
+            contact=readied.contact,
             email=email,
             password=password,
-            challenge=challenge if account else attrs.evolve(challenge, code_mac=self.desk.entropy.raw(32)),
+            challenge=challenge,
             handle=handle,
             link=link,
             locale=locale,
             return_path=return_path,
             started_at=now,
         )
-        return attempt, handle_text, await self._message(attempt, link_text, code)
+        return Provable(attempt, code, link_text), handle_text
 
-    async def renew(self, attempt: Attempt, now: datetime) -> tuple[Attempt, Message]:
-        """Answer the attempt with a new code and link, and their message; the old ones are dead, the tries stay."""
+    def renew(self, readied: Readied, attempt: Attempt, now: datetime) -> Provable:
+        """Answer the attempt with a new code and link; the old ones are dead, the tries stay counted."""
         link, link_text = self._ticket(VERIFY, attempt.id, attempt.account, self.policy.link_life, now)
-        fresh, code = await self._challenge(attempt.id, now)
-        mac = fresh.code_mac if attempt.account else self.desk.entropy.raw(32)
-        challenge = resend(attempt.challenge, mac, fresh.key_id, self.policy.code_life, now)
-        renewed = attrs.evolve(attempt, link=link, challenge=challenge)
-        return renewed, await self._message(renewed, link_text, code)
+        fresh, code = self._challenge(readied.codes, attempt.id, attempt.account, now)
+        challenge = resend(attempt.challenge, fresh.code_mac, fresh.key_id, self.policy.code_life, now)
+        return Provable(attrs.evolve(attempt, link=link, challenge=challenge), code, link_text)
 
-    async def prepare_reminder(self, customer: Customer, email: EmailAddress, attempt: Attempt | None) -> Change:
+    async def letter(self, provable: Provable, now: datetime) -> Message:
+        """Answer the message that carries code and link to the mailbox, or a decoy of it."""
+        attempt = provable.attempt
+        link = self.storefront.link(self.desk.scope.store, VERIFY.name, provable.link)
+        return await compose(
+            self.desk,
+            self.vault,
+            template="registration.verify_contact",
+            channel=Channel.EMAIL,
+            to=attempt.email.stored,
+            locale=attempt.locale,
+            variables=self.storefront.variables(minutes=str(self.policy.code_life // _MINUTE)),
+            secrets={"link": link, "code": provable.code},
+            subject=attempt.account or "",
+            key=f"verify {attempt.link.selector}",
+            category=MessageCategory.SECURITY,
+            priority=Priority.SECURITY,
+            expires_at=now + self.policy.link_life,
+            deliver=attempt.account is not None,
+        )
+
+    async def prepare_reminder(
+        self, readied: Readied, customer: Customer, email: EmailAddress, attempt: Attempt | None
+    ) -> Change:
         """Answer the part of a change that mails the verification of a pending account again.
 
         Published for recovery: who lost the way into an account that was never proven proves it first.
+
+        Args:
+            readied: From ``ready``.
+            customer: A pending account.
+            email: The address that waits for its proof.
+            attempt: The account's newest attempt, if there is one.
         """
         now = self.desk.now()
-        if customer.status is not AccountStatus.PENDING:
-            return Change()
-        if attempt is not None and attempt.account == customer.id:
-            renewed, message = await self.renew(attempt, now)
-            return Change(writes=(ATTEMPTS.change(attempt, renewed),), messages=(message,))
-        locale = customer.locale or self.desk.scope.locale
-        fresh, _, message = await self.start(customer.id, email, None, locale, "/", now)
-        return Change(writes=(ATTEMPTS.add(fresh),), messages=(message,))
-
-    async def contact_digest(self, email: EmailAddress) -> str:
-        """Answer the keyed digest by which attempts at one address find each other."""
-        key = await got(self.keyring.current(Ring.LOOKUP))
-        return counter_key(key.secret, "contact", email.login_key)
+        if attempt is not None:
+            provable = self.renew(readied, attempt, now)
+            write = ATTEMPTS.change(attempt, provable.attempt)
+        else:
+            locale = customer.locale or self.desk.scope.locale
+            provable, _ = self.start(readied, customer.id, email, None, locale, "/", now)
+            write = ATTEMPTS.add(provable.attempt)
+        message = await self.letter(provable, now)
+        return Change(writes=(write,), guards=(CUSTOMERS.unchanged(customer),), messages=(message,))
 
     def _ticket(
         self, purpose: Purpose, attempt: AttemptId, account: AccountId | None, life: timedelta, now: datetime
@@ -123,13 +175,15 @@ class Verifications:
             entropy=self.desk.entropy,
         )
 
-    async def _challenge(self, id: AttemptId, now: datetime) -> tuple[Challenge, Secret[str]]:
+    def _challenge(
+        self, key: Key, id: AttemptId, account: AccountId | None, now: datetime
+    ) -> tuple[Challenge, Secret[str]]:
         code = self.policy.code_shape.draw(self.desk.entropy)
-        key = await got(self.keyring.current(Ring.CODES))
+        right = code_mac(key.secret, id, VERIFY.name, code.reveal())
         challenge = Challenge(
             id=id,
             purpose=VERIFY.name,
-            code_mac=code_mac(key.secret, id, VERIFY.name, code.reveal()),
+            code_mac=right if account else self.desk.entropy.raw(len(right)),
             key_id=key.id,
             shape=self.policy.code_shape,
             max_tries=self.policy.code_tries,
@@ -138,22 +192,3 @@ class Verifications:
             expires_at=now + self.policy.challenge_life,
         )
         return challenge, code
-
-    async def _message(self, attempt: Attempt, link: Secret[str], code: Secret[str]) -> Message:
-        minutes = str(self.policy.code_life // _MINUTE)
-        return await compose(
-            self.desk,
-            self.vault,
-            template="registration.verify_contact",
-            channel=Channel.EMAIL,
-            to=attempt.email.stored,
-            locale=attempt.locale,
-            variables=self.storefront.variables(minutes=minutes),
-            secrets={"link": self.storefront.link(self.desk.scope.store, VERIFY.name, link), "code": code},
-            subject=attempt.account or "",
-            key=f"verify {attempt.link.selector}",
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=attempt.link.expires_at,
-            deliver=attempt.account is not None,
-        )

@@ -51,6 +51,7 @@ from shopaccounts.relay.rules import (
     count,
     fan_out,
     in_batches,
+    may_come_back,
     requeued,
     thrown_away,
 )
@@ -122,8 +123,10 @@ class Relay:
                 total += done
                 if not done.handled:
                     break
-        finally:
+        except Exception:
             await self._hang_up()
+            raise
+        await self._hang_up()
         return total
 
     async def dead_letters(self, after: Position | None = None, limit: int = 100) -> Rows[Delivery]:
@@ -158,9 +161,7 @@ class Relay:
             reason: A key such as ``consumer_gone``, kept with each.
 
         Raises:
-            Forbidden: A customer asks.
-            DeadLetterUnknown: One is not in the box.
-            StaleWrite: Somebody else was faster.
+            Forbidden, DeadLetterUnknown, StaleWrite: As ``requeue``.
         """
         now = self.desk.now()
         dead = await self._boxed(ids)
@@ -170,16 +171,14 @@ class Relay:
     async def status(self) -> RelayStatus:
         """Answer what waits for each target, and what lies in the box."""
         counted = {name: TargetStatus(target=name) for name in self._by_name}
-        for standing in (OPEN, DEAD):
-            after: Position | None = None
-            while True:
-                page = await got(self.store.rows(DELIVERIES, "standing", standing, after, _PAGE))
-                for delivery in page.items:
-                    known = counted.get(delivery.target, TargetStatus(target=delivery.target))
-                    counted[delivery.target] = known.with_one(delivery)
-                if page.next is None:
-                    break
-                after = page.next
+        waiting: list[tuple[str, Position | None]] = [(OPEN, None), (DEAD, None)]
+        while waiting:
+            standing, after = waiting.pop()
+            page = await got(self.store.rows(DELIVERIES, "standing", standing, after, _PAGE))
+            for delivery in page.items:
+                known = counted.get(delivery.target, TargetStatus(target=delivery.target))
+                counted[delivery.target] = known.with_one(delivery)
+            waiting += [(standing, page.next)] if page.next else []
         return RelayStatus(tuple(counted[name] for name in sorted(counted)))
 
     async def prune(self, limit: int = _PAGE) -> int:
@@ -339,7 +338,7 @@ class Relay:
         ]
         results = await got(self.store.record_page([change for _, change in settled]))
         kept = [result == PageResult.RECORDED for result in results]
-        again = [c for c, (now, _), ok in zip(claims, settled, kept, strict=True) if ok and now.is_open]
+        again = [c for c, (now, _), ok in zip(claims, settled, kept, strict=True) if ok and may_come_back(now)]
         if again:
             await got(self.store.release(DELIVERIES, again, None))
         return sum((count(now) if ok else LOST for (now, _), ok in zip(settled, kept, strict=True)), Delivered())

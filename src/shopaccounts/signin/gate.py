@@ -91,9 +91,9 @@ class Gate:
             network=network,
         )
         part = Change(writes=(SESSIONS.add(session),), events=self.desk.tell(told))
-        cookies = (session_cookie(session, value, now),)
+        cookies = (self.cookie(session, value, now),)
         if scope is SessionScope.CLOSING:
-            return AccountClosing(session=value, closes_at=customer.status_until, set_cookies=cookies), part
+            return AccountClosing(session=value, closes_at=customer.standing.until, set_cookies=cookies), part
         signed_in = SignedIn(
             session=value, account=customer.id, public_id=session.public_id, auth=auth, set_cookies=cookies
         )
@@ -112,10 +112,15 @@ class Gate:
         )
         return successor, forged.text
 
+    def cookie(self, session: Session, value: Secret[str], now: datetime) -> SetCookie:
+        """Answer the cookie that carries a session; it outlives the browser only if the customer asked for that."""
+        life = session.ends_at - now if session.remembered else None
+        return SetCookie(name=SESSION_COOKIE, value=value, same_site=self.policy.same_site, max_age=life)
+
     def _turned_away(self, customer: Customer, now: datetime) -> tuple[SignInStep, Change]:
-        reason = customer.status_reason.value if customer.status_reason else None
+        reason = customer.standing.reason.value if customer.standing.reason else None
         told = self.desk.tell(SuspendedTried(at=now, account=customer.id))
-        return AccountSuspended(reason=reason, until=customer.status_until), Change(events=told)
+        return AccountSuspended(reason=reason, until=customer.standing.until), Change(events=told)
 
     def _open_session(
         self,
@@ -146,8 +151,3 @@ class Gate:
             stamps=security.stamps,
         )
         return session, forged.text
-
-
-def session_cookie(session: Session, value: Secret[str], now: datetime) -> SetCookie:
-    """Answer the cookie that carries a session; it outlives the browser only if the customer asked for that."""
-    return SetCookie(name=SESSION_COOKIE, value=value, max_age=session.ends_at - now if session.remembered else None)

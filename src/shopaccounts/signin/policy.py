@@ -6,6 +6,7 @@ import attrs
 
 from shopaccounts.kernel.limits import Wait
 from shopaccounts.kernel.policy import require
+from shopaccounts.kernel.web import SameSite
 
 __all__ = ["AttemptPolicy", "SessionPolicy"]
 
@@ -19,6 +20,8 @@ class SessionPolicy:
         idle, absolute: 2 and 24 hours for browsers that are not to be remembered.
         restricted: 30 minutes for sessions that may do one thing only; of the house.
         touch_every: 5 minutes between two writes of "last seen"; idle sessions may end that much early.
+        same_site: Lax, so that who comes by a link is still signed in; Strict for shops that give that up.
+            [OWASP ASVS 3.3.2]
     """
 
     idle: timedelta = timedelta(hours=2)
@@ -27,11 +30,15 @@ class SessionPolicy:
     absolute_remembered: timedelta = timedelta(days=30)
     restricted: timedelta = timedelta(minutes=30)
     touch_every: timedelta = timedelta(minutes=5)
+    same_site: SameSite = SameSite.LAX
 
     def __attrs_post_init__(self) -> None:
         require(timedelta(0) < self.idle <= self.absolute, "idle time stays within the absolute time")
-        require(self.idle_remembered <= self.absolute_remembered, "idle time stays within the absolute time")
-        require(timedelta(0) <= self.touch_every < self.idle, "sessions are touched within their idle time")
+        remembered = timedelta(0) < self.idle_remembered <= self.absolute_remembered
+        require(remembered, "idle time stays within the absolute time")
+        shortest = min(self.idle, self.idle_remembered)
+        require(timedelta(0) <= self.touch_every < shortest, "sessions are touched within their idle time")
+        require(timedelta(0) < self.restricted, "a restricted session lives for a while")
 
     def lives(self, *, remembered: bool) -> tuple[timedelta, timedelta]:
         """Answer idle and absolute time."""

@@ -10,11 +10,9 @@ from datetime import datetime
 
 import attrs
 
-from shopaccounts.customers import AccountStatus, Customer
+from shopaccounts.customers import AccountStatus, Customer, as_of
 from shopaccounts.kernel.assurance import SessionScope
-from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import AccountSecurity
-from shopaccounts.kernel.tickets import fits
 from shopaccounts.signin.model import SESSION, EndReason, Session, WhyNoSession
 from shopaccounts.signin.policy import SessionPolicy
 
@@ -28,12 +26,10 @@ _STATUS_OF_SCOPE = {
 
 
 def judge_session(
-    session: Session, value: Secret[str], customer: Customer | None, security: AccountSecurity | None, now: datetime
+    session: Session, customer: Customer, security: AccountSecurity, now: datetime
 ) -> WhyNoSession | None:
-    """Answer why *value* opens nothing, or None if the session is live."""
-    if not fits(value, SESSION, session.realm, session.id, session.digest) or customer is None or security is None:
-        return WhyNoSession.UNKNOWN
-    stopped = customer.status is not _STATUS_OF_SCOPE[session.auth.scope] or security.frozen
+    """Answer why the session opens nothing, or None if it is live."""
+    stopped = as_of(customer, now).status is not _STATUS_OF_SCOPE[session.auth.scope] or security.frozen
     reasons = {
         WhyNoSession.ENDED: session.ended is not None,
         WhyNoSession.OVER: now >= session.ends_at,

@@ -1,25 +1,27 @@
 """What customers do at the door: sign in, come back, look where they are signed in, sign out."""
 
+from collections import deque
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, AccountStatus, ContactRole, Customer, is_verified, login_key
+from shopaccounts.customers import CUSTOMERS, AccountStatus, ContactRole, Customer, as_of, is_verified, login_key
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.assurance import Method, Proof, ProofKind
+from shopaccounts.kernel.assurance import Method, Proof, ProofKind, SessionScope
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import StaleWrite, Taken
+from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
-from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.ports import Position, Records
 from shopaccounts.kernel.record import Change, Found, Once
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import selector_in
+from shopaccounts.kernel.tickets import fits, selector_in
 from shopaccounts.kernel.vault import Vault
 from shopaccounts.kernel.web import SESSION_COOKIE, ClearCookie
 from shopaccounts.kernel.writing import compose
@@ -27,7 +29,7 @@ from shopaccounts.passwords import PASSWORDS, Hasher, Match, PasswordRecord, Pre
 from shopaccounts.passwords.events import PasswordRehashed
 from shopaccounts.signin.errors import SessionUnknown, SignInRefused, SignInRequired
 from shopaccounts.signin.events import SessionEnded, SignInRefusedEvent
-from shopaccounts.signin.gate import Gate, session_cookie
+from shopaccounts.signin.gate import Gate
 from shopaccounts.signin.model import (
     SESSION,
     SESSIONS,
@@ -121,15 +123,15 @@ class SignIn:
         return Resumed(account=live.customer.id, auth=live.session.auth, public_id=live.session.public_id)
 
     async def list_sessions(self, value: Secret[str], context: RequestContext) -> tuple[SessionSummary, ...]:
-        """Answer where the account is signed in, newest first.
+        """Answer where the account is signed in: of its newest 500 sessions those that are live, newest first.
 
         Raises:
             SignInRequired: The value opens nothing.
         """
         live = await self._require(value, context)
-        rows = await got(self.records.rows(SESSIONS, "account", live.customer.id, None, _LISTED))
+        newest = await self._newest_sessions(live.customer.id)
         now = self.desk.now()
-        return tuple(_summary(s, live.session) for s in reversed(rows.items) if is_live(s, live.security, now))
+        return tuple(_summary(s, live.session) for s in reversed(newest) if is_live(s, live.security, now))
 
     async def end_session(self, value: Secret[str], public_id: str, context: RequestContext) -> None:
         """End one session of the account.
@@ -138,20 +140,32 @@ class SignIn:
             SessionUnknown: The account has no such session; another account's is answered the same.
             SignInRequired: The value opens nothing.
         """
-        live = await self._require(value, context)
         require_text(public_id, "label")
-        found = await got(self.records.find(SESSIONS, public_id, by="public_id"))
-        if found is None or found.it.account != live.customer.id:
-            raise SessionUnknown
-        await self._end(found.it, EndReason.ENDED_BY_OWNER)
+
+        async def decide() -> None:
+            live = await self._require(value, context)
+            found = await got(self.records.find(SESSIONS, public_id, by="public_id"))
+            if found is None or found.it.account != live.customer.id:
+                raise SessionUnknown
+            await self._end(found.it, EndReason.ENDED_BY_OWNER)
+
+        await self.desk.retrying(decide)
 
     async def sign_out(self, value: Secret[str], context: RequestContext) -> SignedOut:
-        """End the session on the server, whatever happens to the cookie; ending twice is no error."""
+        """End the session on the server, whatever happens to the cookie; ending twice is no error.
+
+        Raises:
+            InsecureTransport: The request didn't come over TLS.
+        """
         self.transport.check(context)
-        live = await self._look_up(value)
-        if not isinstance(live, WhyNoSession):
-            await self._end(live.session, EndReason.SIGNED_OUT)
-        return SignedOut(clear_cookies=_CLEAR)
+
+        async def decide() -> SignedOut:
+            found = await self._find(value)
+            if found is not None:
+                await self._end(found.it, EndReason.SIGNED_OUT)
+            return SignedOut(clear_cookies=_CLEAR)
+
+        return await self.desk.retrying(decide)
 
     async def sign_out_everywhere(self, value: Secret[str], context: RequestContext) -> SignedOut:
         """End every session of the account, this one too; it costs the same for one and for a thousand.
@@ -194,7 +208,7 @@ class SignIn:
                 account=live.customer.id,
                 public_id=successor.public_id,
                 auth=successor.auth,
-                set_cookies=(session_cookie(successor, text, now),),
+                set_cookies=(self.gate.cookie(successor, text, now),),
             )
 
         return await self.desk.retrying(decide)
@@ -208,29 +222,33 @@ class SignIn:
         key = login_key(ContactKind.EMAIL, email.login_key)
         bring = (SECURITY.via(), PASSWORDS.via())
         found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=bring))
-        subject = found.it.id if found else email.login_key
+        known = found if found and _may_open(found.it, email, now) else None
+        subject = known.it.id if known else email.login_key
         await self.attempts.charge(subject, context.network, now)
-        match = await self._compare(found, email, typed)
-        if found is None or not match.ok:
-            await self._note_failure(subject, context, now, known=found is not None)
+        match = await self._compare(known, typed)
+        if known is None or not match.ok:
+            await self._note_failure(email, known, context, now)
             raise SignInRefused
-        step = await self._admit(found, match, typed, context, now, remember=remember)
+        step = await self._admit(known, match, typed, context, now, remember=remember)
         await self.attempts.succeeded(subject)
         return step
 
-    async def _compare(self, found: Found[Customer] | None, email: EmailAddress, typed: Prepared | None) -> Match:
+    async def _compare(self, known: Found[Customer] | None, typed: Prepared | None) -> Match:
         """Compare passwords, or do the same work where there is none to compare with."""
-        record = found[PASSWORDS] if found and _may_open(found.it, email) else None
-        if found is None or record is None:
+        record = known[PASSWORDS] if known else None
+        if known is None or record is None:
             await got(self.hasher.spend(typed))
             return Match(ok=False)
-        return await got(self.hasher.verify(record.stored, typed, found.it.id))
+        return await got(self.hasher.verify(record.stored, typed, known.it.id))
 
-    async def _note_failure(self, subject: str, context: RequestContext, now: datetime, *, known: bool) -> None:
+    async def _note_failure(
+        self, email: EmailAddress, known: Found[Customer] | None, context: RequestContext, now: datetime
+    ) -> None:
         await self.attempts.failed(context.network, now)
+        stranger = await self.attempts.digest("tried", email.login_key)
         told = SignInRefusedEvent(
             at=now,
-            tried=subject if known else await self.attempts.digest("tried", subject),
+            tried=known.it.id if known else stranger,
             reason="refused",
             network=await self.attempts.digest("network", context.network),
         )
@@ -246,7 +264,7 @@ class SignIn:
         *,
         remember: bool,
     ) -> SignInStep:
-        customer, security, record = found.it, found[SECURITY], found[PASSWORDS]
+        customer, security, record = as_of(found.it, now), found[SECURITY], found[PASSWORDS]
         if security is None or record is None:
             raise SignInRefused
         proof = Proof(method=Method.PASSWORD, kind=ProofKind.KNOWLEDGE, at=now)
@@ -300,24 +318,37 @@ class SignIn:
 
     # Sessions
 
-    async def _look_up(self, value: Secret[str]) -> _Live | WhyNoSession:
+    async def _find(self, value: Secret[str]) -> Found[Session] | None:
+        """Answer the session of this value, dead or alive; None if there is no such session."""
         selector = selector_in(value, SESSION)
         bring = (CUSTOMERS.via("account"), SECURITY.via("account"))
         found = await got(self.records.find(SESSIONS, selector, bring=bring)) if selector else None
-        if found is None:
+        return found if found and fits(value, SESSION, found.it.realm, found.it.id, found.it.digest) else None
+
+    async def _look_up(self, value: Secret[str]) -> _Live | WhyNoSession:
+        found = await self._find(value)
+        customer, security = (found[CUSTOMERS], found[SECURITY]) if found else (None, None)
+        if found is None or customer is None or security is None:
             return WhyNoSession.UNKNOWN
-        session, customer, security = found.it, found[CUSTOMERS], found[SECURITY]
-        refused = judge_session(session, value, customer, security, self.desk.now())
-        if refused or customer is None or security is None:
-            return refused or WhyNoSession.UNKNOWN
-        return _Live(session=session, customer=customer, security=security)
+        dead = judge_session(found.it, customer, security, self.desk.now())
+        return dead or _Live(session=found.it, customer=customer, security=security)
 
     async def _require(self, value: Secret[str], context: RequestContext) -> _Live:
         self.transport.check(context)
         live = await self._look_up(value)
-        if isinstance(live, WhyNoSession):
+        if isinstance(live, WhyNoSession) or live.session.auth.scope is not SessionScope.FULL:
             raise SignInRequired
         return live
+
+    async def _newest_sessions(self, account: AccountId) -> tuple[Session, ...]:
+        newest: deque[Session] = deque(maxlen=_LISTED)
+        after: Position | None = None
+        while True:
+            rows = await got(self.records.rows(SESSIONS, "account", account, after, _LISTED))
+            newest.extend(rows.items)
+            if rows.next is None:
+                return tuple(newest)
+            after = rows.next
 
     async def _touch(self, session: Session) -> None:
         """Note the activity; losing it to another request does no harm."""
@@ -333,22 +364,14 @@ class SignIn:
         if session.ended is not None:
             return
         told = SessionEnded(at=self.desk.now(), account=session.account, session=session.public_id, reason=reason.value)
-        change = Change(writes=(SESSIONS.change(session, end(session, reason)),), events=self.desk.tell(told))
-        try:
-            await self.desk.record(change)
-        except StaleWrite:
-            await self._end_again(session.id, reason)
-
-    async def _end_again(self, id: str, reason: EndReason) -> None:
-        found = await got(self.records.find(SESSIONS, id))
-        if found is not None:
-            await self._end(found.it, reason)
+        ended = SESSIONS.change(session, end(session, reason))
+        await self.desk.record(Change(writes=(ended,), events=self.desk.tell(told)))
 
 
-def _may_open(customer: Customer, email: EmailAddress) -> bool:
+def _may_open(customer: Customer, email: EmailAddress, now: datetime) -> bool:
     contact = customer.contact_with(ContactKind.EMAIL, email.login_key)
     known = contact is not None and ContactRole.LOGIN in contact.roles and is_verified(contact)
-    return known and customer.status in _OPENS
+    return known and as_of(customer, now).status in _OPENS
 
 
 def _summary(session: Session, current: Session) -> SessionSummary:

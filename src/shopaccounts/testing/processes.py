@@ -1,10 +1,12 @@
 """Other processes: crowds of them at one barrier, and one that is to die."""
 
 import asyncio
+import inspect
 import multiprocessing
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from types import TracebackType
@@ -28,10 +30,10 @@ class Crowd:
 
     def __init__(self, n: int, *, late: bool = False) -> None:
         context = multiprocessing.get_context("spawn")
-        barrier = context.Barrier(n)
+        self._barrier = context.Barrier(n)
         pipes = [context.Pipe() for _ in range(n)]
         self._lines = [ours for ours, _ in pipes]
-        self._processes = [context.Process(target=_serve, args=(line, barrier, late), daemon=True) for _, line in pipes]
+        self._processes = [context.Process(target=_serve, args=(line, self._barrier, late), daemon=True) for _, line in pipes]
 
     def __enter__(self) -> Self:
         for process in self._processes:
@@ -40,9 +42,13 @@ class Crowd:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for line in self._lines:
-            line.send(None)
+            with suppress(OSError):  # of a process that has ended already
+                line.send(None)
+            line.close()
         for process in self._processes:
             process.join(PATIENCE)
+            process.kill()
+            process.join()
             process.close()
 
     def race(self, action: Task, *args: object) -> tuple[Outcome, ...]:
@@ -88,6 +94,7 @@ def in_a_process(act: Callable[..., None], *args: object) -> int:
         0, 1 if it raised, or the negative number of the signal that killed it.
     """
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([inspect.unwrap(getattr(act, "func", act)).__module__])
     process = context.Process(target=_run, args=(act, args))
     process.start()
     process.join(PATIENCE)

@@ -5,7 +5,7 @@ In a blocking host a crowd is threads, in an async host it is tasks, and ``proce
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -126,13 +126,13 @@ async def interleave(world: Callable[[], Answer[W]], a: Act[W], b: Act[W], most:
         world: Answers fresh data for each order.
         a: Answers a use-case over the world that it is given, which wraps its ports in what it is given besides.
         b: As *a*.
-        most: How many orders there may be, so that a retry without end is seen.
+        most: How many orders there may be, and turns in each, so that a retry without end is seen.
     """
     endings: list[Ending[W]] = []
     plan: str | None = ""
     while plan is not None:
         assert len(endings) < most, f"more than {most} orders"
-        ending, choices = await _follow(plan, await got(world()), a, b)
+        ending, choices = await _follow(plan, most, await got(world()), a, b)
         endings.append(ending)
         plan = _next_plan(ending.order, choices)
     return tuple(endings)
@@ -159,20 +159,30 @@ def _next_plan(order: str, choices: list[bool]) -> str | None:
     return None
 
 
-async def _follow(plan: str, world: W, a: Act[W], b: Act[W]) -> tuple[Ending[W], list[bool]]:
+async def _follow(plan: str, most: int, world: W, a: Act[W], b: Act[W]) -> tuple[Ending[W], list[bool]]:
     sides = {"a": _side(world, a), "b": _side(world, b)}
-    for side in sides.values():
-        await side.step()
-    order, choices = "", []
-    while waiting := [name for name, side in sides.items() if side.outcome is None]:
-        name = plan[len(order)] if len(order) < len(plan) else waiting[0]
-        choices.append(len(waiting) > 1)
-        order += name
-        await sides[name].step()
+    try:
+        order, choices = await _take_turns(plan, most, sides)
+    finally:
+        for side in sides.values():
+            await side.close()
     first, second = sides["a"].outcome, sides["b"].outcome
     assert first is not None
     assert second is not None
     return Ending(order, world, first, second), choices
+
+
+async def _take_turns(plan: str, most: int, sides: Mapping[str, "_ByHand | _ByTask"]) -> tuple[str, list[bool]]:
+    for side in sides.values():
+        await side.step()
+    order, choices = "", []
+    while waiting := [name for name, side in sides.items() if side.outcome is None]:
+        assert len(order) < most, f"more than {most} turns"
+        name = plan[len(order)] if len(order) < len(plan) else waiting[0]
+        choices.append(len(waiting) > 1)
+        order += name
+        await sides[name].step()
+    return order, choices
 
 
 def _side(world: W, act: Act[W]) -> "_ByHand | _ByTask":
@@ -201,6 +211,9 @@ class _ByHand:
         except StopIteration as done:
             self.outcome = done.value
 
+    async def close(self) -> None:
+        self._work.close()
+
     async def _through(self, call: PortCall) -> Any:
         await _Pause()
         return await got(call.make())
@@ -221,6 +234,10 @@ class _ByTask:
         self._go.set()
         async with asyncio.timeout(PATIENCE):
             await self._halt.wait()
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
 
     async def _whole(self, work: Coroutine[Any, Any, Outcome]) -> None:
         await self._go.wait()

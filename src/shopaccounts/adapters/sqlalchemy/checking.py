@@ -17,10 +17,10 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Delete,
+    Integer,
     Select,
     Table,
     Text,
-    Update,
     and_,
     bindparam,
     delete,
@@ -120,7 +120,7 @@ class Checker(Statements):
         c = leases.c
         number = literal_column("0", BigInteger).label("version")
         read = select(literal_column(f"'{_LEASES}'", Text).label("book"), c.name.label("id"), number, c.fence)
-        mine = and_(*equal(leases, "realm"), _among(c.name, f"ids_{_LEASES}"))
+        mine = and_(*equal(leases, "realm"), _among(c.name, f"ids_{_LEASES}"), c.until.is_not(None))
         return read.where(mine).order_by(c.name).with_for_update(read=True)
 
     @built_once
@@ -178,7 +178,7 @@ def _known(rows: Iterable[Any]) -> Known:
 
 def _placeholder(shelf: Shelf, realm: str, id: str) -> dict[str, Any]:
     nothing = {
-        column.name: _LONG_AGO if isinstance(column.type, Instant) else 0 if isinstance(column.type, BigInteger) else ""
+        column.name: _LONG_AGO if isinstance(column.type, Instant) else 0 if isinstance(column.type, Integer) else ""
         for column in shelf.table.columns
         if not column.nullable
     }
@@ -192,7 +192,11 @@ def _among(column: Any, name: str) -> Any:
 def _pairs(realm: str, first: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Answer the parameters that read all of *pairs*, and some besides: names and keys are looked up apart."""
     wanted = list(pairs)
-    return {"is_realm": realm, f"{first}s": sorted({name for name, _ in wanted}), "keys": sorted({key for _, key in wanted})}
+    return {
+        "is_realm": realm,
+        f"{first}s": sorted({name for name, _ in wanted}),
+        "keys": sorted({key for _, key in wanted}),
+    }
 
 
 def _in_pairs(table: Table, first: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A change as rows. Everything that can be worked out before the transaction begins is worked out here, sealing included."""
+"""A change as rows: all that can be worked out before the transaction begins, sealing included."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -76,10 +76,10 @@ class Drafter:
             had = write.book.keys(write.was) if write.was else frozenset()
             has = write.book.keys(write.now)
             if had != has:
-                keys_out += self._key_rows(realm, write.book, write.now.id, had - has)
-                keys_in += self._key_rows(realm, write.book, write.now.id, has - had)
+                keys_out += self.key_rows(realm, write.book, write.now.id, had - has)
+                keys_in += self.key_rows(realm, write.book, write.now.id, has - had)
         for removal in change.removals:
-            keys_out += self._key_rows(realm, removal.book, removal.was.id, removal.book.keys(removal.was))
+            keys_out += self.key_rows(realm, removal.book, removal.was.id, removal.book.keys(removal.was))
         puts = tuple(self._put(realm, write) for write in writes)
         moved: dict[Place, int | None] = {put.place: put.was for put in puts}
         moved |= {removal.place: removal.was.version for removal in change.removals}
@@ -118,7 +118,8 @@ class Drafter:
             row |= {"due_at": columns["wants_at"], "fence": 0, "attempts": 0}
         return row
 
-    def _key_rows(self, realm: str, book: AnyBook, id: str, keys: Iterable[tuple[str, str]]) -> list[Row]:
+    def key_rows(self, realm: str, book: AnyBook, id: str, keys: Iterable[tuple[str, str]]) -> list[Row]:
+        """Answer unique keys as they stand in the table of keys."""
         held = self._bodies.held(book, realm, frozenset(keys))
         return [
             {"realm": realm, "name": key.name, "key": key.key, "book": book.name, "entity_id": id, "key_id": key.key_id}

@@ -1,15 +1,17 @@
 """Engines as the shop's books need them.
 
-SQLite: Python's own transaction handling begins a transaction too late, after the reads that a decision rests on, and two
-writers then overwrite each other without an error. So it is turned off, and a writing transaction begins with ``BEGIN
-IMMEDIATE``, which makes it the only one from its first statement. A statement that stands alone needs no transaction.
+SQLite: Python's own transaction handling begins a transaction too late, after the reads that a decision rests on, and
+two writers then overwrite each other without an error. So it is turned off, and a writing transaction begins with
+``BEGIN IMMEDIATE``, which makes it the only one from its first statement on. A statement that stands alone needs none.
 """
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 __all__ = ["alone", "async_engine_of", "engine_of"]
 
@@ -26,12 +28,15 @@ def engine_of(engine: Engine | URL | str) -> Engine:
     return _fit(engine)
 
 
-def async_engine_of(engine: AsyncEngine | URL | str) -> Engine:
-    """Answer the inner engine of an async one; it works in SQLAlchemy's greenlets only."""
+def async_engine_of(engine: "AsyncEngine | URL | str") -> "AsyncEngine":
+    """Answer an engine for async hosts; one that is handed in is made fit if it is for SQLite."""
+    from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine  # noqa: PLC0415  (needs greenlet)
+
     if not isinstance(engine, AsyncEngine):
         url = make_url(engine)
         engine = create_async_engine(url, **_pool(url, AsyncAdaptedQueuePool))
-    return _fit(engine.sync_engine)
+    _fit(engine.sync_engine)
+    return engine
 
 
 def alone(engine: Engine) -> Engine:

@@ -12,7 +12,8 @@ Codes: PostgreSQL, appendix A (SQLSTATE); SQLite, result and extended result cod
 
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shopaccounts.kernel.errors import Defect, OutcomeUnknown, Unavailable
 

@@ -1,8 +1,8 @@
 """How a blocking host waits, and how an async one does.
 
-Everything else in this package is written once, as plain functions over a SQLAlchemy ``Connection``. An async store runs
-them inside one greenlet for each call, where SQLAlchemy's connection awaits its driver by itself; only what is waited
-for besides the database differs, and that is here.
+Everything else in this package is written once, as plain functions over a SQLAlchemy ``Connection``. An async store
+runs them inside one greenlet for each call, where SQLAlchemy's connection awaits its driver by itself. Only what is
+waited for besides the database differs, and that is here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -67,6 +67,6 @@ def sleep(seconds: float) -> None:
 
 async def sleep_async(seconds: float) -> None:
     """Let other tasks run for some seconds."""
-    import asyncio
+    import asyncio  # noqa: PLC0415  (for async hosts only)
 
     await asyncio.sleep(seconds)

@@ -9,6 +9,7 @@ The rules, in plain English:
 """
 
 from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -18,6 +19,7 @@ from shopaccounts.kernel.record import Receipt
 
 __all__ = ["AlreadyAnswered", "Known", "Lost", "judge", "judge_places"]
 
+_LEASES: Final = "leases"
 LogicalKey = tuple[str, str]
 
 
@@ -76,7 +78,7 @@ def judge_places(draft: Draft, known: Known) -> None:
             raise StaleWrite(claim.book.name, claim.id)
     for lease in draft.change.leases:
         if known.leases.get(lease.name, 0) != lease.fence:
-            raise StaleWrite("leases", lease.name)
+            raise StaleWrite(_LEASES, lease.name)
 
 
 def _judge_receipt(receipt: Receipt | None, known: Known) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, FromClause, Select, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, bindparam, select, tuple_
 
 from shopaccounts.adapters.sqlalchemy.sealing import Bodies
 from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal
@@ -69,8 +69,7 @@ class Reader(Statements):
         for wanted in bring:
             other = self.tables[wanted.book]
             brought = other.table.alias()
-            link = found.c.id if wanted.via == BY_ID else found.c[f"g_{wanted.via}"]
-            joined = joined.outerjoin(brought, (brought.c.realm == found.c.realm) & (brought.c.id == link))
+            joined = joined.outerjoin(brought, _leads_to(wanted, found, other, brought))
             columns += other.cells(brought)
         if not by_key:
             return select(*columns).select_from(joined).where(*equal(found, "realm", "id"))
@@ -88,6 +87,18 @@ class Reader(Statements):
             seen = [bindparam("after_at", type_=Instant), bindparam("after_id", type_=c.id.type)]
             listed = listed.where(tuple_(*order) > tuple_(*seen[-len(order) :]))
         return listed.order_by(*order).limit(bindparam("limit"))
+
+
+def _leads_to(wanted: Bring, found: Any, other: Shelf, brought: Any) -> ColumnElement[bool]:
+    """The entity whose id is meant, or the newest one of the group that is meant."""
+    link: Any = found.c.id if wanted.via == BY_ID else found.c[f"g_{wanted.via}"]
+    if wanted.group is not None:
+        member = other.table.alias()
+        c = member.c
+        order = [c.sort_at.desc(), c.id.desc()] if other.is_sorted else [c.id.desc()]
+        mine = and_(c.realm == found.c.realm, c[f"g_{wanted.group}"] == link)
+        link = select(c.id).where(mine).order_by(*order).limit(1).correlate(found).scalar_subquery()
+    return and_(brought.c.realm == found.c.realm, brought.c.id == link)
 
 
 def _position(book: Book[T], last: T) -> Position:

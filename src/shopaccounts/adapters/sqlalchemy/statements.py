@@ -28,7 +28,7 @@ def built_once(build: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S,
     """Keep what *build* answers for each shape it is asked for; shapes are given by position and can be hashed."""
 
     @wraps(build)
-    def statement(self: S, *shape: P.args, **no_more: P.kwargs) -> R:
+    def statement(self: S, /, *shape: P.args, **no_more: P.kwargs) -> R:
         key = (build, *shape)
         known: R | None = self.built.get(key)
         if known is None:
@@ -39,8 +39,9 @@ def built_once(build: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S,
 
 
 def insert_into(table: Table, dialect: str) -> "sqlite.Insert | postgresql.Insert":
-    """Answer an insert that can say what is to happen on a conflict."""
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    """Answer an insert that can say what is to happen on a conflict, and that tells how many rows it touched."""
+    new = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return new.execution_options(preserve_rowcount=True)
 
 
 def equal(table: FromClause, *columns: str) -> list[ColumnElement[bool]]:

@@ -10,7 +10,7 @@ The rules, in plain English:
 * Nothing is numbered by the database, filled in by default, or tied by a foreign key to another book.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -43,11 +43,6 @@ class Shelf:
 
     book: AnyBook
     table: Table
-
-    @property
-    def c(self) -> Mapping[str, Column[Any]]:
-        """The columns by name."""
-        return self.table.c
 
     @property
     def width(self) -> int:
@@ -101,6 +96,7 @@ class Tables:
         self._shelves = {name: self._shelf(book) for name, book in sorted(all_books.items())}
         self.keys = self._shared("keys", ("realm", "name", "key"), ("book", "entity_id"), Column("key_id", KeyText))
         Index(self._index("keys", "entity"), self.keys.c.realm, self.keys.c.book, self.keys.c.entity_id)
+        self._partial("keys", "sealed", self.keys.c.key_id.is_not(None), self.keys.c.key_id)
         self.subjects = self._shared("subjects", ("realm", "subject"), (), _number("last_seq"))
         self.once = self._shared("once", ("realm", "namespace", "key"), (), _instant("set_at"), _instant("keep_until"))
         self.receipts = self._shared(
@@ -119,9 +115,7 @@ class Tables:
             _number("revision"),
             _instant("keep_until"),
         )
-        self.leases = self._shared(
-            "leases", ("realm", "name"), ("holder",), _number("fence"), Column("until", Instant)
-        )
+        self.leases = self._shared("leases", ("realm", "name"), ("holder",), _number("fence"), Column("until", Instant))
         for lapsing in (self.once, self.receipts, self.counters):
             Index(f"ix_{lapsing.name}_lapsing", lapsing.c.keep_until)
 
@@ -149,26 +143,27 @@ class Tables:
         c = shelf.table.c
         for group in shelf.book.groups:
             listed = (c.sort_at, c.id) if shelf.is_sorted else (c.id,)
-            self._partial(shelf, group, c[f"g_{group}"].is_not(None), c.realm, c[f"g_{group}"], *listed)
+            self._partial(
+                shelf.book.name, f"g_{group}", c[f"g_{group}"].is_not(None), c.realm, c[f"g_{group}"], *listed
+            )
         if shelf.is_kept_for_a_time:
-            self._partial(shelf, "kept", c.keep_until.is_not(None), c.realm, c.keep_until, c.id)
+            self._partial(shelf.book.name, "kept", c.keep_until.is_not(None), c.realm, c.keep_until, c.id)
         if shelf.book.personal:
-            self._partial(shelf, "sealed", c.key_id.is_not(None), c.key_id)
+            self._partial(shelf.book.name, "sealed", c.key_id.is_not(None), c.key_id)
 
     def _add_work_indexes(self, shelf: Shelf) -> None:
         if not shelf.is_worked:
             return
         c = shelf.table.c
-        first = (c.priority,) if shelf.has_priorities else ()
         waiting = c.due_at.is_not(None) & c.parked.is_(None)
-        self._partial(shelf, "due", waiting, c.realm, *first, c.due_at, c.id)
-        self._partial(shelf, "parked", c.parked.is_not(None), c.realm, c.id)
+        self._partial(shelf.book.name, "due", waiting, c.realm, c.due_at, c.id)
+        self._partial(shelf.book.name, "parked", c.parked.is_not(None), c.realm, c.id)
         if shelf.has_lanes:
             in_line = c.lane.is_not(None) & c.wants_at.is_not(None)
-            self._partial(shelf, "lane", in_line, c.realm, c.lane, c.lane_place, c.id)
+            self._partial(shelf.book.name, "lane", in_line, c.realm, c.lane, c.lane_place, c.id)
 
-    def _partial(self, shelf: Shelf, name: str, where: Any, *columns: Column[Any]) -> None:
-        Index(self._index(shelf.book.name, name), *columns, sqlite_where=where, postgresql_where=where)
+    def _partial(self, table: str, name: str, where: Any, *columns: Column[Any]) -> None:
+        Index(self._index(table, name), *columns, sqlite_where=where, postgresql_where=where)
 
     def _shared(self, name: str, primary: tuple[str, ...], texts: tuple[str, ...], *others: Column[Any]) -> Table:
         columns = [Column(column, KeyText, nullable=False) for column in primary + texts]

@@ -2,10 +2,10 @@
 
 The rules, in plain English:
 
-* On its own engine a store begins, commits and, when the database asks for it, tries again. Pauses between tries grow and
-  are drawn at random, so that those who collided once don't collide again.
-* In the host's transaction a store sets a savepoint for each change and never commits or rolls back more than that. It
-  doesn't try again: what failed is the host's whole transaction, which only the host can repeat.
+* On its own engine a store begins, commits and, when the database asks for it, tries again. Pauses between tries grow
+  and are drawn at random, so that those who collided once don't collide again.
+* In the host's transaction a store sets a savepoint for each change and never commits or rolls back more than that.
+  It doesn't try again: what failed is the host's whole transaction, which only the host can repeat.
 * A look-up, and a write that is a single statement, needs no transaction of its own.
 """
 
@@ -23,7 +23,7 @@ from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.chance import Entropy
 from shopaccounts.kernel.errors import Defect, StaleWrite, Unavailable
 
-__all__ = ["HostTransactions", "OwnTransactions", "Transactions", "pauses"]
+__all__ = ["HostTransactions", "OwnTransactions", "Transactions", "pause"]
 
 R = TypeVar("R")
 Work = Callable[[Connection], R]
@@ -61,32 +61,39 @@ class OwnTransactions:
 
     def alone(self, work: Work[R]) -> R:
         """Run a single statement, which the database commits by itself."""
-        return self._trying(lambda: self._once(self._alone.connect, work), ("statement", ""))
+        return self._trying(lambda: self._single(work), Unavailable("lock_timeout"))
 
     def whole(self, work: Work[R], about: Place) -> R:
         """Run work in a transaction and commit it."""
-        return self._trying(lambda: self._once(self._engine.begin, work), about)
+        return self._trying(lambda: self._committed(work), StaleWrite(*about))
 
-    def _once(self, connect: Callable[[], Any], work: Work[R]) -> R:
+    def _single(self, work: Work[R]) -> R:
+        try:
+            with self._alone.connect() as conn:
+                return work(conn)
+        except SQLAlchemyError as failure:
+            raise meaning(failure) from None
+
+    def _committed(self, work: Work[R]) -> R:
         committing = False
         try:
-            with connect() as conn:
+            with self._engine.begin() as conn:
                 answer = work(conn)
-                committing = connect == self._engine.begin
-            return answer
+                committing = True
         except SQLAlchemyError as failure:
             raise meaning(failure, committing=committing) from None
+        return answer
 
-    def _trying(self, once: Callable[[], R], about: Place) -> R:
-        for pause in pauses(self._entropy):
+    def _trying(self, once: Callable[[], R], in_vain: Exception) -> R:
+        for tries in range(RETRIES):
             try:
                 return once()
             except TryAgain:
-                self._host.pause(pause)
+                self._host.pause(pause(tries, self._entropy))
         try:
             return once()
         except TryAgain:
-            raise StaleWrite(*about) from None
+            raise in_vain from None
 
 
 class HostTransactions:
@@ -133,9 +140,9 @@ class HostTransactions:
         return conn
 
 
-def pauses(entropy: Entropy) -> list[float]:
-    """Answer the seconds to wait before each further try: anything up to a bound that doubles ("full jitter")."""
-    return [entropy.fraction() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries) for tries in range(RETRIES)]
+def pause(tries: int, entropy: Entropy) -> float:
+    """Answer the seconds to wait before the next try: anything up to a bound that doubles ("full jitter")."""
+    return entropy.fraction() * min(_LONGEST_PAUSE, _FIRST_PAUSE * float(2**tries))
 
 
 def _require_known(dialect: str) -> None:

@@ -1,28 +1,30 @@
 """Storing a change, or a page of them, whole or not at all.
 
 A change on its own is stored straight away, and each statement says whether it had its effect: an update names the
-version it expects, an insert leaves out what is there already. Only if one had none, all is taken back, everything that
-counts is read under locks, and it is judged who has lost and why. A page is read and judged at once, so that the number of
-statements doesn't grow with it.
+version it expects, an insert leaves out what is there already. Only if one had none, all is taken back, everything
+that counts is read under locks, and it is judged who has lost and why. A page is read and judged at once, so that the
+number of statements doesn't grow with it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Delete, Update, bindparam, case, delete, update
+from sqlalchemy import Connection, Delete, Update, bindparam, case, delete, select, update
 
 from shopaccounts.adapters.sqlalchemy.checking import Checker, expect
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
-from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, Lost, judge, judge_places
+from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, judge, judge_places
 from shopaccounts.adapters.sqlalchemy.statements import built_once, equal, insert_into
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.errors import Conflict, Taken
 from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.record import PageResult, Sweep
+from shopaccounts.kernel.record import AnyBook, PageResult, Sweep
 
 __all__ = ["Writer"]
 
@@ -70,9 +72,10 @@ class Writer(Checker):
         """
         known = self._relied_on(conn, realm, drafts)
         self.keys(conn, realm, drafts, known)
-        results = [_result(draft, known) for draft in drafts]
-        self._store(conn, realm, [d for d, result in zip(drafts, results, strict=True) if result == PageResult.RECORDED])
-        return tuple(results)
+        results = tuple(_result(draft, known) for draft in drafts)
+        won = [draft for draft, result in zip(drafts, results, strict=True) if result == PageResult.RECORDED]
+        self._store(conn, realm, won)
+        return results
 
     def _relied_on(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> Known:
         known = self.places(conn, realm, drafts)
@@ -105,24 +108,27 @@ class Writer(Checker):
         self.free_keys_of(conn, realm, shelf, swept)
 
     def _apply(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> None:
-        gone = [removal for draft in drafts for removal in draft.change.removals]
+        removals = [removal for draft in drafts for removal in draft.change.removals]
         puts = [put for draft in drafts for put in draft.puts]
         for name in sorted({book for draft in drafts for book, _ in draft.moved}):
             shelf = self.tables.shelf(name)
-            removed = [{"is_realm": realm, "is_id": r.was.id, "is_version": r.was.version} for r in gone if r.book.name == name]
-            _each(conn, self._removed(shelf), removed, by=lambda row: row["is_id"])
             mine = [put for put in puts if put.shelf is shelf]
-            _each(conn, self._changed(shelf), _updates(realm, mine), by=lambda row: row["is_id"])
-            _each(conn, self.put(shelf, conn.dialect.name), [p.columns for p in mine if p.was is None], by=lambda row: row["id"])
+            gone = [_expecting(realm, r.was.id, r.was.version) for r in removals if r.book.name == name]
+            changed = [_changed_row(realm, put, put.was) for put in mine if put.was is not None]
+            added = [put.columns for put in mine if put.was is None]
+            _each(conn, self._removed(shelf), gone, "is_id")
+            _each(conn, self._changed(shelf), changed, "is_id")
+            _each(conn, self.put(shelf, conn.dialect.name), added, "id")
         self._move_keys(conn, drafts)
         self._mark(conn, realm, drafts)
         self._tell(conn, realm, [event for draft in drafts for event in draft.change.events])
 
     def _move_keys(self, conn: Connection, drafts: Sequence[Draft]) -> None:
-        freed = sorted((row for draft in drafts for row in draft.keys_out), key=_by_key)
+        freed = sorted((row for draft in drafts for row in draft.keys_out), key=itemgetter("name", "key"))
         if freed:
             conn.execute(self._freed(), [{f"is_{name}": value for name, value in row.items()} for row in freed])
-        _each(conn, self._claimed(conn.dialect.name), [row for draft in drafts for row in draft.keys_in], by=_by_key)
+        claimed = [row for draft in drafts for row in draft.keys_in]
+        _each(conn, self._claimed(conn.dialect.name), claimed, "name", "key")
 
     def _mark(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> None:
         once = {(o.namespace, o.key): o for draft in drafts for o in draft.change.once}
@@ -159,6 +165,16 @@ class Writer(Checker):
         if ids and shelf.book.unique:
             conn.execute(self._freed_of(), {"is_realm": realm, "is_book": shelf.book.name, "ids": ids})
 
+    def purge(self, conn: Connection, realm: str, book: AnyBook, before: datetime, limit: int) -> int:
+        """Remove entities that are kept no longer, those first whose time ended first."""
+        shelf = self.tables[book]
+        if not shelf.is_kept_for_a_time:
+            return 0
+        params = {"is_realm": realm, "before": before, "limit": limit}
+        gone = conn.execute(self._purged(shelf), params).scalars().all()
+        self.free_keys_of(conn, realm, shelf, gone)
+        return len(gone)
+
     # Their statements
 
     @built_once
@@ -170,6 +186,15 @@ class Writer(Checker):
         c = shelf.table.c
         spared = c.id.not_in(bindparam("spare", expanding=True))
         return delete(shelf.table).where(*equal(shelf.table, "realm", f"g_{group}"), spared).returning(c.id)
+
+    @built_once
+    def _purged(self, shelf: Shelf) -> Any:
+        c, lapsed = shelf.table.c, shelf.table.alias("lapsed")
+        before = bindparam("before", type_=Instant)
+        first = select(lapsed.c.id).where(*equal(lapsed, "realm"), lapsed.c.keep_until < before)
+        first = first.order_by(lapsed.c.keep_until, lapsed.c.id).limit(bindparam("limit"))
+        gone = delete(shelf.table).where(*equal(shelf.table, "realm"), c.id.in_(first), c.keep_until < before)
+        return gone.returning(c.id)
 
     @built_once
     def _removed(self, shelf: Shelf) -> Delete:
@@ -231,21 +256,15 @@ def _result(draft: Draft, known: Known) -> str:
     return PageResult.RECORDED
 
 
-def _each(conn: Connection, statement: Any, rows: Iterable[Row], by: Callable[[Row], Any]) -> None:
-    if ordered := sorted(rows, key=by):
-        expect(conn, statement, ordered)
+def _each(conn: Connection, statement: Any, rows: list[Row], *by: str) -> None:
+    if rows:
+        expect(conn, statement, sorted(rows, key=itemgetter(*by)))
 
 
-def _updates(realm: str, puts: Iterable[Put]) -> list[Row]:
-    rows = []
-    for put in puts:
-        if put.was is not None:
-            row = {**put.columns, "is_realm": realm, "is_id": put.id, "is_version": put.was}
-            if put.shelf.is_worked:
-                row["is_wanted_at"] = put.columns["wants_at"]
-            rows.append(row)
-    return rows
+def _expecting(realm: str, id: str, version: int) -> Row:
+    return {"is_realm": realm, "is_id": id, "is_version": version}
 
 
-def _by_key(row: Row) -> tuple[str, str]:
-    return (row["name"], row["key"])
+def _changed_row(realm: str, put: Put, was: int) -> Row:
+    row = put.columns | _expecting(realm, put.id, was)
+    return row | {"is_wanted_at": put.columns["wants_at"]} if put.shelf.is_worked else row

@@ -179,7 +179,7 @@ class KeysContract:
         self, store: Store, scope: Scope
     ) -> None:
         command = Change(writes=(LIDS.add(lid(scope)),), events=(happened(scope, "e", "ann"),), receipt=receipt())
-        assert await got(store.record(command)) == Recorded()
+        assert isinstance(await got(store.record(command)), Recorded)
         other = Change(writes=(LIDS.add(lid(scope, "two")),), receipt=receipt(result=b"another answer"))
         for again in (command, other):
             assert await got(store.record(again)) == Replayed(b"answer")
@@ -198,7 +198,7 @@ class KeysContract:
         await put(store, BOXES, box(scope, name="held"))
         for spoil, error in ((BOXES.add(box(scope)), StaleWrite), (BOXES.add(box(scope, "b", name="held")), Taken)):
             await refused(error, store.record, Change(writes=(spoil,), receipt=receipt()))
-        assert await got(store.record(Change(receipt=receipt(body="another")))) == Recorded()
+        assert isinstance(await got(store.record(Change(receipt=receipt(body="another")))), Recorded)
 
     @pytest.mark.proves("KER-135")
     async def test_receipts_of_two_namespaces_are_apart(self, store: Store) -> None:

@@ -1,0 +1,145 @@
+"""Shops on this library, called directly."""
+
+from ipaddress import IPv4Address
+from itertools import count
+from typing import Any, Final, Generic, TypeVar
+
+import attrs
+
+from benchmarks.peers.sites import CHEAP, PASSWORD, Place, Site
+from shopaccounts import Adapters, AsyncShopAccounts, Policies, ShopAccounts
+from shopaccounts.adapters.crypto import AesVault, RootKeyring
+from shopaccounts.adapters.sqlalchemy import AsyncSqlStorage, SqlStorage
+from shopaccounts.kernel.chance import SystemEntropy
+from shopaccounts.kernel.desk import SilentBell
+from shopaccounts.kernel.request import RequestContext
+from shopaccounts.kernel.scope import Scope
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.storefront import Storefront
+from shopaccounts.kernel.vault import SealContext, Sealed
+from shopaccounts.kernel.web import LinkBuilder
+from shopaccounts.kernel.writing import read_sealed
+from shopaccounts.passwords import Argon2Profile, PasswordPolicy
+from shopaccounts.registration import RegistrationForm
+from shopaccounts.signin import SignedIn
+
+__all__ = ["Shop", "async_bare", "bare", "context", "form", "must_be_in", "open_async_shop", "open_shop"]
+
+S = TypeVar("S")
+FIRST_HOST: Final = 0x0B000000
+
+FRONT: Final = Storefront(
+    name="Lampenhaus",
+    links=LinkBuilder(
+        base={Scope.single().store: "https://shop.example"}, paths={"verify_contact": "/verify", "password_reset": "/reset"}
+    ),
+)
+KEYS: Final = RootKeyring([Secret(b"k" * 32)])
+POLICIES: Final = Policies(
+    passwords=PasswordPolicy(hashing=Argon2Profile(memory_kib=CHEAP.memory_cost, passes=CHEAP.time_cost, for_tests=True))
+)
+_hosts = count(1)
+
+
+class NoTemplates:
+    """Words no message: rendering is the relay's work, after the answer has gone out."""
+
+    def render(self, *_: object) -> Any:
+        """Refuse."""
+        raise NotImplementedError
+
+
+class Mailbox(AesVault):
+    """Seals, and remembers the code of the last mail, as the person does who reads it."""
+
+    code = ""
+
+    def seal(self, plain: Secret[bytes], about: SealContext) -> Sealed:
+        """Seal, and look at what is sealed."""
+        _, secrets = read_sealed(plain)
+        self.code = secrets.get("code", "")
+        return super().seal(plain, about)
+
+
+@attrs.frozen
+class Shop(Generic[S]):
+    """A shop with what the benchmark needs besides it."""
+
+    accounts: S
+    storage: Any
+    mailbox: Mailbox
+
+
+def open_shop(place: Place) -> Shop[ShopAccounts]:
+    """Answer a blocking shop whose tables are made."""
+    storage, mailbox = SqlStorage(place.url), Mailbox(KEYS, SystemEntropy())
+    storage.tables.metadata.create_all(storage.engine)
+    accounts = ShopAccounts(adapters=_adapters(storage, mailbox), storefront=FRONT, policies=POLICIES)
+    return Shop(accounts, storage, mailbox)
+
+
+async def open_async_shop(place: Place) -> Shop[AsyncShopAccounts]:
+    """Answer an async shop whose tables are made."""
+    storage, mailbox = AsyncSqlStorage(place.async_url), Mailbox(KEYS, SystemEntropy())
+    async with storage.engine.begin() as connection:
+        await connection.run_sync(storage.tables.metadata.create_all)
+    accounts = AsyncShopAccounts(adapters=_adapters(storage, mailbox), storefront=FRONT, policies=POLICIES)
+    return Shop(accounts, storage, mailbox)
+
+
+def _adapters(storage: Any, mailbox: Mailbox) -> Adapters:
+    return Adapters(storage=storage, keyring=KEYS, vault=mailbox, bell=SilentBell(), templates=NoTemplates())
+
+
+def context() -> RequestContext:
+    """Answer a request from a network of its own, so that no counter holds it."""
+    return RequestContext(secure=True, client_ip=IPv4Address(FIRST_HOST + next(_hosts)), user_agent="benchmark")
+
+
+def form(address: str) -> RegistrationForm:
+    """Answer a filled-in form."""
+    return RegistrationForm(identifier=address, password=PASSWORD)
+
+
+def must_be_in(step: object) -> SignedIn:
+    """Answer *step* if it let somebody in."""
+    if not isinstance(step, SignedIn):
+        raise TypeError(step)
+    return step
+
+
+def bare(shop: Shop[ShopAccounts]) -> Site:
+    """Answer the shop, called directly."""
+    accounts, mailbox = shop.accounts, shop.mailbox
+
+    def admit(address: str) -> None:
+        started = accounts.registration.register(form(address), context())
+        accounts.registration.complete_registration(started.handle, mailbox.code, context())
+
+    def sign_in(address: str) -> None:
+        must_be_in(accounts.signin.sign_in_with_password(address, PASSWORD, context()))
+
+    return Site(
+        name="ours",
+        register=lambda address: accounts.registration.register(form(address), context()),
+        sign_in=sign_in,
+        admit=admit,
+        close=shop.storage.close,
+    )
+
+
+def async_bare(shop: Shop[AsyncShopAccounts]) -> Site:
+    """Answer the async shop, called directly."""
+    accounts, mailbox = shop.accounts, shop.mailbox
+
+    async def register(address: str) -> None:
+        await accounts.registration.register(form(address), context())
+
+    async def admit(address: str) -> None:
+        started = await accounts.registration.register(form(address), context())
+        await accounts.registration.complete_registration(started.handle, mailbox.code, context())
+
+    async def sign_in(address: str) -> None:
+        must_be_in(await accounts.signin.sign_in_with_password(address, PASSWORD, context()))
+
+    return Site(name="ours", register=register, sign_in=sign_in, admit=admit, close=shop.storage.close)

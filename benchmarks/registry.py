@@ -1,0 +1,17 @@
+"""Every benchmark by name, in the order in which they run."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["BENCHMARKS"]
+
+BENCHMARKS: Final[Mapping[str, str]] = MappingProxyType({
+    "imports": "benchmarks.importing",
+    "driver": "benchmarks.driving",
+    "tokens": "benchmarks.tokens",
+    "emails": "benchmarks.emails",
+    "hashing": "benchmarks.hashing",
+    "accounts": "benchmarks.accounts",
+})
+"""Name to the module whose ``run`` does it."""

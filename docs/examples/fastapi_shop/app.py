@@ -1,0 +1,311 @@
+"""The pages of the shop, one function each.
+
+Run it with ``uvicorn --app-dir docs/examples --factory fastapi_shop.app:create_app``, and open http://127.0.0.1:8000.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, assert_never
+
+from fastapi import APIRouter, FastAPI, Form, HTTPException, Query, Response
+from fastapi.staticfiles import StaticFiles
+
+from fastapi_shop.web import ThisVisit, Visit, go, install
+from fastapi_shop.wiring import open_shop
+from shop_common import PRODUCTS, STATIC, Mailbox, Settings
+from shopaccounts import AsyncShopAccounts
+from shopaccounts.kernel.assurance import Level
+from shopaccounts.kernel.errors import Rejected
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.request import safe_return_path
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.time import Clock, SystemClock
+from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SetCookie
+from shopaccounts.passwords import PasswordGuide, PasswordUnacceptable, describe
+from shopaccounts.registration import ContactLinkInvalid, HolderUnknown, RegistrationForm
+from shopaccounts.signin import AccountClosing, AccountSuspended, SignedIn, SignInStep
+
+__all__ = ["create_app"]
+
+A_MINUTE = 60
+Field = Annotated[str, Form()]
+
+pages = APIRouter(default_response_class=Response)
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:
+    """Build the shop.
+
+    Args:
+        settings: None takes the environment's.
+        clock: None takes the system's; tests bring one that they can move.
+    """
+    settings = settings or Settings.from_environment("http://127.0.0.1:8000", Path(__file__).parent / "instance")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_shop(settings, clock or SystemClock()) as shop:
+            app.state.shop = shop
+            upkeep = asyncio.create_task(keep_up(shop))
+            yield
+            upkeep.cancel()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    install(app, settings)
+    app.include_router(pages)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app
+
+
+async def keep_up(shop: AsyncShopAccounts) -> None:
+    """Do what is due, once a minute: send what could not be sent before, remove what nobody can use any more."""
+    while True:
+        await asyncio.sleep(A_MINUTE)
+        await shop.upkeep.tick()
+
+
+@pages.get("/")
+async def front(visit: ThisVisit) -> Response:
+    """Show what there is to buy."""
+    return visit.page("front.html", products=PRODUCTS)
+
+
+# A new account
+
+
+@pages.get("/sign-up")
+async def show_sign_up(visit: ThisVisit) -> Response:
+    """Show the form."""
+    return visit.page("sign_up.html", guide=guide(visit))
+
+
+@pages.post("/sign-up")
+async def sign_up(visit: ThisVisit, email: Field = "", password: Field = "") -> Response:
+    """Start an account; whether the address was known before, only its mailbox learns."""
+    form = RegistrationForm(identifier=email, password=password)
+    try:
+        started = await visit.shop.registration.register(form, visit.context)
+    except Rejected as no:
+        return visit.page("sign_up.html", rejected=no, form={"email": email}, guide=guide(visit))
+    visit.leave_cookies(SetCookie(name=FLOW_COOKIE, value=started.handle))
+    return go("/sign-up/code")
+
+
+@pages.get("/sign-up/code")
+async def show_code(visit: ThisVisit) -> Response:
+    """Ask for the code from the mail."""
+    return visit.page("look_into_your_mailbox.html")
+
+
+@pages.post("/sign-up/code")
+async def complete(visit: ThisVisit, code: Field = "") -> Response:
+    """Open the account with the code."""
+    try:
+        registered = await visit.shop.registration.complete_registration(flow(visit), code, visit.context)
+    except Rejected as no:
+        return visit.page("look_into_your_mailbox.html", rejected=no)
+    visit.leave_cookies(ClearCookie(FLOW_COOKIE))
+    return await enter(visit, registered.step)
+
+
+@pages.post("/sign-up/resend")
+async def resend(visit: ThisVisit) -> Response:
+    """Send another code."""
+    try:
+        await visit.shop.registration.resend_verification(flow(visit), visit.context)
+    except Rejected as no:
+        return visit.page("look_into_your_mailbox.html", rejected=no)
+    return go("/sign-up/code", note="sent-again")
+
+
+@pages.get("/confirm")
+async def show_confirm(visit: ThisVisit, token: str = "") -> Response:
+    """Show whose address the link in the mail would confirm; looking changes nothing."""
+    offer = await visit.shop.registration.peek_contact(Secret(token), visit.context)
+    return visit.page("confirm.html", offer=offer, form={"token": token})
+
+
+@pages.post("/confirm")
+async def confirm(visit: ThisVisit, token: Field = "") -> Response:
+    """Confirm the address, if this is the browser that asked; else offer to start anew."""
+    confirmed = await visit.shop.registration.confirm_contact(Secret(token), visit.flow, visit.context)
+    if isinstance(confirmed, HolderUnknown):
+        return visit.page("take_over.html", form={"token": token}, guide=guide(visit))
+    visit.leave_cookies(ClearCookie(FLOW_COOKIE))
+    return go("/sign-in", note="confirmed")
+
+
+@pages.post("/confirm/take-over")
+async def take_over(visit: ThisVisit, token: Field = "", password: Field = "") -> Response:
+    """Start anew with a password of whoever reads the mailbox."""
+    try:
+        registered = await visit.shop.registration.take_over_contact(Secret(token), password, visit.context)
+    except PasswordUnacceptable as no:
+        return visit.page("take_over.html", rejected=no, form={"token": token}, guide=guide(visit))
+    return await enter(visit, registered.step)
+
+
+# In and out
+
+
+@pages.get("/sign-in")
+async def show_sign_in(visit: ThisVisit, path: Annotated[str, Query(alias="next")] = "/") -> Response:
+    """Show the form; *path* is where to go afterwards."""
+    return visit.page("sign_in.html", form={"next": path})
+
+
+@pages.post("/sign-in")
+async def sign_in(
+    visit: ThisVisit,
+    email: Field = "",
+    password: Field = "",
+    remember: Field = "",
+    path: Annotated[str, Form(alias="next")] = "/",
+) -> Response:
+    """Sign in."""
+    try:
+        step = await visit.shop.signin.sign_in_with_password(email, password, visit.context, remember=bool(remember))
+    except Rejected as no:
+        return visit.page("sign_in.html", rejected=no, form={"email": email, "remember": remember, "next": path})
+    return await enter(visit, step, safe_return_path(path))
+
+
+@pages.post("/sign-out")
+async def sign_out(visit: ThisVisit) -> Response:
+    """Sign out here."""
+    if visit.session:
+        visit.leave_cookies(*(await visit.shop.signin.sign_out(visit.session, visit.context)).clear_cookies)
+    return go("/", note="signed-out")
+
+
+async def enter(visit: Visit, step: SignInStep, path: str = "/") -> Response:
+    """Let a customer in, if the gate opened."""
+    match step:
+        case SignedIn():
+            if visit.session:
+                await visit.shop.signin.sign_out(visit.session, visit.context)
+            visit.leave_cookies(*step.set_cookies)
+            return go("/account" if path == "/" else path)
+        case AccountSuspended():
+            return visit.page("stopped.html", 403, why="suspended")
+        case AccountClosing():
+            return visit.page("stopped.html", 403, why="closing")
+        case _:
+            assert_never(step)
+
+
+# The account
+
+
+@pages.get("/account")
+async def account(visit: ThisVisit) -> Response:
+    """Show the account."""
+    visit.require_session()
+    return visit.page("account.html")
+
+
+@pages.get("/account/sessions")
+async def sessions(visit: ThisVisit) -> Response:
+    """Show where the customer is signed in."""
+    listed = await visit.shop.signin.list_sessions(visit.require_session(), visit.context)
+    return visit.page("sessions.html", sessions=listed)
+
+
+@pages.post("/account/sessions/{public_id}/end")
+async def end_session(visit: ThisVisit, public_id: str) -> Response:
+    """Sign out one device."""
+    await visit.shop.signin.end_session(visit.require_session(), public_id, visit.context)
+    return go("/account/sessions", note="session-ended")
+
+
+@pages.post("/account/sessions/end-others")
+async def end_others(visit: ThisVisit) -> Response:
+    """Sign out every device but this one."""
+    signed_in = await visit.shop.signin.end_other_sessions(visit.require_session(), visit.context)
+    visit.leave_cookies(*signed_in.set_cookies)
+    return go("/account/sessions", note="others-ended")
+
+
+@pages.post("/account/sessions/end-all")
+async def end_all(visit: ThisVisit) -> Response:
+    """Sign out everywhere."""
+    signed_out = await visit.shop.signin.sign_out_everywhere(visit.require_session(), visit.context)
+    visit.leave_cookies(*signed_out.clear_cookies)
+    return go("/", note="signed-out")
+
+
+# A lost password
+
+
+@pages.get("/lost-password")
+async def show_lost_password(visit: ThisVisit) -> Response:
+    """Show the form."""
+    return visit.page("lost_password.html")
+
+
+@pages.post("/lost-password")
+async def lost_password(visit: ThisVisit, email: Field = "") -> Response:
+    """Send a link; the answer is the same for every address."""
+    try:
+        await visit.shop.recovery.request_reset(email, visit.context)
+    except Rejected as no:
+        return visit.page("lost_password.html", rejected=no, form={"email": email})
+    return go("/lost-password/sent")
+
+
+@pages.get("/lost-password/sent")
+async def link_sent(visit: ThisVisit) -> Response:
+    """Say where to look."""
+    return visit.page("link_sent.html")
+
+
+@pages.get("/new-password")
+async def show_new_password(visit: ThisVisit, token: str = "") -> Response:
+    """Show whose password the link would change; looking changes nothing."""
+    offer = await visit.shop.recovery.peek_reset(Secret(token), visit.context)
+    return visit.page("new_password.html", form={"token": token}, offer=offer, guide=offer.guide)
+
+
+@pages.post("/new-password")
+async def new_password(visit: ThisVisit, token: Field = "", password: Field = "") -> Response:
+    """Set the new password; everybody is signed out."""
+    try:
+        await visit.shop.recovery.reset_password(Secret(token), password, visit.context)
+    except PasswordUnacceptable as no:
+        offer = await visit.shop.recovery.peek_reset(Secret(token), visit.context)
+        return visit.page("new_password.html", rejected=no, form={"token": token}, offer=offer, guide=offer.guide)
+    visit.leave_cookies(ClearCookie(SESSION_COOKIE))
+    return go("/sign-in", note="new-password")
+
+
+# For the developer
+
+
+@pages.get("/development/mails")
+async def mails(visit: ThisVisit) -> Response:
+    """Show the mails that were sent."""
+    courier = visit.shop.adapters.couriers[Channel.EMAIL]
+    if not isinstance(courier, Mailbox):
+        raise HTTPException(404)
+    return visit.page("mails.html", mails=courier.mails)
+
+
+# What the pages read
+
+
+def flow(visit: Visit) -> Secret[str]:
+    """Answer what this browser got when it began to register.
+
+    Raises:
+        ContactLinkInvalid: It has nothing, or nothing any more.
+    """
+    if visit.flow is None:
+        raise ContactLinkInvalid
+    return visit.flow
+
+
+def guide(visit: Visit) -> PasswordGuide:
+    """Answer what to say about passwords before one is typed."""
+    return describe(visit.shop.policies.passwords, Level.SINGLE)

@@ -1,0 +1,222 @@
+"""All there is between FastAPI and the library.
+
+* A request becomes a ``Visit``: where it came from, which secrets the browser holds, who is signed in.
+* ``SetCookie`` and ``ClearCookie`` values become cookies, on whatever response follows.
+* A rejection becomes a page with its words, and with the status that its kind stands for.
+* A POST must come from a page of this shop.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Final, cast
+
+import attrs
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.templating import Jinja2Templates
+
+from shop_common import NOTES, NOTHING_WRONG, TEMPLATES, Problems, Settings
+from shopaccounts import AsyncShopAccounts
+from shopaccounts.kernel.errors import Forbidden, Kind, Rejected, Throttled, TryLater, Unavailable
+from shopaccounts.kernel.request import RequestContext, client_ip
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SameSite, SetCookie
+from shopaccounts.signin import NoSession, Resumed, SignInRequired
+
+__all__ = ["ThisVisit", "Visit", "go", "install"]
+
+STATUS: Final = {
+    Kind.INVALID: 422,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.THROTTLED: 429,
+    Kind.GONE: 410,
+}
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+PAGES: Final = Jinja2Templates(TEMPLATES)
+
+
+@attrs.frozen(kw_only=True)
+class Visit:
+    """A request as the library wants to know it.
+
+    Args:
+        shop: The shop.
+        request: The request itself.
+        context: Where it came from.
+        session: What the session cookie holds.
+        flow: What holds a registration together until it is proven.
+        resumed: Who is signed in, None if nobody is.
+    """
+
+    shop: AsyncShopAccounts
+    request: Request
+    context: RequestContext
+    session: Secret[str] | None
+    flow: Secret[str] | None
+    resumed: Resumed | None
+
+    def require_session(self) -> Secret[str]:
+        """Answer the session of whoever is signed in.
+
+        Raises:
+            SignInRequired: Nobody is.
+        """
+        if self.session is None or self.resumed is None:
+            raise SignInRequired
+        return self.session
+
+    def leave_cookies(self, *cookies: SetCookie | ClearCookie) -> None:
+        """Set or clear cookies with the response to this request."""
+        self.request.state.cookies.extend(cookies)
+
+    def page(  # noqa: D417  (more values of a page need no names here)
+        self,
+        template: str,
+        status: int = 200,
+        *,
+        rejected: Rejected | None = None,
+        form: Mapping[str, str] | None = None,
+        **values: object,
+    ) -> Response:
+        """Answer a page.
+
+        Args:
+            template: Which one.
+            status: If nothing was rejected.
+            rejected: What the page is to say, with the status that it stands for.
+            form: What was typed, to be shown again.
+        """
+        return _page(self.request, self, template, status, rejected, form=form or {}, **values)
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Give a FastAPI application all it needs for the shop in ``app.state.shop``."""
+    app.state.settings = settings
+    app.middleware("http")(_finish)
+    app.exception_handler(Rejected)(_refused)
+    app.exception_handler(Unavailable)(_unavailable)
+
+
+# Requests
+
+
+async def _visit(request: Request) -> Visit:
+    """Look up who comes with a request, and refuse what another site makes a customer's browser send."""
+    if request.method not in {"GET", "HEAD"} and not _comes_from_here(request):
+        raise Forbidden
+    # Behind a proxy, give uvicorn --proxy-headers and --forwarded-allow-ips, so that it knows which proxies are yours.
+    context = RequestContext(
+        secure=request.url.scheme == "https",
+        client_ip=client_ip(request.client.host if request.client else "", (), ()),
+        user_agent=request.headers.get("User-Agent", ""),
+    )
+    shop: AsyncShopAccounts = request.app.state.shop
+    session = _cookie(request, SESSION_COOKIE)
+    found = await shop.signin.resume(session, context) if session else None
+    if isinstance(found, NoSession):
+        request.state.cookies.extend(found.clear_cookies)
+    resumed = found if isinstance(found, Resumed) else None
+    flow = _cookie(request, FLOW_COOKIE)
+    return Visit(shop=shop, request=request, context=context, session=session, flow=flow, resumed=resumed)
+
+
+ThisVisit = Annotated[Visit, Depends(_visit)]
+
+
+def _comes_from_here(request: Request) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    return site == "same-origin" if site else request.headers.get("Origin") == _settings(request).url
+
+
+def _settings(request: Request) -> Settings:
+    return cast("Settings", request.app.state.settings)
+
+
+# Cookies
+
+
+def _cookie(request: Request, name: str) -> Secret[str] | None:
+    value = request.cookies.get(_name(request, name))
+    return Secret(value) if value else None
+
+
+def _name(request: Request, name: str) -> str:
+    return name.removeprefix("__Host-") if _is_plain_localhost(request) else name
+
+
+def _is_plain_localhost(request: Request) -> bool:
+    """Tell whether a developer looks at the shop without TLS, where browsers take no secure cookies."""
+    plain = request.url.scheme == "http" and request.url.hostname in {"localhost", "127.0.0.1"}
+    return plain and _settings(request).development
+
+
+def _write(request: Request, response: Response, cookie: SetCookie | ClearCookie) -> None:
+    name, secure = _name(request, cookie.name), not _is_plain_localhost(request)
+    match cookie:
+        case SetCookie():
+            response.set_cookie(
+                name,
+                cookie.value.reveal(),
+                max_age=int(cookie.max_age.total_seconds()) if cookie.max_age else None,
+                secure=secure,
+                httponly=cookie.http_only,
+                samesite="strict" if cookie.same_site is SameSite.STRICT else "lax",
+                path=cookie.path,
+            )
+        case ClearCookie():
+            response.delete_cookie(name, secure=secure, httponly=True, samesite="lax")
+
+
+# Responses
+
+
+def _page(
+    request: Request, visit: Visit | None, template: str, status: int, rejected: Rejected | None, **values: object
+) -> Response:
+    shown = {
+        "problems": Problems.of(rejected) if rejected else NOTHING_WRONG,
+        "note": NOTES.get(request.query_params.get("note", "")),
+        "visit": visit,
+        "signed_in": visit is not None and visit.resumed is not None,
+        "development": _settings(request).development,
+        **values,
+    }
+    response = PAGES.TemplateResponse(request, template, shown, STATUS[rejected.kind] if rejected else status)
+    if isinstance(rejected, Throttled | TryLater):
+        response.headers["Retry-After"] = str(math.ceil(rejected.retry_after.total_seconds()))
+    return response
+
+
+def go(path: str, note: str = "") -> Response:
+    """Send the browser to a page after a POST."""
+    return RedirectResponse(f"{path}?note={note}" if note else path, 303)
+
+
+async def _refused(request: Request, rejected: Exception) -> Response:
+    if isinstance(rejected, SignInRequired) and request.method == "GET":
+        return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+    return _page(request, None, "refused.html", 500, rejected if isinstance(rejected, Rejected) else None)
+
+
+async def _unavailable(request: Request, _: Exception) -> Response:
+    return await _refused(request, TryLater())
+
+
+async def _finish(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    request.state.cookies = []
+    response = await call_next(request)
+    for cookie in request.state.cookies:
+        _write(request, response, cookie)
+    if not request.url.path.startswith("/static/"):
+        response.headers.update(HEADERS)
+        # An address with a ticket is told to nobody; others only to this shop.
+        response.headers["Referrer-Policy"] = "no-referrer" if "token" in request.query_params else "same-origin"
+    return response

