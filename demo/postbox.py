@@ -4,10 +4,9 @@ import queue
 import re
 import socket
 from email import message_from_bytes
-from email.message import EmailMessage
 from email.policy import default
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import attrs
 from aiosmtpd.controller import Controller
@@ -65,7 +64,7 @@ class Postbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802  (aiosmtpd's name)
         """Take one mail."""
-        mail = cast("EmailMessage", message_from_bytes(envelope.content, policy=default))
+        mail = message_from_bytes(envelope.content, policy=default)
         body = mail.get_body(("plain",))
         text = body.get_content() if body else ""
         self._letters.put(Letter(to=envelope.rcpt_tos[0], subject=mail["Subject"], text=text))

@@ -136,12 +136,11 @@ class Story:
     def _sign_in_twice(self) -> None:
         self._teller.chapter("Ann signs in twice")
         self._until_accepted(lambda: self._sign_in("Laptop", self._typed_password()))
+        self._clock.advance(_MINUTE)
         self._sign_in("Phone", self._password)
         sessions = self._opened.shop.signin.list_sessions(self._sessions[-1].session, _browser("Phone"))
         browsers = " and ".join(session.agent for session in sessions)
-        self._teller.say(
-            f"On her laptop and on her phone. Her account lists both: {' and '.join(s.agent for s in sessions)}."
-        )
+        self._teller.say(f"On her laptop and on her phone. Her account lists both: {browsers}.")
         self._show_stored()
 
     def _typed_password(self) -> str:
@@ -243,9 +242,7 @@ class Story:
         self._keep_secret(self._password)
         self._must_be(contains(self._place, "signin.signed_in"))
         found = [secret for secret in self._secrets if contains(self._place, secret)]
-        self._must(
-            not found, f"Of {len(self._secrets)} passwords, links, sessions and addresses none stands in the file."
-        )
+        self._must(not found, f"Of {len(self._secrets)} passwords, links, sessions, addresses none stands in the file.")
         self._teller.say("The end. Nothing was lost, nothing happened twice, and the folder of this demo is removed.")
 
     # How it is told

@@ -70,7 +70,9 @@ def _set_up(database: dict[str, Any]) -> None:
         ],
         PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"],
         AUTH_PASSWORD_VALIDATORS=[{"NAME": f"django.contrib.auth.password_validation.{name}"} for name in VALIDATORS],
-        AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.ModelBackend"],
+        AUTHENTICATION_BACKENDS=[
+            "django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend",
+        ],
         TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
         EMAIL_BACKEND="django.core.mail.backends.dummy.EmailBackend",
         ACCOUNT_LOGIN_METHODS={"email"},

@@ -18,7 +18,7 @@ from typing import Any, Never, TypeVar
 import attrs
 import cattrs
 
-from shopaccounts.kernel.canonical import canonical, time_text
+from shopaccounts.kernel.canonical import canonical, in_order, time_text
 from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import require_instant
@@ -86,7 +86,7 @@ def _no_secrets(*_: object) -> Never:
 
 @functools.cache
 def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(unstruct_collection_overrides={frozenset: _sorted_list})
+    converter = cattrs.Converter(unstruct_collection_overrides={frozenset: in_order})
     for plain in (bool, int, float, str):
         converter.register_structure_hook(plain, _exactly)
     converter.register_structure_hook(IntEnum, lambda value, kind: kind(_exactly(value, int)))
@@ -129,7 +129,3 @@ def _is_secret(cls: Any) -> bool:
 
 def _enum_text(member: Enum) -> Any:
     return member.value
-
-
-def _sorted_list(items: Any) -> list[Any]:
-    return sorted(items, key=repr)

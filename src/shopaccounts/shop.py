@@ -264,6 +264,9 @@ def _with_defaults(adapters: Adapters, policies: Policies, *, blocking: bool) ->
 
 def _refuse_async(adapters: Adapters, scope: Scope) -> None:
     """Refuse adapters that answer later: a sync host has nobody who would wait for them."""
+    if getattr(adapters.bell, "needs_a_loop", False):
+        msg = f"{type(adapters.bell).__name__} needs an event loop; ShopAccounts takes a bell that works without one"
+        raise Defect(msg)
     opened: tuple[tuple[object, type[Any]], ...] = (
         (adapters.storage.open(scope), Store),
         (adapters.counters or adapters.storage.counters(scope), Counters),

@@ -27,6 +27,7 @@ from shopaccounts.testing.doubles import Late
 from shopaccounts.testing.plugin import ASYNC, BLOCKING, Drive
 from shopaccounts.testing.processes import Crowd
 from shopaccounts.testing.random_machine import machine_against, run_machine
+from shopaccounts.testing.sql import committing, committing_later
 from shopaccounts.testing.toys import TOYS, with_toys
 
 FLAVOURS: Final = {
@@ -34,11 +35,14 @@ FLAVOURS: Final = {
     "memory-late": ASYNC,
     "sqlite": BLOCKING,
     "sqlite-in-memory": BLOCKING,
+    "sqlite-joined": BLOCKING,
     "sqlite-async": ASYNC,
     "postgresql": BLOCKING,
+    "postgresql-joined": BLOCKING,
     "postgresql-async": ASYNC,
+    "postgresql-async-joined": ASYNC,
 }
-SHARED: Final = [flavour for flavour in FLAVOURS if "memory" not in flavour]
+SHARED: Final = ["sqlite", "sqlite-async", "postgresql", "postgresql-async"]
 
 
 def async_url(url: str) -> str:
@@ -53,32 +57,35 @@ def opened(
     """Opens each kind of storage once, and closes what was opened in the end."""
     kept: dict[str, SqlStorage | AsyncSqlStorage] = {}
 
-    def storage_of(flavour: str) -> SqlStorage | AsyncSqlStorage:
+    def own(flavour: str) -> SqlStorage | AsyncSqlStorage:
         if flavour == "sqlite-in-memory":
             fresh = SqlStorage("sqlite://", books=TOYS)
             fresh.tables.metadata.create_all(fresh.engine)
             return fresh
-        url = request.getfixturevalue(f"{flavour.removesuffix('-async')}_url".replace("postgresql", "postgres"))
-        return (
-            AsyncSqlStorage(async_url(url), books=TOYS)
-            if flavour.endswith("-async")
-            else SqlStorage(url, books=TOYS)
-        )
+        url = str(request.getfixturevalue("sqlite_url" if flavour.startswith("sqlite") else "postgres_url"))
+        late = flavour.endswith("-async")
+        return AsyncSqlStorage(async_url(url), books=TOYS) if late else SqlStorage(url, books=TOYS)
 
     def open_once(flavour: str) -> Storage:
-        if flavour == "memory":
-            return MemoryStorage()
-        if flavour == "memory-late":
-            return Late(MemoryStorage())
-        if flavour not in kept:
-            kept[flavour] = storage_of(flavour)
-        return kept[flavour]
+        if flavour.startswith("memory"):
+            return MemoryStorage() if FLAVOURS[flavour] == BLOCKING else Late(MemoryStorage())
+        owner = flavour.removesuffix("-joined")
+        if owner not in kept:
+            kept[owner] = own(owner)
+        return kept[owner] if owner == flavour else join(kept[owner])
 
     yield open_once
     for storage in kept.values():
         closing = storage.close()
         if closing is not None:
             event_loop_of_the_session.run(closing)
+
+
+def join(storage: SqlStorage | AsyncSqlStorage) -> Storage:
+    """A storage in the transactions of a host that uses the same engine."""
+    if isinstance(storage, SqlStorage):
+        return committing(storage.engine)
+    return committing_later(storage.engine)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +112,14 @@ class Flavoured:
 
 
 class TestReading(Flavoured, ReadingContract): ...
-class TestWriting(Flavoured, WritingContract): ...
+
+
+class TestWriting(Flavoured, WritingContract):
+    @pytest.fixture
+    def durable(self, flavour: str) -> bool:
+        return not flavour.endswith("-joined")
+
+
 class TestKeys(Flavoured, KeysContract): ...
 class TestPages(Flavoured, PagesContract): ...
 class TestValues(Flavoured, ValuesContract): ...

@@ -107,6 +107,8 @@ class Argon2Hasher:
         entropy: Where salts come from.
     """
 
+    holds_up_the_loop = True
+
     def __init__(
         self,
         profile: Argon2Profile,

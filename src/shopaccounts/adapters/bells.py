@@ -96,6 +96,8 @@ class TaskBell:
         deliver: Delivers what is due, such as ``relay.deliver_pending``.
     """
 
+    needs_a_loop = True
+
     def __init__(self, deliver: Callable[[], Awaitable[object]]) -> None:
         self._deliver = deliver
         self._rung = self._closed = False

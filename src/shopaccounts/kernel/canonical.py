@@ -6,7 +6,7 @@ texts is the order of times; enums stand by their value, durations are whole mic
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -16,7 +16,7 @@ import attrs
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.time import require_instant
 
-__all__ = ["canonical", "plain_fields", "time_text"]
+__all__ = ["canonical", "in_order", "plain_fields", "time_text"]
 
 _MICRO = timedelta(microseconds=1)
 _SUSPICIOUS = re.compile(r"\\u0000|[0-9]{19}")
@@ -46,6 +46,11 @@ def time_text(at: datetime) -> str:
         TypeError: It doesn't say how far from UTC it is.
     """
     return require_instant(at).isoformat(timespec="microseconds")
+
+
+def in_order(plain: Iterable[Any]) -> list[Any]:
+    """Answer the members of a set, which has no order of its own, in the order of their canonical texts."""
+    return sorted(plain, key=_ENCODER.encode)
 
 
 def plain_fields(value: Any) -> dict[str, Any]:
@@ -91,4 +96,4 @@ def _plain(_owner: Any, _field: Any, value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value // _MICRO
-    return sorted(value) if isinstance(value, frozenset) else value
+    return in_order(_plain(None, None, item) for item in value) if isinstance(value, frozenset) else value

@@ -337,6 +337,20 @@ class Change:
         """Whether recording it would do nothing at all."""
         return self == _EMPTY
 
+    @property
+    def all_writes(self) -> tuple[Write, ...]:
+        """Answer the writes, those of the messages among them."""
+        from shopaccounts.kernel.messages import MESSAGES  # noqa: PLC0415  (messages are entities, and build on this)
+
+        return self.writes + tuple(MESSAGES.add(message) for message in self.messages)
+
+    @property
+    def relied_on(self) -> tuple[tuple[AnyBook, str, int | None], ...]:
+        """Answer each entity that must be as it was when the decision was taken, with its version; None: absent."""
+        written = tuple((w.book, w.now.id, w.was.version if w.was else None) for w in self.all_writes)
+        removed = tuple((r.book, r.was.id, r.was.version) for r in self.removals)
+        return written + removed + tuple((g.book, g.id, g.version) for g in self.guards)
+
     def checked(self) -> "Change":
         """Answer this change if it is one that a store may be asked to record.
 

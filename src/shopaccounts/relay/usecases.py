@@ -208,9 +208,9 @@ class Relay:
         return done
 
     async def _hang_up(self) -> None:
-        for channel, courier in self.couriers.items():
+        for channel in self.couriers:
             try:
-                await got(courier.hang_up())
+                await got(self.couriers[channel].hang_up())
             except Exception as failure:  # noqa: BLE001  (nothing that was delivered may fail for it)
                 log.warning("the courier for %s could not hang up: %s", channel.value, type(failure).__name__)
 
@@ -257,8 +257,9 @@ class Relay:
             return Ended(MessageState.DISCARDED, DECOY)
         if self.desk.now() >= message.expires_at:
             return Ended(MessageState.EXPIRED)
-        courier = self.couriers.get(message.channel)
-        if courier is None or message.channel in refused:
+        channel = message.channel
+        courier = self.couriers[channel] if channel in self.couriers else None  # noqa: SIM401  (no port is asked here)
+        if courier is None or channel in refused:
             return TemporaryFailure("relay.courier_down" if courier else "relay.no_courier")
         rendered = await self._rendered(message)
         if not isinstance(rendered, Rendered):

@@ -24,7 +24,7 @@ KIND_OF = {
     Method.EMAIL_CODE: ProofKind.MAILBOX,
     Method.EMAIL_LINK: ProofKind.MAILBOX,
 }
-K, P, I, M, F = ProofKind.KNOWLEDGE, ProofKind.POSSESSION, ProofKind.INHERENCE, ProofKind.MAILBOX, ProofKind.FEDERATED
+K, P, M, F = ProofKind.KNOWLEDGE, ProofKind.POSSESSION, ProofKind.MAILBOX, ProofKind.FEDERATED
 proofs = st.builds(
     Proof,
     method=st.sampled_from(Method),
@@ -59,7 +59,7 @@ class TestLevels:
         "kinds", [kinds for kinds in subsets(ProofKind) if kinds], ids=lambda kinds: "+".join(k.value for k in kinds)
     )
     def test_two_kinds_out_of_knowing_having_and_being_are_multi_and_nothing_else_is(self, kinds):
-        two_factors = len({*kinds} & {K, P, I}) >= 2
+        two_factors = len({*kinds} & {K, P, ProofKind.INHERENCE}) >= 2
         assert level_of(map(proof, kinds)) is (Level.MULTI if two_factors else Level.SINGLE)
 
     @pytest.mark.proves("KER-270")

@@ -132,12 +132,8 @@ class TestLinks:
 
 class TestStorefront:
     def test_a_storefront_knows_its_name_its_hosts_and_its_links(self):
-        front = Storefront(
-            name="Lampenhaus",
-            links=links(base={"de": "https://lampen.example", "fr": "https://lampes.example:8443"})
-            if False
-            else LinkBuilder(base={"de": "https://lampen.example", "fr": "https://lampes.example:8443"}, paths=PATHS),
-        )
+        stores = {"de": "https://lampen.example", "fr": "https://lampes.example:8443"}
+        front = Storefront(name="Lampenhaus", links=links(base=stores))
         assert front.domains == ("lampen.example", "lampes.example")
         assert front.variables(minutes="10") == {"shop": "Lampenhaus", "minutes": "10"}
         assert front.link("fr", "verify_contact", TICKET).reveal().startswith("https://lampes.example:8443/verify?")

@@ -32,7 +32,7 @@ from sqlalchemy.sql.expression import CompoundSelect
 
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Place
 from shopaccounts.adapters.sqlalchemy.judging import Known, Lost
-from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal, insert_into
+from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, insert_into, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf
 from shopaccounts.adapters.sqlalchemy.types import Instant
 
@@ -40,8 +40,9 @@ __all__ = ["Checker", "expect"]
 
 _LEASES: Final = "leases"
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-Shape = tuple[tuple[str, bool], ...]
-"""Tables in the order of their names, and whether their rows are only to be shared."""
+_MANY: Final = 2
+Shape = tuple[tuple[str, bool, int], ...]
+"""Tables in the order of their names, whether their rows are only to be shared, and whether it is one row or many."""
 
 
 class Checker(Statements):
@@ -50,13 +51,13 @@ class Checker(Statements):
     def places(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> Known:
         """Answer versions and fences of everything that is written, removed, guarded or claimed: one statement."""
         moved, relied_on = _wanted(drafts)
-        shape = tuple(sorted((name, name not in moved) for name in moved.keys() | relied_on.keys()))
-        if not shape:
-            return Known()
         params: dict[str, Any] = {"is_realm": realm}
-        for name, _ in shape:
-            params[f"ids_{name}"] = sorted(moved.get(name, set()) | relied_on.get(name, set()))
-        return _known(conn.execute(self._places(shape), params).all())
+        shape: list[tuple[str, bool, int]] = []
+        for name in sorted(moved.keys() | relied_on.keys()):
+            ids = sorted(moved.get(name, set()) | relied_on.get(name, set()))
+            params |= numbered(f"ids_{name}", ids)
+            shape.append((name, name not in moved, min(len(ids), _MANY)))
+        return _known(conn.execute(self._places(tuple(shape)), params).all()) if shape else Known()
 
     def answers(self, conn: Connection, realm: str, drafts: Sequence[Draft], known: Known) -> None:
         """Add the receipts that are there."""
@@ -100,27 +101,31 @@ class Checker(Statements):
 
     @built_once
     def _leave(self, shelf: Shelf) -> Delete:
-        return delete(shelf.table).where(*equal(shelf.table, "realm"), _among(shelf.table.c.id, "ids"))
+        c = shelf.table.c
+        return delete(shelf.table).where(*equal(shelf.table, "realm"), _among(c.id, "ids"))
 
     @built_once
     def _places(self, shape: Shape) -> Select[Any] | CompoundSelect[Any]:
-        arms = [self._leased() if name == _LEASES else self._standing(name, shared) for name, shared in shape]
+        arms = [
+            self._leased(count) if name == _LEASES else self._standing(name, shared, count)
+            for name, shared, count in shape
+        ]
         return arms[0] if len(arms) == 1 else union_all(*(select(arm.subquery()) for arm in arms))
 
-    def _standing(self, name: str, shared: bool) -> Select[Any]:  # noqa: FBT001  (part of a shape)
+    def _standing(self, name: str, shared: bool, count: int) -> Select[Any]:  # noqa: FBT001  (part of a shape)
         shelf = self.tables.shelf(name)
         c = shelf.table.c
         fence = c.fence if shelf.is_worked else literal_column("0", BigInteger)
         read = select(literal_column(f"'{name}'", Text).label("book"), c.id, c.version, fence.label("fence"))
-        mine = and_(*equal(shelf.table, "realm"), _among(c.id, f"ids_{name}"))
+        mine = and_(*equal(shelf.table, "realm"), among(c.id, f"ids_{name}", count))
         return read.where(mine).order_by(c.id).with_for_update(read=shared, key_share=not shared)
 
-    def _leased(self) -> Select[Any]:
+    def _leased(self, count: int) -> Select[Any]:
         leases = self.tables.leases
         c = leases.c
         number = literal_column("0", BigInteger).label("version")
         read = select(literal_column(f"'{_LEASES}'", Text).label("book"), c.name.label("id"), number, c.fence)
-        mine = and_(*equal(leases, "realm"), _among(c.name, f"ids_{_LEASES}"), c.until.is_not(None))
+        mine = and_(*equal(leases, "realm"), among(c.name, f"ids_{_LEASES}", count), c.until.is_not(None))
         return read.where(mine).order_by(c.name).with_for_update(read=True)
 
     @built_once

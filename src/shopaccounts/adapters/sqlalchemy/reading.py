@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, bindparam, select, tuple_
 
 from shopaccounts.adapters.sqlalchemy.sealing import Bodies
-from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal
+from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.ports import BY_ID, Position, Rows
@@ -32,11 +32,12 @@ class Reader(Statements):
     ) -> Found[T] | None:
         """Answer the entity with this id or unique key, and those to bring along."""
         shelf = self.tables[book]
-        params: dict[str, Any] = {"is_realm": realm, "is_id": key}
-        if by != BY_ID:
+        if by == BY_ID:
+            row = conn.execute(self._by_id(shelf, bring), {"is_realm": realm, "is_id": key}).first()
+        else:
             spellings = self._bodies.spellings(book, realm, by, key)
-            params = {"is_realm": realm, "is_name": by, "is_book": book.name, "keys": spellings}
-        row = conn.execute(self._find(shelf, by != BY_ID, bring), params).first()
+            params = {"is_realm": realm, "is_name": by, "is_book": book.name, **numbered("key", spellings)}
+            row = conn.execute(self._by_key(shelf, bring, len(spellings)), params).first()
         return None if row is None else self._found(realm, shelf, bring, row)
 
     def rows(
@@ -62,21 +63,28 @@ class Reader(Statements):
         return Found(it, brought)
 
     @built_once
-    def _find(self, shelf: Shelf, by_key: bool, bring: tuple[Bring, ...]) -> Select[Any]:  # noqa: FBT001  (a shape)
+    def _by_id(self, shelf: Shelf, bring: tuple[Bring, ...]) -> Select[Any]:
         found = shelf.table.alias()
-        joined: FromClause = found
-        columns = shelf.cells(found)
+        columns, joined = self._brought(shelf, found, bring)
+        return select(*columns).select_from(joined).where(*equal(found, "realm", "id"))
+
+    @built_once
+    def _by_key(self, shelf: Shelf, bring: tuple[Bring, ...], spellings: int) -> Select[Any]:
+        found, keys = shelf.table.alias(), self.tables.keys
+        columns, joined = self._brought(shelf, found, bring)
+        held = keys.join(joined, and_(found.c.realm == keys.c.realm, found.c.id == keys.c.entity_id))
+        mine = [*equal(keys, "realm", "name", "book"), among(keys.c.key, "key", spellings)]
+        return select(*columns).select_from(held).where(*mine)
+
+    def _brought(self, shelf: Shelf, found: FromClause, bring: tuple[Bring, ...]) -> tuple[list[Any], FromClause]:
+        columns: list[Any] = list(shelf.cells(found))
+        joined = found
         for wanted in bring:
             other = self.tables[wanted.book]
             brought = other.table.alias()
             joined = joined.outerjoin(brought, _leads_to(wanted, found, other, brought))
             columns += other.cells(brought)
-        if not by_key:
-            return select(*columns).select_from(joined).where(*equal(found, "realm", "id"))
-        keys = self.tables.keys
-        joined = keys.join(joined, (found.c.realm == keys.c.realm) & (found.c.id == keys.c.entity_id))
-        spelled = keys.c.key.in_(bindparam("keys", expanding=True))
-        return select(*columns).select_from(joined).where(*equal(keys, "realm", "name", "book"), spelled)
+        return columns, joined
 
     @built_once
     def _rows(self, shelf: Shelf, group: str, goes_on: bool) -> Select[Any]:  # noqa: FBT001  (a shape)

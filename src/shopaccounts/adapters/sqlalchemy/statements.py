@@ -1,6 +1,6 @@
 """Statements are built once for each set of tables, and then only executed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from shopaccounts.adapters.sqlalchemy.tables import Tables
 
-__all__ = ["Statements", "built_once", "equal", "insert_into"]
+__all__ = ["Statements", "among", "built_once", "equal", "insert_into", "numbered"]
 
 S = TypeVar("S", bound="Statements")
 P = ParamSpec("P")
@@ -47,3 +47,18 @@ def insert_into(table: Table, dialect: str) -> "sqlite.Insert | postgresql.Inser
 def equal(table: FromClause, *columns: str) -> list[ColumnElement[bool]]:
     """Answer the conditions that columns equal the parameters ``is_<column>``."""
     return [table.c[name] == bindparam(f"is_{name}") for name in columns]
+
+
+def among(column: ColumnElement[Any], name: str, count: int) -> ColumnElement[bool]:
+    """Answer the condition that a column is one of the parameters that ``numbered`` answers for so many values.
+
+    A single value is compared, which needs no work at execution; a list is written out each time.
+    """
+    if count == 1:
+        return column == bindparam(f"{name}_0")
+    return column.in_(bindparam(name, expanding=True))
+
+
+def numbered(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Answer the parameters of ``among``."""
+    return {f"{name}_0": values[0]} if len(values) == 1 else {name: list(values)}

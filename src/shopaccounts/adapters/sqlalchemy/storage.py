@@ -22,6 +22,8 @@ __all__ = ["JoinedSqlStorage", "SqlStorage"]
 class JoinedSqlStorage:
     """The shop's books in the host's own transaction; made by ``SqlStorage.joined``."""
 
+    holds_up_the_loop = True
+
     def __init__(self, works: Works) -> None:
         self._works = works
 

@@ -11,6 +11,7 @@ The rules, in plain English:
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
@@ -44,7 +45,7 @@ class Shelf:
     book: AnyBook
     table: Table
 
-    @property
+    @cached_property
     def width(self) -> int:
         """How many cells an entity is read from."""
         return 3 if self.book.personal else 1
@@ -54,27 +55,27 @@ class Shelf:
         c: Any = table.c
         return [c.body, c.id, c.key_id] if self.book.personal else [c.body]
 
-    @property
+    @cached_property
     def is_sorted(self) -> bool:
         """Whether listings have an order of their own."""
         return self.book.order is not None
 
-    @property
+    @cached_property
     def is_worked(self) -> bool:
         """Whether entities can be due."""
         return self.book.due is not None
 
-    @property
+    @cached_property
     def has_lanes(self) -> bool:
         """Whether entities wait for those before them."""
         return self.is_worked and _says(self.book, "lane")
 
-    @property
+    @cached_property
     def has_priorities(self) -> bool:
         """Whether some go before others that have been due for longer."""
         return self.is_worked and _says(self.book, "priority")
 
-    @property
+    @cached_property
     def is_kept_for_a_time(self) -> bool:
         """Whether entities can be purged."""
         return _says(self.book, "keep_until")

@@ -4,8 +4,8 @@ The rules, in plain English:
 
 * A time is UTC with microseconds. Where a database has no such type it is text of fixed length, so that the order of
   the texts is the order of the times.
-* A key is compared byte by byte: no case, accent, space or locale plays a part. Every text can be a key; the one
-  character that PostgreSQL can't store is written as two others, and no two keys are written alike.
+* A key is compared byte by byte: no case, accent, space or locale plays a part. Every text can be looked up; what a
+  database can't store is written in other characters, and no two keys are written alike.
 """
 
 from datetime import UTC, datetime
@@ -55,10 +55,11 @@ class KeyText(TypeDecorator[str]):
         return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (same everywhere)
-        """Write a key: a backslash as two, NUL as backslash and zero."""
-        if value is None or ("\0" not in value and "\\" not in value):
+        """Write a key: a backslash as two, NUL as backslash and zero, half of a surrogate pair as its number."""
+        if value is None or ("\0" not in value and "\\" not in value and value.isascii()):
             return value
-        return value.replace("\\", "\\\\").replace("\0", "\\0")
+        written = value.replace("\\", "\\\\").replace("\0", "\\0")
+        return written.encode("utf-8", "backslashreplace").decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (as above)
         """Read a key."""

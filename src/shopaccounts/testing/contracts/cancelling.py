@@ -30,7 +30,7 @@ class CancellingContract:
         while await self.cancelled(storage, scope, turns):
             seen = await self.seen(storage, scope, turns)
             assert len(set(seen)) == 1, f"cancelled after {turns} turns, it left a part: {seen}"
-            turns, caught = turns + 1 + turns // 8, caught + 1
+            turns, caught = 2 * turns + 1, caught + 1
         assert caught, "no task was caught at work"
         assert await self.seen(storage, scope, turns) == [True] * 3
 

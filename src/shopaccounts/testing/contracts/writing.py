@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import pytest
@@ -125,8 +125,10 @@ class WritingContract:
     Give the fixture ``storage``: a storage that was opened with ``toys.TOYS``.
     """
 
-    durable: ClassVar[bool] = True
-    """Whether the storage ends its transactions itself, rather than join the host's."""
+    @pytest.fixture
+    def durable(self) -> bool:
+        """Say whether the storage ends its transactions itself, rather than join the host's."""
+        return True
 
     @pytest.fixture
     def store(self, storage: Storage, scope: Scope) -> Store:
@@ -253,9 +255,9 @@ class WritingContract:
 
     @pytest.mark.proves("KER-117")
     async def test_it_is_told_whether_a_change_waits_for_the_commit_of_the_host(
-        self, store: Store, scope: Scope
+        self, store: Store, scope: Scope, durable: bool
     ) -> None:
-        assert await got(store.record(Change(writes=(BOXES.add(box(scope)),)))) == Recorded(self.durable)
+        assert await got(store.record(Change(writes=(BOXES.add(box(scope)),)))) == Recorded(durable)
 
     @pytest.mark.proves("KER-105")
     @pytest.mark.parametrize("what", ["writes", "events", "messages", "receipt", "entity"])

@@ -1,0 +1,382 @@
+"""Shops for tests, put together in one line: storage in memory, a clock that stands still, dice that fall alike.
+
+``ShopBuilder`` keeps what outlives a process (storage, keys, what went out) and builds shops over it, in a blocking or
+an async host, with whatever a test puts between a shop and its ports. ``Mailbag`` shows what went out: it opens the
+sealed part of every message that was recorded.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+
+from shopaccounts.adapters.argon2 import Argon2Hasher
+from shopaccounts.adapters.crypto import AesVault, RootKeyring
+from shopaccounts.adapters.memory import MemoryStorage
+from shopaccounts.customers import CUSTOMERS, ContactPoint, ContactRole, Customer, StatusReason, Trigger, follow
+from shopaccounts.kernel.answers import Answer, got
+from shopaccounts.kernel.chance import Entropy, SystemEntropy
+from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.desk import SilentBell
+from shopaccounts.kernel.ids import AccountId, ContactId, StoreId
+from shopaccounts.kernel.limits import MAX_WINDOW, Window
+from shopaccounts.kernel.messages import Message
+from shopaccounts.kernel.ports import Storage
+from shopaccounts.kernel.record import Book, Change, Entity
+from shopaccounts.kernel.request import RequestContext
+from shopaccounts.kernel.scope import Scope
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.security import SECURITY, Stamp
+from shopaccounts.kernel.sending import SendPolicy
+from shopaccounts.kernel.storefront import Storefront
+from shopaccounts.kernel.time import FixedClock
+from shopaccounts.kernel.web import LinkBuilder
+from shopaccounts.kernel.writing import read_sealed, seal_context
+from shopaccounts.passwords import Argon2Profile, PasswordPolicy
+from shopaccounts.recovery import Recovery
+from shopaccounts.registration import Registered, Registration, RegistrationForm
+from shopaccounts.relay import Relay, Wording
+from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
+from shopaccounts.signin import SignedIn, SignIn
+from shopaccounts.testing.doubles import Late, ScriptedEntropy
+from shopaccounts.testing.plugin import ASYNC, BLOCKING
+from shopaccounts.testing.wrapping import PortCall, afterwards, wrapped
+from shopaccounts.upkeep import Upkeep
+
+__all__ = [
+    "BEGINNING",
+    "PASSWORD",
+    "SITUATIONS",
+    "BuiltShop",
+    "Letter",
+    "Mailbag",
+    "OpenAccount",
+    "PlainTemplates",
+    "QuickHasher",
+    "ShopBuilder",
+    "opened_account",
+    "quick_policies",
+    "request_from",
+    "without_gaps",
+]
+
+T = TypeVar("T", bound=Entity)
+Wrap = Callable[[Any], Any]
+
+BEGINNING: Final = datetime(2031, 1, 1, 12, tzinfo=UTC)
+"""When every built shop opens its doors."""
+PASSWORD: Final = "seven lamps in the winter wind"  # noqa: S105  (nobody's)
+STORE: Final = StoreId("main")
+SITUATIONS: Final = (
+    "unknown",
+    "unverified contact",
+    "pending",
+    "active",
+    "no password",
+    "suspended",
+    "closing",
+    "closed",
+)
+"""How an address may stand with a shop; ``BuiltShop.arrange`` brings one there."""
+
+
+def request_from(address: str = "192.0.2.1", *, agent: str = "", secure: bool = True) -> RequestContext:
+    """Answer the context of a request from a network address."""
+    return RequestContext(secure=secure, client_ip=ip_address(address), user_agent=agent)
+
+
+@attrs.frozen(kw_only=True)
+class Letter:
+    """A message as whoever it is for would read it.
+
+    Args:
+        template: Which text.
+        to: The address.
+        deliver: False for a decoy, which nobody gets.
+        variables: What it says openly.
+        secrets: What only its reader may see.
+        message: As it was recorded.
+    """
+
+    template: str
+    to: str
+    deliver: bool
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str] = attrs.field(repr=False)
+    message: Message = attrs.field(repr=False)
+
+    @property
+    def code(self) -> str:
+        """The code to type."""
+        return self.secrets["code"]
+
+    @property
+    def token(self) -> Secret[str]:
+        """The ticket in its link."""
+        return Secret(parse_qs(urlsplit(self.secrets["link"]).query)["token"][0])
+
+
+class Mailbag:
+    """Every message that was recorded, in order, opened.
+
+    Args:
+        vault: What the shop seals with.
+    """
+
+    def __init__(self, vault: AesVault) -> None:
+        self._vault = vault
+        self._messages: list[Message] = []
+
+    def behind(self, storage: Storage) -> Storage:
+        """Answer a stand-in for *storage* that fills the bag."""
+        return wrapped(storage, self._around)
+
+    @property
+    def letters(self) -> tuple[Letter, ...]:
+        """Everything that was recorded, decoys included."""
+        return tuple(self._opened(message) for message in self._messages)
+
+    @property
+    def last(self) -> Letter:
+        """What was recorded last."""
+        return self.letters[-1]
+
+    def to(self, address: str) -> tuple[Letter, ...]:
+        """Answer what really goes out to an address."""
+        return tuple(letter for letter in self.letters if letter.to == address and letter.deliver)
+
+    def _around(self, call: PortCall) -> Answer[Any]:
+        answer = call.make()
+        return afterwards(answer, functools.partial(self._collect, call)) if call.method == "record" else answer
+
+    def _collect(self, call: PortCall) -> None:
+        assert isinstance(call.make, functools.partial), "a storage is wrapped, not a wrapper"
+        (change,) = call.make.args
+        self._messages.extend(change.messages)
+
+    def _opened(self, message: Message) -> Letter:
+        assert message.sealed is not None, "a message is sealed until it has ended"
+        to, secrets = read_sealed(self._vault.open(message.sealed, seal_context(message.id, message.realm)))
+        return Letter(
+            template=message.template,
+            to=to.reveal(),
+            deliver=message.deliver,
+            variables=message.variables,
+            secrets=secrets,
+            message=message,
+        )
+
+
+class QuickHasher(Argon2Hasher):
+    """Real hashes that cost next to nothing, so they hold up nobody."""
+
+    holds_up_the_loop = False
+
+
+class PlainTemplates:
+    """Words for tests: a message's name, and its variables one a line."""
+
+    def render(self, template: str, locale: str, variables: Mapping[str, str]) -> Wording:
+        """Word one message."""
+        text = "\n".join(f"{name}: {value}" for name, value in sorted(variables.items()))
+        return Wording(subject=template, text=text, locale=locale)
+
+
+@attrs.frozen(kw_only=True)
+class OpenAccount:
+    """An account that was opened, and what its owner has in hand."""
+
+    id: AccountId
+    email: str
+    password: str | None
+    session: Secret[str]
+
+
+@attrs.frozen(kw_only=True)
+class BuiltShop:
+    """A shop's use-cases, awaited alike in both hosts, and short ways to where a test begins."""
+
+    builder: "ShopBuilder"
+    registration: Registration
+    signin: SignIn
+    recovery: Recovery
+    relay: Relay
+    upkeep: Upkeep
+
+    async def open_account(self, email: str, password: str | None = PASSWORD) -> OpenAccount:
+        """Register and prove an address."""
+        started = await self.registration.register(
+            RegistrationForm(identifier=email, password=password), request_from("198.51.100.7")
+        )
+        code = self.builder.mailbag.last.code
+        done = await self.registration.complete_registration(started.handle, code, request_from("198.51.100.7"))
+        self.builder.clock.advance(timedelta(minutes=2))
+        return opened_account(done, email, password)
+
+    async def arrange(self, situation: str, email: str) -> AccountId | None:
+        """Bring an address into one of ``SITUATIONS``; answer the account, if there is one."""
+        if situation == "unknown":
+            return None
+        if situation == "pending":
+            form = RegistrationForm(identifier=email, password=PASSWORD)
+            await self.registration.register(form, request_from("198.51.100.7"))
+            self.builder.clock.advance(timedelta(minutes=2))
+            return AccountId(self.builder.mailbag.last.message.subject)
+        if situation == "unverified contact":
+            other = await self.open_account(f"other.{email}")
+            await self.builder.edit(CUSTOMERS, other.id, lambda customer: _with_unproven(customer, email))
+            return other.id
+        account = await self.open_account(email, None if situation == "no password" else PASSWORD)
+        for trigger in _STEPS[situation]:
+            await self.builder.step(account.id, trigger)
+        return account.id
+
+
+def _with_unproven(customer: Customer, email: str) -> Customer:
+    contact = ContactPoint(
+        id=ContactId(f"unproven of {customer.id}"),
+        kind=ContactKind.EMAIL,
+        value=EmailAddress.parse(email),
+        roles=frozenset({ContactRole.NOTIFY}),
+        added_at=customer.created_at,
+    )
+    return attrs.evolve(customer, contacts=(*customer.contacts, contact))
+
+
+_STEPS: Final = {
+    "active": (),
+    "no password": (),
+    "suspended": (Trigger.SUSPEND,),
+    "closing": (Trigger.REQUEST_CLOSING,),
+    "closed": (Trigger.REQUEST_CLOSING, Trigger.CLOSE),
+}
+
+
+def quick_policies(**policies: Any) -> Policies:
+    """Answer policies whose passwords are hashed at no cost."""
+    return Policies(**{"passwords": PasswordPolicy(hashing=Argon2Profile.tests_only()), **policies})
+
+
+@attrs.define(kw_only=True)
+class ShopBuilder:
+    """What outlives a process, and the shops that work on it.
+
+    Args:
+        host: ``BLOCKING`` or ``ASYNC``, as the fixture ``host`` has it.
+        storage: Where everything is kept; in memory unless a test says otherwise.
+        policies: What differs between shops; passwords are hashed at no cost unless a test says otherwise.
+        entropy: The dice; ``SystemEntropy`` for tests with threads.
+        clock: What time it is.
+        scope: For which realm and store.
+    """
+
+    host: str = BLOCKING
+    storage: Storage = attrs.field(factory=MemoryStorage)
+    policies: Policies = attrs.field(factory=quick_policies)
+    entropy: Entropy = attrs.field(factory=ScriptedEntropy)
+    clock: FixedClock = attrs.field(factory=lambda: FixedClock(BEGINNING))
+    scope: Scope = attrs.field(factory=Scope.single)
+    keyring: RootKeyring = attrs.field(factory=lambda: RootKeyring([Secret(b"k" * 32)]))
+    mailbag: Mailbag = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.mailbag = Mailbag(AesVault(self.keyring, SystemEntropy()))
+
+    def build(self, wrap: Wrap | None = None) -> BuiltShop:
+        """Answer a shop.
+
+        Args:
+            wrap: What stands between the shop and each of its ports, such as a ``Recorder`` or a ``CrashAt``.
+        """
+        around = wrap or (lambda port: port)
+        storage = self.mailbag.behind(self.storage)
+        late = self.host == ASYNC and isinstance(self.storage, MemoryStorage)
+        adapters = Adapters(
+            storage=around(Late(storage) if late else storage),
+            keyring=around(self.keyring),
+            vault=around(AesVault(self.keyring, self.entropy)),
+            hasher=around(QuickHasher(self.policies.passwords.hashing, entropy=self.entropy)),
+            templates=PlainTemplates(),
+            bell=around(SilentBell()),
+            clock=self.clock,
+            entropy=self.entropy,
+        )
+        return self._awaitable(adapters) if self.host == BLOCKING else self._awaited(adapters)
+
+    async def edit(self, book: Book[T], id: str, change: Callable[[T], T]) -> T:
+        """Change an entity as a use-case would that isn't there yet."""
+        store = self.storage.open(self.scope)
+        found = await got(store.find(book, id))
+        assert found is not None, f"no {id} in {book.name}"
+        now = change(found.it)
+        await got(store.record(Change(writes=(book.change(found.it, now),))))
+        return now
+
+    async def step(self, account: str, trigger: Trigger, until: datetime | None = None) -> Customer:
+        """Let something happen to a customer's record; what stops an account ends its sessions."""
+        reason = StatusReason.ABUSE if trigger is Trigger.SUSPEND else None
+        await self.edit(SECURITY, account, lambda security: security.bump(Stamp.ACCOUNT))
+        return await self.edit(CUSTOMERS, account, lambda c: follow(c, trigger, reason=reason, until=until))
+
+    async def kept(self, book: Book[T], id: str) -> T | None:
+        """Answer an entity as it is stored."""
+        found = await got(self.storage.open(self.scope).find(book, id))
+        return found.it if found else None
+
+    def _awaited(self, adapters: Adapters) -> BuiltShop:
+        shop = AsyncShopAccounts(adapters=adapters, storefront=_FRONT, policies=self.policies, scope=self.scope)
+        return BuiltShop(
+            builder=self,
+            registration=shop.registration,
+            signin=shop.signin,
+            recovery=shop.recovery,
+            relay=shop.relay,
+            upkeep=shop.upkeep,
+        )
+
+    def _awaitable(self, adapters: Adapters) -> BuiltShop:
+        shop: Any = ShopAccounts(adapters=adapters, storefront=_FRONT, policies=self.policies, scope=self.scope)
+        names = ("registration", "signin", "recovery", "relay", "upkeep")
+        faces: dict[str, Any] = {name: _Awaitable(getattr(shop, name)) for name in names}
+        return BuiltShop(builder=self, **faces)
+
+
+class _Awaitable:
+    """A blocking face that is awaited, so that one test serves both hosts."""
+
+    def __init__(self, face: object) -> None:
+        self._face = face
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._face, name)
+
+        @functools.wraps(method)
+        async def call(*args: Any, **named: Any) -> Any:
+            return method(*args, **named)
+
+        return call
+
+
+_FRONT: Final = Storefront(
+    name="Lampenhaus",
+    links=LinkBuilder(
+        base={STORE: "https://lampenhaus.example"},
+        paths={"verify_contact": "/verify", "password_reset": "/reset"},
+    ),
+)
+
+
+def opened_account(done: Registered, email: str, password: str | None) -> OpenAccount:
+    """Answer the account that a registration opened."""
+    assert isinstance(done.step, SignedIn), done.step
+    return OpenAccount(id=done.account, email=email, password=password, session=done.step.session)
+
+
+def without_gaps() -> SendPolicy:
+    """Answer a policy that lets as many messages out at once as any policy can."""
+    wide = Window(limit=MAX_WINDOW, per=timedelta(hours=1))
+    return SendPolicy(mailbox_hourly=wide, mailbox_daily=wide, network_hourly=wide)

@@ -1,0 +1,460 @@
+"""Both example shops, driven over HTTP by the same scripts, with a real mail server."""
+
+import asyncio
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi_shop.app import create_app as create_fastapi_shop
+from flask_shop.app import create_app as create_flask_shop
+from shop_common import Settings
+from werkzeug.serving import make_server
+
+from demo.postbox import Letter, Postbox
+from shopaccounts.adapters.crypto import new_root
+from shopaccounts.adapters.mail import MailServer, Tls
+from shopaccounts.kernel.chance import SystemEntropy
+from shopaccounts.kernel.time import FixedClock
+
+ANN = "ann@winter.example"
+FIRST = "four lamps and a moth in winter"
+SECOND = "eleven candles under the stairs"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+class Page(HTMLParser):
+    """What a person can see of a page, and what a screen reader can tell of it."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.response, self.status, self.text = response, response.status_code, response.text
+        self.language, self.titles, self.headings = "", [], 0
+        self.inputs: list[dict[str, str]] = []
+        self.ids, self.labels, self.described, self.buttons = [], set(), set(), 0
+        self._in_title = False
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.ids += [given["id"]] if "id" in given else []
+        self.described |= set(given.get("aria-describedby", "").split())
+        match tag:
+            case "html":
+                self.language = given.get("lang", "")
+            case "title":
+                self._in_title = True
+            case "h1":
+                self.headings += 1
+            case "label":
+                self.labels.add(given.get("for", ""))
+            case "input":
+                self.inputs.append(given)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_title = self._in_title and tag != "title"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.titles.append(data)
+
+    def check(self) -> Self:
+        """See that the page can be used by everybody."""
+        assert self.language == "en"
+        assert "".join(self.titles).strip().endswith("– Lampenhaus")
+        assert self.headings == 1
+        assert len(set(self.ids)) == len(self.ids)
+        assert self.described <= set(self.ids)
+        shown = [field for field in self.inputs if field["type"] != "hidden"]
+        assert {field["id"] for field in shown} <= self.labels
+        return self
+
+    def field(self, name: str) -> dict[str, str]:
+        return next(field for field in self.inputs if field["name"] == name)
+
+
+class Browser:
+    """Somebody's browser: it keeps cookies, and tells where a form was."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url = url
+        self._client = httpx.Client(base_url=url, headers={"User-Agent": name})
+
+    def close(self) -> None:
+        self._client.close()
+
+    def opens(self, path: str) -> Page:
+        return Page(self._client.get(path, follow_redirects=True)).check()
+
+    def sends(self, path: str, origin: str | None = None, site: str | None = None, **fields: str) -> Page:
+        """Press a button; the page is the one that the browser ends up on."""
+        headers = {"Origin": origin or self.url} | ({"Sec-Fetch-Site": site} if site else {})
+        return Page(self._client.post(path, data=fields, headers=headers, follow_redirects=True)).check()
+
+    @property
+    def cookies(self) -> set[str]:
+        return {cookie.name for cookie in self._client.cookies.jar}
+
+    @property
+    def is_signed_in(self) -> bool:
+        return self._client.get("/account").status_code == httpx.codes.OK
+
+
+@attrs.frozen
+class Running:
+    """A shop that serves, its clock and its mail."""
+
+    url: str
+    clock: FixedClock
+    postbox: Postbox
+    browsers: list[Browser]
+
+    def browser(self, name: str = "Laptop") -> Browser:
+        self.browsers.append(Browser(self.url, name))
+        return self.browsers[-1]
+
+    def customer(self, browser: Browser, email: str = ANN, password: str = FIRST) -> Letter:
+        """Open an account, by the code from the mail."""
+        browser.sends("/sign-up", email=email, password=password)
+        letter = self.postbox.next()
+        assert browser.sends("/sign-up/code", code=letter.code).response.url.path == "/account"
+        return letter
+
+
+@pytest.fixture
+def postbox() -> Iterator[Postbox]:
+    with Postbox() as postbox:
+        yield postbox
+
+
+@pytest.fixture(params=["flask", "fastapi"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path, postbox: Postbox) -> Iterator[Running]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = MailServer(host="127.0.0.1", port=postbox.port, tls=Tls.NONE)
+        settings, clock = Settings(url=url, folder=tmp_path, mail_server=server), FixedClock(datetime(2031, 3, 3, tzinfo=UTC))
+        serve = {"flask": serve_flask, "fastapi": serve_fastapi}[request.param]
+        with serve(settings, clock, listening):
+            running = Running(url, clock, postbox, [])
+            yield running
+            for browser in running.browsers:
+                browser.close()
+    assert postbox.is_empty, "a mail came that nobody expected"
+
+
+def serve_flask(settings: Settings, clock: FixedClock, listening: socket.socket) -> "Serving":
+    app = create_flask_shop(settings, clock)
+    server = make_server("127.0.0.1", 0, app, threaded=True, fd=listening.fileno())
+    return Serving(server.serve_forever, server.shutdown)
+
+
+def serve_fastapi(settings: Settings, clock: FixedClock, listening: socket.socket) -> "Serving":
+    server = uvicorn.Server(uvicorn.Config(create_fastapi_shop(settings, clock), log_level="warning"))
+    return Serving(lambda: server.run(sockets=[listening]), lambda: setattr(server, "should_exit", True))
+
+
+class Serving:
+    """A server in a thread of its own; a context manager."""
+
+    def __init__(self, serve: Any, stop: Any) -> None:
+        self._thread, self._stop = threading.Thread(target=serve), stop
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+def test_a_customer_comes_goes_loses_the_password_and_comes_back(shop: Running) -> None:
+    laptop, phone = shop.browser("Laptop"), shop.browser("Phone")
+    assert "Reading lamp" in laptop.opens("/").text
+    asked = laptop.sends("/sign-up", email=ANN, password=FIRST)
+    assert asked.response.url.path == "/sign-up/code"
+    letter = shop.postbox.next()
+    assert letter.to == ANN
+    assert "Tries left: 4" in laptop.sends("/sign-up/code", code=other(letter.code)).text
+    assert laptop.sends("/sign-up/code", code=letter.code).response.url.path == "/account"
+
+    assert "You are signed out." in laptop.sends("/sign-out").text
+    assert laptop.cookies == set()
+    wrong = laptop.sends("/sign-in", email=ANN, password=SECOND)
+    assert wrong.status == httpx.codes.UNAUTHORIZED
+    assert wrong.field("email")["value"] == ANN
+    assert wrong.field("password")["value"] == ""
+    assert laptop.sends("/sign-in", email=ANN, password=FIRST).response.url.path == "/account"
+
+    shop.clock.advance(timedelta(minutes=1))
+    phone.sends("/sign-in", email=ANN, password=FIRST)
+    listed = laptop.opens("/account/sessions").text
+    assert "Phone" in listed
+    assert "This browser" in listed
+    [of_phone] = set(re.findall(r"/account/sessions/([\w-]{20,})/end", listed))
+    assert "That device is signed out." in laptop.sends(f"/account/sessions/{of_phone}/end").text
+    assert not phone.is_signed_in
+    assert laptop.is_signed_in
+
+    phone.sends("/sign-in", email=ANN, password=FIRST)
+    shop.clock.advance(timedelta(minutes=1))
+    assert phone.sends("/lost-password", email=ANN).response.url.path == "/lost-password/sent"
+    link = shop.postbox.next().link
+    scanner = shop.browser("Scanner")
+    for _ in range(3):
+        assert "a***@winter.example" in scanner.opens(link).text
+    assert laptop.is_signed_in
+    too_short = phone.sends("/new-password", token=token_of(link), password="short")
+    assert too_short.status == httpx.codes.UNPROCESSABLE_ENTITY
+    assert "Use at least 15 characters" in too_short.text
+    assert too_short.field("password")["aria-invalid"] == "true"
+    assert "Your new password holds" in phone.sends("/new-password", token=token_of(link), password=SECOND).text
+    assert "new password" in shop.postbox.next().subject
+    assert not laptop.is_signed_in
+    assert not phone.is_signed_in
+    assert laptop.sends("/sign-in", email=ANN, password=FIRST).status == httpx.codes.UNAUTHORIZED
+    assert laptop.sends("/sign-in", email=ANN, password=SECOND).response.url.path == "/account"
+    assert scanner.opens(link).status == httpx.codes.GONE
+
+
+def test_the_link_in_the_mail_confirms_the_address_in_the_browser_that_asked(shop: Running) -> None:
+    laptop = shop.browser()
+    laptop.sends("/sign-up", email=ANN, password=FIRST)
+    link = shop.postbox.next().link
+    landing = shop.browser("Scanner").opens(link)
+    assert landing.response.headers["Referrer-Policy"] == "no-referrer"
+    assert landing.response.headers["Cache-Control"] == "no-store"
+    assert "Your address is confirmed" in laptop.sends("/confirm", token=token_of(link)).text
+    assert not laptop.is_signed_in
+    laptop.sends("/sign-in", email=ANN, password=FIRST)
+    assert laptop.is_signed_in
+
+
+def test_the_link_in_another_browser_offers_to_start_anew(shop: Running) -> None:
+    stranger, owner = shop.browser("Stranger"), shop.browser("Owner")
+    stranger.sends("/sign-up", email=ANN, password=FIRST)
+    link = shop.postbox.next().link
+    assert "perhaps by somebody else" in owner.sends("/confirm", token=token_of(link)).text
+    refused = owner.sends("/confirm/take-over", token=token_of(link), password="lampenhaus lampenhaus")
+    assert refused.status == httpx.codes.UNPROCESSABLE_ENTITY
+    owner.sends("/confirm/take-over", token=token_of(link), password=SECOND)
+    assert owner.is_signed_in
+    assert not stranger.is_signed_in
+    assert stranger.sends("/sign-in", email=ANN, password=FIRST).status == httpx.codes.UNAUTHORIZED
+
+
+def test_another_mail_can_be_asked_for_after_a_while(shop: Running) -> None:
+    laptop = shop.browser()
+    laptop.sends("/sign-up", email=ANN, password=FIRST)
+    first = shop.postbox.next()
+    too_soon = laptop.sends("/sign-up/resend")
+    assert too_soon.status == httpx.codes.TOO_MANY_REQUESTS
+    assert int(too_soon.response.headers["Retry-After"]) == 60
+    shop.clock.advance(timedelta(minutes=1))
+    assert "Another mail is on its way" in laptop.sends("/sign-up/resend").text
+    second = shop.postbox.next()
+    assert first.code == second.code or laptop.sends("/sign-up/code", code=first.code).status == httpx.codes.UNAUTHORIZED
+    laptop.sends("/sign-up/code", code=second.code)
+    assert laptop.is_signed_in
+
+
+def test_answers_do_not_tell_who_is_a_customer(shop: Running) -> None:
+    shop.customer(shop.browser())
+    shop.clock.advance(timedelta(minutes=1))
+    curious = shop.browser("Curious")
+    nobody = "nobody@winter.example"
+    for path in ("/sign-up", "/sign-in", "/lost-password"):
+        known, unknown = (curious.sends(path, email=email, password=SECOND) for email in (ANN, nobody))
+        assert known.status == unknown.status
+        assert known.response.url.path == unknown.response.url.path
+        assert known.text.replace(ANN, nobody) == unknown.text
+        shop.clock.advance(timedelta(minutes=1))
+    told = [shop.postbox.next() for _ in range(4)]
+    assert {(letter.to, letter.subject) for letter in told if letter.to == ANN} == {
+        (ANN, "You already have an account"),
+        (ANN, "Choose a new password"),
+    }
+
+
+def test_guessing_is_slowed_down(shop: Running) -> None:
+    shop.customer(shop.browser())
+    guessing = shop.browser("Guesser")
+    tries = [guessing.sends("/sign-in", email=ANN, password=f"is it lamp number {n}?") for n in range(6)]
+    assert [page.status for page in tries] == [httpx.codes.UNAUTHORIZED] * 5 + [httpx.codes.TOO_MANY_REQUESTS]
+    assert tries[-1].response.headers["Retry-After"] == "1"
+
+
+@pytest.mark.proves("HST-5")
+def test_what_another_site_makes_a_browser_send_is_refused(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    forged = [
+        laptop.sends("/sign-out", origin="https://evil.example"),
+        laptop.sends("/sign-out", origin="null"),
+        laptop.sends("/sign-out", site="cross-site"),
+        laptop.sends("/sign-out", site="same-site"),
+        Page(httpx.post(f"{shop.url}/sign-out")),
+    ]
+    assert [page.status for page in forged] == [httpx.codes.FORBIDDEN] * len(forged)
+    assert laptop.is_signed_in
+    laptop.sends("/sign-out", origin="https://evil.example", site="same-origin")
+    assert not laptop.is_signed_in
+
+
+def test_a_browser_is_sent_back_to_where_it_was_but_never_to_another_site(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    laptop.sends("/sign-out")
+    asked = laptop.opens("/account/sessions")
+    assert asked.response.url.path == "/sign-in"
+    back = laptop.sends("/sign-in", email=ANN, password=FIRST, next=asked.field("next")["value"])
+    assert back.response.url.path == "/account/sessions"
+    away = laptop.sends("/sign-in", email=ANN, password=FIRST, next="//evil.example/account")
+    assert str(away.response.url) == f"{shop.url}/account"
+
+
+def test_signing_in_again_drops_the_earlier_session(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    laptop.sends("/sign-in", email=ANN, password=FIRST)
+    assert "Sign out Laptop" not in laptop.opens("/account/sessions").text
+
+
+def test_all_others_or_everybody_can_be_signed_out(shop: Running) -> None:
+    laptop, phone = shop.browser("Laptop"), shop.browser("Phone")
+    shop.customer(laptop)
+    phone.sends("/sign-in", email=ANN, password=FIRST)
+    assert "All other devices are signed out." in laptop.sends("/account/sessions/end-others").text
+    assert laptop.is_signed_in
+    assert not phone.is_signed_in
+    phone.sends("/sign-in", email=ANN, password=FIRST)
+    laptop.sends("/account/sessions/end-all")
+    assert not laptop.is_signed_in
+    assert not phone.is_signed_in
+
+
+def test_nobody_ends_a_session_of_somebody_else(shop: Running) -> None:
+    ann, bob = shop.browser("Ann"), shop.browser("Bob")
+    shop.customer(ann)
+    shop.customer(bob, "bob@winter.example", SECOND)
+    phone = shop.browser("Phone")
+    phone.sends("/sign-in", email=ANN, password=FIRST)
+    [of_phone] = set(re.findall(r"/account/sessions/([\w-]{20,})/end", ann.opens("/account/sessions").text))
+    assert bob.sends(f"/account/sessions/{of_phone}/end").status == httpx.codes.NOT_FOUND
+    assert phone.is_signed_in
+
+
+def test_what_is_wrong_stands_beside_the_field_and_in_the_summary(shop: Running) -> None:
+    page = shop.browser().sends("/sign-up", email="no address", password="short")
+    assert page.status == httpx.codes.UNPROCESSABLE_ENTITY
+    assert "".join(page.titles).startswith("Please check:")
+    assert page.field("email")["aria-invalid"] == "true"
+    assert page.field("email")["aria-describedby"] == "email-problem"
+    assert '<a href="#email">' in page.text
+
+
+def test_in_development_a_page_shows_the_mails(shop: Running) -> None:
+    laptop = shop.browser()
+    letter = shop.customer(laptop)
+    assert letter.code in laptop.opens("/development/mails").text
+
+
+@pytest.mark.proves("HST-4")
+def test_on_plain_localhost_cookies_have_no_prefix(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    assert laptop.cookies == {"session"}
+    again = laptop._client.post(
+        "/sign-in", data={"email": ANN, "password": FIRST, "remember": "yes"}, headers={"Origin": shop.url}
+    )
+    cookie = again.headers["Set-Cookie"]
+    assert cookie.startswith("session=sa1.ses.")
+    assert "Max-Age=2592000" in cookie
+    assert "HttpOnly" in cookie
+    assert "Secure" not in cookie
+
+
+@pytest.mark.proves("HST-4")
+@pytest.mark.parametrize("kind", ["flask", "fastapi"])
+def test_in_production_cookies_are_for_this_host_over_tls_and_out_of_reach_for_scripts(
+    kind: str, tmp_path: Path, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_KEYS", new_root(SystemEntropy()))
+    server = MailServer(host="127.0.0.1", port=postbox.port, tls=Tls.NONE)
+    settings = Settings(url="https://lampenhaus.example", folder=tmp_path, mail_server=server)
+    form = {"email": ANN, "password": FIRST}
+    headers = {"Origin": settings.url}
+    if kind == "flask":
+        browser = create_flask_shop(settings).test_client()
+        started = browser.post("/sign-up", base_url=settings.url, data=form, headers=headers)
+        insecure = browser.post("/sign-up", base_url="http://lampenhaus.example", data=form, headers=headers)
+        mails = browser.get("/development/mails", base_url=settings.url)
+    else:
+        started, insecure, mails = asyncio.run(in_process(create_fastapi_shop(settings), settings.url, form, headers))
+    postbox.next()
+    flags = {flag.strip() for flag in started.headers["Set-Cookie"].split(";")[1:]}
+    assert started.headers["Set-Cookie"].startswith("__Host-flow=")
+    assert {flag.lower() for flag in flags} == {"secure", "httponly", "path=/", "samesite=lax"}
+    assert insecure.status_code == httpx.codes.FORBIDDEN
+    assert mails.status_code == httpx.codes.NOT_FOUND
+
+
+@pytest.mark.proves("EXM-8")
+@pytest.mark.parametrize("name", ["flask_shop", "fastapi_shop"])
+def test_the_command_in_the_readme_starts_the_shop(name: str, tmp_path: Path) -> None:
+    readme = (EXAMPLES / name / "README.md").read_text("utf-8")
+    [command] = re.findall(r"^    ((?:flask|uvicorn) .*)$", readme, re.MULTILINE)
+    program, *arguments = shlex.split(command)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", program, *arguments, "--port", str(port)],
+        cwd=EXAMPLES.parents[1],
+        env={"SHOP_FOLDER": str(tmp_path), "PYTHONPATH": "src", "PYTHONUNBUFFERED": "1"},
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout
+            assert any("running on" in line.lower() for line in process.stdout), "it ended by itself"
+            assert "Reading lamp" in httpx.get(f"http://127.0.0.1:{port}/").text
+        finally:
+            process.terminate()
+
+
+async def in_process(
+    app: FastAPI, url: str, form: dict[str, str], headers: dict[str, str]
+) -> tuple[httpx.Response, ...]:
+    """Ask an async shop without a server."""
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url=url) as client:
+        return (
+            await client.post("/sign-up", data=form, headers=headers),
+            await client.post(url.replace("https", "http") + "/sign-up", data=form, headers=headers),
+            await client.get("/development/mails"),
+        )
+
+
+def other(code: str) -> str:
+    """A code that is wrong."""
+    return f"{(int(code) + 1) % 10**6:06}"
+
+
+def token_of(link: str) -> str:
+    """The ticket in a link."""
+    return link.rpartition("token=")[2]
