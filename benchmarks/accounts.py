@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from benchmarks.databases import KINDS, opened
+from benchmarks.databases import KINDS, Make, opened
 from benchmarks.measuring import Contestant, Effort, race
-from benchmarks.peers.sites import Place, Site, fresh_address, hearing
+from benchmarks.peers.sites import Site, fresh_address, hearing
 from benchmarks.reports import Reach, Report, Row
 
 __all__ = ["run"]
@@ -37,7 +37,7 @@ def run(effort: Effort) -> Report:
 
 
 @contextmanager
-def _groups(make: Callable[[], Place], runner: asyncio.Runner) -> Iterator[list[Group]]:
+def _groups(make: Make, runner: asyncio.Runner) -> Iterator[list[Group]]:
     """Give the sites that are compared with each other, ours first in each group."""
     from benchmarks.peers import on_django, on_fastapi, on_flask, ours, raw  # noqa: PLC0415  (the peers' environment)
 
@@ -65,12 +65,12 @@ def _groups(make: Callable[[], Place], runner: asyncio.Runner) -> Iterator[list[
 
 
 def _compare(case: str, sites: Sequence[Site], runner: asyncio.Runner, effort: Effort) -> list[Row]:
-    address = fresh_address()
+    customers = {site.name: fresh_address() for site in sites}
     for site in sites:
-        _done(runner, site.admit(address))
+        _done(runner, site.admit(customers[site.name]))
     rows = []
     for step in STEPS:
-        works = {site.name: _work(site, step, address) for site in sites}
+        works = {site.name: _work(site, step, customers[site.name]) for site in sites}
         statements = {site.name: _statements(site, works[site.name], runner) for site in sites if site.name != "raw"}
         times = race([Contestant(site.name, site.often(runner, works[site.name])) for site in sites], effort)
         rows += [_row(f"{step}, {case}", times, site.name, statements) for site in sites[1:]]

@@ -13,7 +13,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -52,13 +52,15 @@ class Contestant:
 
     Args:
         name: As the table shows it.
-        batch: Does the work so many times.
+        batch: Does the work with what *supply* answered: by default so many times.
         most: Most times in one turn, where each time uses something up.
+        supply: Prepares so many pieces of work, untimed.
     """
 
     name: str
-    batch: Callable[[int], object]
+    batch: Callable[[Any], object]
     most: int = LONGEST_BATCH
+    supply: Callable[[int], Any] = int
 
     @classmethod
     def of(cls, name: str, work: Callable[[], object], most: int = LONGEST_BATCH) -> "Contestant":
@@ -95,11 +97,12 @@ def _times(contestant: Contestant, effort: Effort) -> int:
 
 
 def _time(contestant: Contestant, times: int, clock: Callable[[], float]) -> float:
+    supplied = contestant.supply(times)
     gc.collect()
     gc.disable()
     try:
         start = clock()
-        contestant.batch(times)
+        contestant.batch(supplied)
         return clock() - start
     finally:
         gc.enable()

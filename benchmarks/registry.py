@@ -12,6 +12,8 @@ BENCHMARKS: Final[Mapping[str, str]] = MappingProxyType({
     "tokens": "benchmarks.tokens",
     "emails": "benchmarks.emails",
     "hashing": "benchmarks.hashing",
+    "recording": "benchmarks.recording",
+    "statements": "benchmarks.counting",
     "accounts": "benchmarks.accounts",
 })
 """Name to the module whose ``run`` does it."""

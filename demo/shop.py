@@ -72,7 +72,7 @@ def open_shop(place: Place, clock: FixedClock, bell: Bell | None = None) -> Open
     vault = AesVault(keyring, entropy)
     url = URL.create("sqlite", database=str(place.database))
     storage = SqlStorage(url, personal_data="sealed", vault=vault, keyring=keyring)
-    storage.tables.metadata.create_all(storage.engine)
+    storage.migrate()
     courier = SmtpCourier(MailServer(host="127.0.0.1", port=place.mail_port, tls=Tls.NONE), _MAIL)
     deliver: Callable[[], object] = lambda: shop.relay.deliver_pending()  # noqa: E731, PLW0108  (the shop comes after its bell)
     shop = ShopAccounts(

@@ -104,10 +104,11 @@ class Story:
         wrong = f"{(int(letter.code) + 1) % 10**6:06}"
         refused = self._refused(lambda: self._complete(started, wrong), CodeWrong)
         self._teller.say(f"She mistypes the code: {wrong}. The page says: {refused}")
-        code = self._customer.types("Code from the mail", letter.code)
-        registered = self._until_accepted(lambda: self._complete(started, code))
+        registered = self._until_accepted(
+            lambda: self._complete(started, self._customer.types("Code from the mail", letter.code))
+        )
         self._come_in(registered.step)
-        self._teller.say(f"Then {code}. The account is hers, and she is signed in.")
+        self._teller.say(f"Then {letter.code}. The account is hers, and she is signed in.")
         self._show_stored()
 
     def _complete(self, started: RegistrationStarted, code: str) -> Registered:

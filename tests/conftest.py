@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from shopaccounts.adapters.sqlalchemy import SqlStorage
 from shopaccounts.testing.servers import Postgres, postgres
+from shopaccounts.testing.toys import TOYS
 
 pytest_plugins = ["shopaccounts.testing.plugin", "pytester"]
 
@@ -31,9 +33,6 @@ def postgres_server(pytestconfig: pytest.Config) -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: Postgres, worker: str) -> Iterator[str]:
     """The name of a database that has every table and no rows, to be copied."""
-    from shopaccounts.adapters.sqlalchemy import SqlStorage
-    from shopaccounts.testing.toys import TOYS
-
     name = f"shopaccounts_{worker}_template"
     storage = SqlStorage(postgres_server.create(name), books=TOYS)
     storage.tables.metadata.create_all(storage.engine)
@@ -53,9 +52,6 @@ def postgres_url(postgres_server: Postgres, postgres_template: str, worker: str)
 @pytest.fixture(scope="session")
 def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A file of this worker's own; tests keep apart by realm."""
-    from shopaccounts.adapters.sqlalchemy import SqlStorage
-    from shopaccounts.testing.toys import TOYS
-
     url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'shop.db'}"
     storage = SqlStorage(url, books=TOYS)
     storage.tables.metadata.create_all(storage.engine)

@@ -175,7 +175,7 @@ def ours_behind_django(shop: Shop[ShopAccounts]) -> Site:
 
     def admit(address: str) -> None:
         started = shop.accounts.registration.register(form(address), context())
-        shop.accounts.registration.complete_registration(started.handle, shop.mailbox.code, context())
+        shop.accounts.registration.complete_registration(started.handle, shop.mailbox.last["code"], context())
 
     return _site("ours", [], "/ours/register", "/ours/login", admit)
 

@@ -152,7 +152,7 @@ def ours_behind_fastapi(shop: Shop[AsyncShopAccounts]) -> Site:
 
     async def admit(address: str) -> None:
         started = await accounts.registration.register(form(address), context())
-        await accounts.registration.complete_registration(started.handle, shop.mailbox.code, context())
+        await accounts.registration.complete_registration(started.handle, shop.mailbox.last["code"], context())
 
     return Site(name="ours", register=post_register, sign_in=post_login, admit=admit)
 

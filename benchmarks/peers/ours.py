@@ -1,7 +1,9 @@
 """Shops on this library, called directly."""
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 from itertools import count
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
@@ -16,14 +18,16 @@ from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.storefront import Storefront
+from shopaccounts.kernel.time import Clock, SystemClock
 from shopaccounts.kernel.vault import SealContext, Sealed
 from shopaccounts.kernel.web import LinkBuilder
 from shopaccounts.kernel.writing import read_sealed
 from shopaccounts.passwords import Argon2Profile, PasswordPolicy
 from shopaccounts.registration import RegistrationForm
 from shopaccounts.signin import SignedIn
+from shopaccounts.signin.errors import SignInRefused
 
-__all__ = ["Shop", "async_bare", "bare", "context", "form", "must_be_in", "open_async_shop", "open_shop"]
+__all__ = ["Shop", "SignInRefused", "async_bare", "bare", "context", "form", "must_be_in", "open_async_shop", "open_shop"]
 
 S = TypeVar("S")
 FIRST_HOST: Final = 0x0B000000
@@ -50,14 +54,13 @@ class NoTemplates:
 
 
 class Mailbox(AesVault):
-    """Seals, and remembers the code of the last mail, as the person does who reads it."""
+    """Seals, and remembers what was in the last mail, as the person does who reads it."""
 
-    code = ""
+    last: Mapping[str, str] = MappingProxyType({})
 
     def seal(self, plain: Secret[bytes], about: SealContext) -> Sealed:
         """Seal, and look at what is sealed."""
-        _, secrets = read_sealed(plain)
-        self.code = secrets.get("code", "")
+        _, self.last = read_sealed(plain)
         return super().seal(plain, about)
 
 
@@ -70,11 +73,12 @@ class Shop(Generic[S]):
     mailbox: Mailbox
 
 
-def open_shop(place: Place) -> Shop[ShopAccounts]:
+def open_shop(place: Place, clock: Clock | None = None) -> Shop[ShopAccounts]:
     """Answer a blocking shop whose tables are made."""
     storage, mailbox = SqlStorage(place.url), Mailbox(KEYS, SystemEntropy())
     storage.tables.metadata.create_all(storage.engine)
-    accounts = ShopAccounts(adapters=_adapters(storage, mailbox), storefront=FRONT, policies=POLICIES)
+    adapters = attrs.evolve(_adapters(storage, mailbox), clock=clock or SystemClock())
+    accounts = ShopAccounts(adapters=adapters, storefront=FRONT, policies=POLICIES)
     return Shop(accounts, storage, mailbox)
 
 
@@ -114,7 +118,7 @@ def bare(shop: Shop[ShopAccounts]) -> Site:
 
     def admit(address: str) -> None:
         started = accounts.registration.register(form(address), context())
-        accounts.registration.complete_registration(started.handle, mailbox.code, context())
+        accounts.registration.complete_registration(started.handle, mailbox.last["code"], context())
 
     def sign_in(address: str) -> None:
         must_be_in(accounts.signin.sign_in_with_password(address, PASSWORD, context()))
@@ -137,7 +141,7 @@ def async_bare(shop: Shop[AsyncShopAccounts]) -> Site:
 
     async def admit(address: str) -> None:
         started = await accounts.registration.register(form(address), context())
-        await accounts.registration.complete_registration(started.handle, mailbox.code, context())
+        await accounts.registration.complete_registration(started.handle, mailbox.last["code"], context())
 
     async def sign_in(address: str) -> None:
         must_be_in(await accounts.signin.sign_in_with_password(address, PASSWORD, context()))

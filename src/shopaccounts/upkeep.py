@@ -77,4 +77,4 @@ class Upkeep:
         now, purged = self.desk.now(), 0
         for book, kept_for in _KEPT_FOR:
             purged += await got(self.records.purge(book, now - kept_for, PAGE))
-        return purged
+        return purged + await self.relay.prune(PAGE)

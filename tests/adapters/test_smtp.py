@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,7 @@ POLICY = MailPolicy(sender="shop@lampenhaus.example", timeout=timedelta(seconds=
 ACCEPTED = Accepted("<m1@lampenhaus.example>")
 NO_CONNECTION = TemporaryFailure("mail.no_connection")
 DROP = "drop"
+STALL = "250 at last"
 
 
 @attrs.define
@@ -50,6 +52,7 @@ class Box:
     to_data: str = "250 ok"
     envelopes: list[Any] = attrs.field(factory=list)
     greetings: int = 0
+    patience: threading.Event = attrs.field(factory=threading.Event)
 
     async def handle_EHLO(  # noqa: N802  (aiosmtpd's name)
         self, _server: SMTP, session: Any, _envelope: Any, hostname: str, responses: list[str]
@@ -69,6 +72,8 @@ class Box:
         if self.to_data == DROP:
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
+        elif self.to_data == STALL:
+            await asyncio.to_thread(self.patience.wait, 10)
         elif self.to_data.startswith("250"):
             self.envelopes.append(envelope)
         return self.to_data
@@ -143,14 +148,14 @@ class Sender:
     """Sends with one of the couriers, over one connection if it can."""
 
     def __init__(self, kind: str) -> None:
-        self._kind = kind
+        self._kind, self.policy = kind, POLICY
 
     def __call__(
         self, server: MailServer, *messages: Rendered, tls: ssl.SSLContext | None = None, between: Any = None
     ) -> Sequence[CourierAnswer]:
         if self._kind == "async":
             return asyncio.run(self._later(server, messages, tls, between))
-        courier = SmtpCourier(server, POLICY, tls_context=tls)
+        courier = SmtpCourier(server, self.policy, tls_context=tls)
         answers = []
         for message in messages:
             answers.append(courier.send(message))
@@ -163,7 +168,7 @@ class Sender:
     async def _later(
         self, server: MailServer, messages: Sequence[Rendered], tls: ssl.SSLContext | None, between: Any
     ) -> Sequence[CourierAnswer]:
-        courier = AsyncSmtpCourier(server, POLICY, tls_context=tls)
+        courier = AsyncSmtpCourier(server, self.policy, tls_context=tls)
         answers = []
         for message in messages:
             answers.append(await courier.send(message))
@@ -237,6 +242,21 @@ def test_after_a_421_a_new_connection_is_opened(send: Sender, server: MailServer
         Accepted("<m2@lampenhaus.example>"),
     ]
     assert box.greetings == 2
+
+
+@pytest.mark.proves("MSG-11")
+def test_what_a_server_says_too_late_is_not_taken_for_the_next_mails_answer(
+    send: Sender, server: MailServer, box: Box
+) -> None:
+    send.policy = attrs.evolve(POLICY, timeout=timedelta(seconds=0.3))
+    box.to_data = STALL
+
+    def relent() -> None:
+        box.to_data = "554 5.7.1 spam"
+        box.patience.set()
+
+    answers = send(server, rendered(1), rendered(2), between=relent)
+    assert answers == [NO_CONNECTION, PermanentFailure(Refusal.REJECTED)]
 
 
 @pytest.mark.proves("MSG-4", "MSG-12")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shopaccounts.adapters.catalogues import LOCALES, closest
@@ -257,6 +257,7 @@ def test_markup_in_a_value_of_a_translated_sentence_stays_text() -> None:
 
 @pytest.mark.proves("MSG-19", "MSG-10")
 @given(name=st.text(max_size=300))
+@example(name="moc.\u202eelpmaxe\u2066\u200f")
 def test_a_subject_is_one_line_without_signs_that_turn_it_around(
     tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ async def contents(storage: Storage) -> tuple[object, ...]:
     return await find(store, BOXES, "box"), await find(store, LIDS, "box"), await find(store, EVENTS, "e")
 
 
-async def as_if_nothing_had_happened(after: Aftermath[Storage, object]) -> None:
+async def as_if_nothing_had_happened(after: Aftermath[Storage, Any]) -> None:
     assert await contents(after.world) == await contents(after.quiet_world)
     assert after.result == after.quiet_result
 

@@ -45,7 +45,7 @@ async def test_a_fault_strikes_at_the_call_it_is_planned_for(empty: Storage) -> 
     await put(store, BOXES, box(SCOPE))
 
 
-@pytest.mark.proves("TES-109", "KER-118")
+@pytest.mark.proves("TES-109")
 async def test_a_connection_that_breaks_after_the_commit_leaves_what_was_stored(empty: Storage) -> None:
     store = Faulty({("record", 1): Fault(OutcomeUnknown(), took_effect=True)})(empty).open(SCOPE)
     await refused(OutcomeUnknown, store.record, Change(writes=(BOXES.add(box(SCOPE)),)))
@@ -122,7 +122,7 @@ class Careless:
     raw: bytes
 
 
-DRESSES = {
+DRESSES: dict[str, str | bytes] = {
     "text": f"log: {SECRET}!",
     "bytes": b"\0\1" + SECRET.encode() + b"\2",
     "utf-16": f"x{SECRET}".encode("utf-16-le"),

@@ -9,6 +9,7 @@
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Final, cast
+from urllib.parse import quote
 
 import attrs
 from fastapi import Depends, FastAPI, Request, Response
@@ -202,7 +203,7 @@ def go(path: str, note: str = "") -> Response:
 
 async def _refused(request: Request, rejected: Exception) -> Response:
     if isinstance(rejected, SignInRequired) and request.method == "GET":
-        return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
     return _page(request, None, "refused.html", 500, rejected if isinstance(rejected, Rejected) else None)
 
 

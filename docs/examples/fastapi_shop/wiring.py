@@ -29,8 +29,7 @@ async def open_shop(settings: Settings, clock: Clock) -> AsyncIterator[AsyncShop
     vault = AesVault(keyring, entropy)
     url = URL.create("sqlite+aiosqlite", database=str(settings.database))
     storage = AsyncSqlStorage(url, personal_data="sealed", vault=vault, keyring=keyring)
-    async with storage.engine.begin() as connection:
-        await connection.run_sync(storage.tables.metadata.create_all)
+    await storage.migrate()
     bell = TaskBell(lambda: shop.relay.deliver_pending())  # noqa: PLW0108  (the shop comes after its bell)
     shop = AsyncShopAccounts(
         adapters=Adapters(

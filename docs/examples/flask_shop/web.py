@@ -8,7 +8,7 @@
 
 import math
 from typing import Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import attrs
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
@@ -194,7 +194,7 @@ def go(path: str, note: str = "") -> Response:
 
 def _refused(rejected: Rejected) -> Response:
     if isinstance(rejected, SignInRequired) and request.method == "GET":
-        return cast("Response", redirect(f"/sign-in?next={request.path}", 303))
+        return cast("Response", redirect(f"/sign-in?next={quote(request.path)}", 303))
     return page("refused.html", rejected=rejected)
 
 

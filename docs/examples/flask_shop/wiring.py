@@ -6,6 +6,7 @@ from sqlalchemy import URL
 
 from shop_common import Mailbox, Settings
 from shopaccounts import Adapters, Policies, ShopAccounts
+from shopaccounts.adapters.bells import ThreadBell
 from shopaccounts.adapters.crypto import AesVault
 from shopaccounts.adapters.smtp import SmtpCourier
 from shopaccounts.adapters.sqlalchemy import SqlStorage
@@ -27,14 +28,22 @@ def open_shop(settings: Settings, clock: Clock) -> ShopAccounts:
     storage = SqlStorage(
         URL.create("sqlite", database=str(settings.database)), personal_data="sealed", vault=vault, keyring=keyring
     )
-    storage.tables.metadata.create_all(storage.engine)
-    return ShopAccounts(
+    storage.migrate()
+    bell = ThreadBell(lambda: shop.relay.deliver_pending())  # noqa: PLW0108  (the shop comes after its bell)
+    shop = ShopAccounts(
         adapters=Adapters(
-            storage=storage, keyring=keyring, vault=vault, couriers=couriers(settings), clock=clock, entropy=entropy
+            storage=storage,
+            keyring=keyring,
+            vault=vault,
+            couriers=couriers(settings),
+            bell=bell,
+            clock=clock,
+            entropy=entropy,
         ),
         storefront=settings.storefront(),
         policies=Policies(transport=TransportPolicy(allow_loopback=settings.development)),
     )
+    return shop
 
 
 def couriers(settings: Settings) -> Mapping[Channel, Courier]:

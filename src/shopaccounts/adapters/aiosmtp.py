@@ -25,7 +25,6 @@ __all__ = ["AsyncSmtpCourier"]
 
 _NO_CONNECTION: Final = TemporaryFailure("mail.no_connection")
 _NO_TLS: Final = TemporaryFailure("mail.no_tls")
-_CLOSING: Final = 421
 
 
 class AsyncSmtpCourier:
@@ -107,24 +106,13 @@ class AsyncSmtpCourier:
             case aiosmtplib.SMTPNotSupported() | ValueError():
                 return PermanentFailure(Refusal.UNSUPPORTED)
             case aiosmtplib.SMTPRecipientsRefused(recipients=[first, *_]):
-                return self._answered(first, Step.RECIPIENT)
-            case aiosmtplib.SMTPSenderRefused():
-                return self._answered(failure, Step.SENDER)
-            case aiosmtplib.SMTPResponseException():
-                return self._answered(failure, Step.DATA)
+                return read_answer(first.code, first.message, Step.RECIPIENT)
+            case aiosmtplib.SMTPSenderRefused(code=code, message=text):
+                return read_answer(code, text, Step.SENDER)
+            case aiosmtplib.SMTPResponseException(code=code, message=text):
+                return read_answer(code, text, Step.DATA)
             case _:
-                self._drop()
                 return _NO_CONNECTION
-
-    def _answered(self, answer: aiosmtplib.SMTPResponseException, step: Step) -> CourierAnswer:
-        if answer.code == _CLOSING:
-            self._drop()
-        return read_answer(answer.code, answer.message, step)
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
 
 def _connecting(failure: Exception) -> TemporaryFailure | PermanentFailure:

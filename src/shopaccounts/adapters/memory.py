@@ -7,15 +7,16 @@ nothing until every part of it has been judged.
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import attrs
 
+from shopaccounts.adapters._memory_realm import NEVER, Claim, Realm
 from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken
 from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.kernel.messages import MESSAGES
+from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
 from shopaccounts.kernel.record import (
     MAX_ENTITY_BYTES,
@@ -31,39 +32,12 @@ from shopaccounts.kernel.record import (
     Replayed,
     Write,
 )
-from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.scope import Scope
 
 __all__ = ["MemoryStorage"]
 
 T = TypeVar("T", bound=Entity)
-_NEVER = datetime(1, 1, 1, tzinfo=UTC)
-
-
-@attrs.define
-class _Claim:
-    """Where a due item stands with the workers."""
-
-    fence: int = 0
-    until: datetime = _NEVER
-    retry_at: datetime = _NEVER
-    attempts: int = 0
-    parked: str = ""
-
-
-@attrs.define
-class _Realm:
-    """Everything that is kept of one realm; copied as a whole for snapshots."""
-
-    books: dict[str, dict[str, Any]] = attrs.field(factory=lambda: defaultdict(dict))
-    keys: dict[tuple[str, str], tuple[str, str]] = attrs.field(factory=dict)
-    claims: dict[tuple[str, str], _Claim] = attrs.field(factory=dict)
-    once: dict[tuple[str, str], datetime] = attrs.field(factory=dict)
-    receipts: dict[tuple[str, str], Receipt] = attrs.field(factory=dict)
-    last_seq: dict[str, int] = attrs.field(factory=dict)
-    counters: dict[str, tuple[bytes, int, datetime]] = attrs.field(factory=dict)
-    leases: dict[str, tuple[str, int, datetime]] = attrs.field(factory=dict)
-    revision: int = 0
+_LEASES = "leases"
 
 
 class MemoryStorage:
@@ -71,7 +45,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._realms: dict[str, _Realm] = defaultdict(_Realm)
+        self._realms: dict[str, Realm] = defaultdict(Realm)
 
     def open(self, scope: Scope) -> "MemoryStore":
         """Answer the books of one scope."""
@@ -85,28 +59,28 @@ class MemoryStorage:
         """Answer the leases of one scope."""
         return MemoryLeases(self._realm(scope), self._lock)
 
-    def _realm(self, scope: Scope) -> _Realm:
+    def _realm(self, scope: Scope) -> Realm:
         with self._lock:
             return self._realms[scope.realm]
 
-    def snapshot(self) -> dict[str, _Realm]:
+    def snapshot(self) -> dict[str, Realm]:
         """Answer a copy of everything that is kept."""
         with self._lock:
-            return {name: _copy(realm) for name, realm in self._realms.items()}
+            return {name: realm.copy() for name, realm in self._realms.items()}
 
-    def restore(self, snapshot: dict[str, _Realm]) -> None:
+    def restore(self, snapshot: dict[str, Realm]) -> None:
         """Go back to a snapshot; stores that are open see it."""
         with self._lock:
             for name, realm in self._realms.items():
-                kept = _copy(snapshot.get(name, _Realm()))
-                for field in attrs.fields(_Realm):
+                kept = snapshot.get(name, Realm()).copy()
+                for field in attrs.fields(Realm):
                     setattr(realm, field.name, getattr(kept, field.name))
 
 
 class MemoryStore:
     """The books of one realm."""
 
-    def __init__(self, realm: _Realm, lock: threading.RLock, name: str) -> None:
+    def __init__(self, realm: Realm, lock: threading.RLock, name: str) -> None:
         self._realm, self._lock, self._name = realm, lock, name
 
     # Reading
@@ -114,12 +88,14 @@ class MemoryStore:
     def find(self, book: Book[T], key: str, by: str = BY_ID, bring: tuple[Bring, ...] = ()) -> Found[T] | None:
         with self._lock:
             entity = self._by_id(book, key) if by == BY_ID else self._by_key(book, by, key)
-            return None if entity is None else Found(entity, {b.book.name: self._brought(b, book, entity) for b in bring})
+            brought = {} if entity is None else {b.book.name: self._brought(b, book, entity) for b in bring}
+            return None if entity is None else Found(entity, brought)
 
     def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
         sort = _sort_key(book)
         with self._lock:
-            members = sorted((e for e in self._realm.books[book.name].values() if book.groups[group](e) == value), key=sort)
+            kept = self._realm.books[book.name].values()
+            members = sorted((e for e in kept if book.groups[group](e) == value), key=sort)
         rest = [e for e in members if after is None or sort(e) > (after.at, after.id)]
         page = tuple(rest[:limit])
         return Rows(page, Position(*sort(page[-1])) if len(rest) > limit else None)
@@ -158,7 +134,8 @@ class MemoryStore:
 
     def purge(self, book: Book[T], before: datetime, limit: int) -> int:
         with self._lock:
-            lapsed = [(e, until) for e in self._realm.books[book.name].values() if (until := book.keep_until(e)) and until < before]
+            kept = self._realm.books[book.name].values()
+            lapsed = [(e, until) for e in kept if (until := book.keep_until(e)) and until < before]
             gone = [entity for entity, _ in sorted(lapsed, key=lambda pair: (pair[1], pair[0].id))[:limit]]
             for entity in gone:
                 self._drop(book, entity)
@@ -186,37 +163,34 @@ class MemoryStore:
         self._judge_fences(change)
         self._judge_keys(change)
         for once in change.once:
-            if self._realm.once.get((once.namespace, once.key), _NEVER) > once.now:
+            if self._realm.once.get((once.namespace, once.key), NEVER) > once.now:
                 raise Taken(once.field)
 
     def _judge_versions(self, change: Change) -> None:
-        relied_on = [(w.book, w.now.id, w.was.version if w.was else None) for w in _all_writes(change)]
-        relied_on += [(r.book, r.was.id, r.was.version) for r in change.removals]
-        relied_on += [(g.book, g.id, g.version) for g in change.guards]
-        for book, id, version in relied_on:
+        for book, id, version in change.relied_on:
             stored = self._realm.books[book.name].get(id)
             if (stored.version if stored else None) != version:
                 raise StaleWrite(book.name, id)
-        for write in _all_writes(change):
+        for write in change.all_writes:
             if write.now.realm != self._name:
                 msg = f"{write.place} belongs to another realm"
                 raise Defect(msg)
 
     def _judge_fences(self, change: Change) -> None:
         for claim in change.claims:
-            if self._realm.claims.get((claim.book.name, claim.id), _Claim()).fence != claim.fence:
+            if self._realm.claims.get((claim.book.name, claim.id), Claim()).fence != claim.fence:
                 raise StaleWrite(claim.book.name, claim.id)
         for lease in change.leases:
-            _, fence, until = self._realm.leases.get(lease.name, ("", 0, _NEVER))
-            if fence != lease.fence or until == _NEVER:
-                raise StaleWrite("leases", lease.name)
+            _, fence, until = self._realm.leases.get(lease.name, ("", 0, NEVER))
+            if fence != lease.fence or until == NEVER:
+                raise StaleWrite(_LEASES, lease.name)
 
     def _judge_keys(self, change: Change) -> None:
-        freed = {key for w in _all_writes(change) if w.was for key in w.book.keys(w.was)}
+        freed = {key for w in change.all_writes if w.was for key in w.book.keys(w.was)}
         freed |= {key for removal in change.removals for key in removal.book.keys(removal.was)}
         freed |= {key for s in change.sweeps for e in self._swept(s) for key in s.book.keys(e)}
         claimed: set[tuple[str, str]] = set()
-        for write in _all_writes(change):
+        for write in change.all_writes:
             for key in sorted(write.book.keys(write.now)):
                 if key in claimed or (key in self._realm.keys and key not in freed):
                     raise Taken(key[0])
@@ -228,10 +202,10 @@ class MemoryStore:
                 self._drop(sweep.book, entity)
         for removal in change.removals:
             self._drop(removal.book, removal.was)
-        for write in _all_writes(change):
+        for write in change.all_writes:
             if write.was:
                 self._free_keys(write.book, write.was)
-        for write in _all_writes(change):
+        for write in change.all_writes:
             self._put(write)
         for once in change.once:
             self._realm.once[(once.namespace, once.key)] = once.keep_until
@@ -268,7 +242,12 @@ class MemoryStore:
     # Due work
 
     def claim_due(
-        self, book: Book[T], now: datetime, limit: int, lease: timedelta, worker: WorkerId
+        self,
+        book: Book[T],
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        worker: WorkerId,  # noqa: ARG002  (fences tell workers apart)
     ) -> tuple[Claimed[T], ...]:
         with self._lock:
             due = [e for e in self._heads(book) if self._is_claimable(book, e, now)]
@@ -287,7 +266,7 @@ class MemoryStore:
             for claim in claims:
                 if self._is_ours(book, claim):
                     state = self._realm.claims[(book.name, claim.item.id)]
-                    state.until = _NEVER
+                    state.until = NEVER
                     state.fence += 1
                     if retry_at is not None:
                         state.retry_at, state.attempts = retry_at, state.attempts + 1
@@ -296,20 +275,21 @@ class MemoryStore:
         with self._lock:
             if self._is_ours(book, claim):
                 state = self._realm.claims[(book.name, claim.item.id)]
-                state.until, state.parked, state.attempts = _NEVER, reason, state.attempts + 1
+                state.until, state.parked, state.attempts = NEVER, reason, state.attempts + 1
                 state.fence += 1
 
     def parked(self, book: Book[T], limit: int) -> tuple[Parked, ...]:
         with self._lock:
-            states = sorted((id, state) for (name, id), state in self._realm.claims.items() if name == book.name and state.parked)
-            return tuple(Parked(id, state.parked, state.attempts) for id, state in states[:limit])
+            claims = sorted(self._realm.claims.items(), key=lambda claim: claim[0])
+            parked = [(id, state) for (name, id), state in claims if name == book.name and state.parked]
+            return tuple(Parked(id, state.parked, state.attempts) for id, state in parked[:limit])
 
     def unpark(self, book: Book[T], id: str) -> bool:
         with self._lock:
             state = self._realm.claims.get((book.name, id))
             if state is None or not state.parked:
                 return False
-            state.parked, state.attempts, state.retry_at = "", 0, _NEVER
+            state.parked, state.attempts, state.retry_at = "", 0, NEVER
             return True
 
     def _heads(self, book: Book[T]) -> Iterable[T]:
@@ -323,15 +303,15 @@ class MemoryStore:
         return [entity for _, entity in heads.values()]
 
     def _is_claimable(self, book: AnyBook, entity: Any, now: datetime) -> bool:
-        state = self._realm.claims.get((book.name, entity.id), _Claim())
+        state = self._realm.claims.get((book.name, entity.id), Claim())
         return not state.parked and state.until <= now and self._due_at(book, entity) <= now
 
     def _due_at(self, book: AnyBook, entity: Any) -> datetime:
-        state = self._realm.claims.get((book.name, entity.id), _Claim())
+        state = self._realm.claims.get((book.name, entity.id), Claim())
         return max(cast("Callable[[Any], datetime]", book.due)(entity), state.retry_at)
 
     def _claim(self, book: Book[T], entity: T, until: datetime) -> Claimed[T]:
-        state = self._realm.claims.setdefault((book.name, entity.id), _Claim())
+        state = self._realm.claims.setdefault((book.name, entity.id), Claim())
         state.fence, state.until = state.fence + 1, until
         return Claimed(entity, state.fence, until, state.attempts)
 
@@ -345,7 +325,7 @@ class MemoryCounters:
 
     volatile = True
 
-    def __init__(self, realm: _Realm, lock: threading.RLock) -> None:
+    def __init__(self, realm: Realm, lock: threading.RLock) -> None:
         self._realm, self._lock = realm, lock
 
     def read(self, key: str) -> Counted | None:
@@ -384,12 +364,12 @@ class MemoryCounters:
 class MemoryLeases:
     """Leases of one realm."""
 
-    def __init__(self, realm: _Realm, lock: threading.RLock) -> None:
+    def __init__(self, realm: Realm, lock: threading.RLock) -> None:
         self._realm, self._lock = realm, lock
 
     def acquire(self, name: str, holder: WorkerId, ttl: timedelta, now: datetime) -> Lease | None:
         with self._lock:
-            _, fence, until = self._realm.leases.get(name, ("", 0, _NEVER))
+            _, fence, until = self._realm.leases.get(name, ("", 0, NEVER))
             if until > now:
                 return None
             self._realm.leases[name] = (holder, fence + 1, now + ttl)
@@ -397,21 +377,17 @@ class MemoryLeases:
 
     def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease | None:
         with self._lock:
-            holder, fence, until = self._realm.leases.get(lease.name, ("", 0, _NEVER))
-            if fence != lease.fence or until == _NEVER:
+            holder, fence, until = self._realm.leases.get(lease.name, ("", 0, NEVER))
+            if fence != lease.fence or until == NEVER:
                 return None
             self._realm.leases[lease.name] = (holder, fence, now + ttl)
             return Lease(lease.name, fence, now + ttl)
 
     def release(self, lease: Lease) -> None:
         with self._lock:
-            holder, fence, _ = self._realm.leases.get(lease.name, ("", 0, _NEVER))
+            holder, fence, _ = self._realm.leases.get(lease.name, ("", 0, NEVER))
             if fence == lease.fence:
-                self._realm.leases[lease.name] = (holder, fence, _NEVER)
-
-
-def _all_writes(change: Change) -> tuple[Write, ...]:
-    return change.writes + tuple(MESSAGES.add(message) for message in change.messages)
+                self._realm.leases[lease.name] = (holder, fence, NEVER)
 
 
 def _checked(change: Change) -> Change:
@@ -438,18 +414,4 @@ def _weight(value: Any) -> int:
 
 
 def _sort_key(book: AnyBook) -> Callable[[Any], tuple[datetime, str]]:
-    return lambda entity: (book.order(entity) if book.order else _NEVER, entity.id)
-
-
-def _copy(realm: _Realm) -> _Realm:
-    return _Realm(
-        books=defaultdict(dict, {name: dict(kept) for name, kept in realm.books.items()}),
-        keys=dict(realm.keys),
-        claims={place: attrs.evolve(state) for place, state in realm.claims.items()},
-        once=dict(realm.once),
-        receipts=dict(realm.receipts),
-        last_seq=dict(realm.last_seq),
-        counters=dict(realm.counters),
-        leases=dict(realm.leases),
-        revision=realm.revision,
-    )
+    return lambda entity: (book.order(entity) if book.order else NEVER, entity.id)

@@ -24,7 +24,6 @@ __all__ = ["SmtpCourier"]
 
 _NO_CONNECTION: Final = TemporaryFailure("mail.no_connection")
 _NO_TLS: Final = TemporaryFailure("mail.no_tls")
-_CLOSING: Final = 421
 
 
 class SmtpCourier:
@@ -113,17 +112,8 @@ class SmtpCourier:
             case smtplib.SMTPResponseException(smtp_code=code, smtp_error=text):
                 step = Step.DATA
             case _:
-                self._drop()
                 return _NO_CONNECTION
-        if code == _CLOSING:
-            self._drop()
         return read_answer(code, text, step)
-
-    def _drop(self) -> None:
-        connection: smtplib.SMTP | None = getattr(self._mine, "connection", None)
-        self._mine.connection = None
-        if connection is not None:
-            connection.close()
 
 
 def _connecting(failure: Exception) -> TemporaryFailure | PermanentFailure:

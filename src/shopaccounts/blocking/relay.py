@@ -3,10 +3,9 @@
 from collections.abc import Collection
 
 from shopaccounts.kernel.answers import run
-from shopaccounts.kernel.outbox import Delivery
 from shopaccounts.kernel.ports import Position, Rows
-from shopaccounts.relay.model import Delivered, RelayStatus
-from shopaccounts.relay.usecases import _PAGE, Relay
+from shopaccounts.relay.model import Delivered, Delivery, RelayStatus
+from shopaccounts.relay.usecases import Relay
 
 __all__ = ["BlockingRelay"]
 
@@ -67,7 +66,7 @@ class BlockingRelay:
         """Answer what waits for each target, and what lies in the box."""
         return run(self._inner.status())
 
-    def prune(self, limit: int = _PAGE) -> int:
+    def prune(self, limit: int = 500) -> int:
         """Remove what was kept long enough; nothing that a target still waits for.
 
         Args:

@@ -287,7 +287,7 @@ def _a_labels(domain: str) -> str:
 
 def _abuse_key(login_key: str, rules: tuple[AbuseRule, ...]) -> str:
     local, _, domain = login_key.partition("@")
-    mailbox = local.partition("+")[0] or local
+    mailbox = local[:1] + local[1:].partition("+")[0]  # a plus in front is part of the name
     for rule in rules:
         if rule.domain == domain:
             mailbox = mailbox.replace(".", "") if rule.ignores_dots else mailbox

@@ -14,7 +14,7 @@ import logging
 import struct
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import attrs
 
@@ -123,11 +123,14 @@ class SendLog:
         return cls(tuple(map(_instant, struct.unpack(f">{len(state) // 8}q", state))))
 
 
+S = TypeVar("S", Failures, SendLog)
+
+
 @attrs.frozen
-class Admitted:
+class Admitted(Generic[S]):
     """The attempt may go on; *state* is to be stored first."""
 
-    state: Failures | SendLog
+    state: S
     keep_until: datetime
 
 
@@ -149,7 +152,7 @@ def wait_after(count: int, rule: Wait) -> timedelta:
     return rule.base * factor if factor <= rule.cap // rule.base else rule.cap
 
 
-def admit(state: Failures | None, rule: Wait, now: datetime) -> Admitted | Held:
+def admit(state: Failures | None, rule: Wait, now: datetime) -> Admitted[Failures] | Held:
     """Judge one attempt against a wait.
 
     A clock that steps back keeps a hold; it never shortens one.
@@ -163,7 +166,7 @@ def admit(state: Failures | None, rule: Wait, now: datetime) -> Admitted | Held:
     return Admitted(charged, max(charged.held_until, now + (rule.forget_after or _LONG)) + _DAY)
 
 
-def take(state: SendLog | None, rule: Window, now: datetime) -> Admitted | Held:
+def take(state: SendLog | None, rule: Window, now: datetime) -> Admitted[SendLog] | Held:
     """Judge one sending against a window.
 
     What was sent stays counted when a clock steps back.
@@ -242,7 +245,7 @@ class Throttle:
         return Held(timedelta(seconds=1))
 
 
-def _judge(seen: Counted | None, rule: Wait | Window, now: datetime) -> Admitted | Held:
+def _judge(seen: Counted | None, rule: Wait | Window, now: datetime) -> Admitted[Failures] | Admitted[SendLog] | Held:
     if isinstance(rule, Wait):
         return admit(Failures.load(seen.state) if seen else None, rule, now)
     return take(SendLog.load(seen.state) if seen else None, rule, now)

@@ -6,10 +6,9 @@ from typing import Final, Self
 
 import attrs
 
-from shopaccounts.kernel.ids import MessageId
+from shopaccounts.kernel.ids import EventId, MessageId, RealmId
 from shopaccounts.kernel.messages import Channel
-from shopaccounts.kernel.outbox import DELIVERIES as KEPT_DELIVERIES
-from shopaccounts.kernel.outbox import Delivery, DeliveryState
+from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.kernel.record import Book
 
 __all__ = [
@@ -24,6 +23,8 @@ __all__ = [
     "CourierAnswer",
     "Dead",
     "Delivered",
+    "Delivery",
+    "DeliveryState",
     "PermanentFailure",
     "Refusal",
     "RelayStatus",
@@ -41,6 +42,41 @@ OPEN: Final = "open"
 DEAD: Final = "dead"
 PARKED_UNTIL: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """When a parked delivery is due: it holds its customer's place in the lane, and nobody claims it."""
+
+
+class DeliveryState(Enum):
+    """How far the delivery of one event to one target got."""
+
+    PENDING = "pending"
+    PUBLISHED = "published"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+
+
+@described(data_class="outbox", default=impersonal("ids, states, counters"))
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """One event on its way to one target."""
+
+    id: str
+    realm: RealmId
+    version: int = 1
+    event_id: EventId
+    target: str = attrs.field(metadata=impersonal("the name of a target"))
+    subject: str = attrs.field(metadata=impersonal("an opaque id"))
+    seq: int | None
+    recorded_at: datetime
+    due_at: datetime
+    parks: bool = False
+    state: DeliveryState = DeliveryState.PENDING
+    attempts: int = 0
+    ended_at: datetime | None = None
+    last_error: str = attrs.field(default="", metadata=impersonal("a reason key"))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits, or holds back what comes after it."""
+        return self.state is DeliveryState.PENDING
 
 
 @attrs.frozen(kw_only=True)
@@ -156,12 +192,21 @@ def _keep_until(delivery: Delivery) -> datetime | None:
     return None if is_dead(delivery) else delivery.ended_at
 
 
-DELIVERIES: Final[Book[Delivery]] = attrs.evolve(
-    KEPT_DELIVERIES,
-    groups={**KEPT_DELIVERIES.groups, "standing": _standing, "skipped": _skipped},
+DELIVERIES = Book(
+    name="deliveries",
+    of=Delivery,
+    groups={
+        "event": lambda d: d.event_id,
+        "subject": lambda d: d.subject or None,
+        "standing": _standing,
+        "skipped": _skipped,
+    },
+    order=lambda d: d.recorded_at,
+    due=lambda d: d.due_at if d.is_open else None,
+    lane=lambda d: (f"{d.target} {d.subject}", d.seq) if d.seq else None,
     keep_until=_keep_until,
 )
-"""Deliveries, also listed by how they stand; ``skipped`` ones are dead and hold nobody back, and leave by ``prune``."""
+"""Deliveries, listed by how they stand too; ``skipped`` ones are dead and hold nobody back, and leave by ``prune``."""
 
 
 @attrs.frozen(kw_only=True)

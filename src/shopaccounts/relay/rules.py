@@ -24,7 +24,7 @@ from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.events import Envelope, Event
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.messages import Message, MessageState
-from shopaccounts.kernel.outbox import EVENTS, Delivery, DeliveryState
+from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.ports import Claimed
 from shopaccounts.kernel.record import Change, Once
 from shopaccounts.relay.events import (
@@ -44,6 +44,8 @@ from shopaccounts.relay.model import (
     CourierAnswer,
     Dead,
     Delivered,
+    Delivery,
+    DeliveryState,
     PermanentFailure,
     Retry,
     TargetAnswer,

@@ -13,7 +13,7 @@ from shopaccounts.kernel.errors import BadPolicy, Defect, Forbidden, InvalidInpu
 from shopaccounts.kernel.events import Envelope, Event
 from shopaccounts.kernel.ids import StoreId, WorkerId
 from shopaccounts.kernel.messages import MESSAGES, Channel, Message, MessageState
-from shopaccounts.kernel.outbox import EVENTS, Delivery
+from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.ports import Claimed, Position, Rows, Store
 from shopaccounts.kernel.record import Change, ClaimGuard, PageResult
 from shopaccounts.kernel.scope import ActorKind
@@ -30,6 +30,7 @@ from shopaccounts.relay.model import (
     Ack,
     Dead,
     Delivered,
+    Delivery,
     RelayStatus,
     Rendered,
     Retry,
@@ -181,7 +182,7 @@ class Relay:
             waiting += [(standing, page.next)] if page.next else []
         return RelayStatus(tuple(counted[name] for name in sorted(counted)))
 
-    async def prune(self, limit: int = _PAGE) -> int:
+    async def prune(self, limit: int = 500) -> int:
         """Remove what was kept long enough; nothing that a target still waits for.
 
         Args:

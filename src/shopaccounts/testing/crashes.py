@@ -24,7 +24,7 @@ R = TypeVar("R")
 W = TypeVar("W")
 
 
-class Crash(BaseException):  # noqa: N818  (not an error: the machine stops)
+class Crash(BaseException):
     """The machine stops; no ``except Exception`` holds it up."""
 
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import pytest
 
@@ -84,7 +84,7 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     if collector.istestfunction(obj, name) and _is_async(obj):
         marks = getattr(obj, "pytestmark", [])
         if not any(mark.name == "usefixtures" and "drive" in mark.args for mark in marks):
-            pytest.mark.usefixtures("drive")(obj)  # type: ignore[arg-type]  # a function, as istestfunction says
+            pytest.mark.usefixtures("drive")(obj)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -92,9 +92,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Drive an ``async def`` test in its host."""
     if not _is_async(pyfuncitem.obj):
         return None
-    drive: Drive = pyfuncitem.funcargs["drive"]
+    drive = cast("Drive", pyfuncitem.funcargs["drive"])
     if inspect.iscoroutinefunction(pyfuncitem.obj):
-        arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001
+        arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001  (as pytest does)
         drive(pyfuncitem.obj(**arguments))
         return True
     generated = pyfuncitem.obj.hypothesis

@@ -33,7 +33,9 @@ class Crowd:
         self._barrier = context.Barrier(n)
         pipes = [context.Pipe() for _ in range(n)]
         self._lines = [ours for ours, _ in pipes]
-        self._processes = [context.Process(target=_serve, args=(line, self._barrier, late), daemon=True) for _, line in pipes]
+        self._processes = [
+            context.Process(target=_serve, args=(line, self._barrier, late), daemon=True) for _, line in pipes
+        ]
 
     def __enter__(self) -> Self:
         for process in self._processes:

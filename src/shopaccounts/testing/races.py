@@ -13,7 +13,17 @@ import attrs
 from shopaccounts.kernel.answers import Answer, got, run
 from shopaccounts.testing.wrapping import PortCall, wrapped
 
-__all__ = ["Act", "Ending", "Outcome", "Wrap", "assert_as_if_in_turn", "assert_one_winner", "interleave", "race"]
+__all__ = [
+    "Act",
+    "Ending",
+    "Outcome",
+    "Wrap",
+    "assert_as_if_in_turn",
+    "assert_one_winner",
+    "interleave",
+    "outcome_of",
+    "race",
+]
 
 T = TypeVar("T")
 W = TypeVar("W")

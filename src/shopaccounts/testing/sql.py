@@ -19,6 +19,7 @@ from shopaccounts.testing.wrapping import PortCall, wrapped
 
 __all__ = ["change_everything_or_die", "committing", "committing_later", "step_at_statements"]
 
+SERIALIZATION = "serialization"
 RERUNS = 50
 """How often a host runs a request again that the database couldn't put in order."""
 
@@ -58,7 +59,7 @@ def committing(engine: Engine) -> Storage:
                 finally:
                     connection.commit()
                     lent.reset(token)
-        raise Unavailable("serialization")
+        raise Unavailable(SERIALIZATION)
 
     return wrapped(SqlStorage.joined(lent.get, books=TOYS), around)
 
@@ -79,7 +80,7 @@ def committing_later(engine: AsyncEngine) -> Storage:
                 finally:
                     await connection.commit()
                     lent.reset(token)
-        raise Unavailable("serialization")
+        raise Unavailable(SERIALIZATION)
 
     async def lend() -> AsyncConnection:
         return lent.get()
@@ -88,5 +89,5 @@ def committing_later(engine: AsyncEngine) -> Storage:
 
 
 def _demand_serialization(failure: Unavailable) -> None:
-    if failure.reason != "serialization":
+    if failure.reason != SERIALIZATION:
         raise failure

@@ -15,13 +15,27 @@ import attrs
 from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.ids import EventId, MessageId, RealmId
 from shopaccounts.kernel.messages import MESSAGES, Channel, Message, MessageCategory, Priority
-from shopaccounts.kernel.outbox import DELIVERIES, EVENTS
+from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.kernel.record import AnyBook, Book
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.vault import Sealed
 
-__all__ = ["BOXES", "LIDS", "NOW", "TOYS", "Box", "Colour", "Label", "Lid", "box", "happened", "lid", "notice", "with_toys"]
+__all__ = [
+    "BOXES",
+    "LIDS",
+    "NOW",
+    "TOYS",
+    "Box",
+    "Colour",
+    "Label",
+    "Lid",
+    "box",
+    "happened",
+    "lid",
+    "notice",
+    "with_toys",
+]
 
 S = TypeVar("S")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -108,7 +122,7 @@ BOXES = Book(
 
 LIDS = Book(name="toy_lids", of=Lid, groups={"box": lambda x: x.box}, order=lambda x: x.put_at)
 
-TOYS: tuple[AnyBook, ...] = (BOXES, LIDS, EVENTS, DELIVERIES, MESSAGES)
+TOYS: tuple[AnyBook, ...] = (BOXES, LIDS, EVENTS, MESSAGES)
 """Every book that the contracts use."""
 
 

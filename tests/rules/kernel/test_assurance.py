@@ -46,7 +46,9 @@ def subsets(things):
 
 class TestLevels:
     @pytest.mark.proves("KER-270")
-    @pytest.mark.parametrize("methods", list(subsets(Method)), ids=lambda methods: "+".join(m.value for m in methods) or "none")
+    @pytest.mark.parametrize(
+        "methods", list(subsets(Method)), ids=lambda methods: "+".join(m.value for m in methods) or "none"
+    )
     def test_no_combination_of_what_the_shop_offers_today_is_more_than_single(self, methods):
         level = level_of(Proof(method=method, kind=KIND_OF[method], at=NOW) for method in methods)
         assert level is (Level.SINGLE if methods else Level.NONE)
@@ -113,7 +115,9 @@ class TestRequirements:
     @pytest.mark.parametrize("need", Level)
     @pytest.mark.parametrize("can_reach", Level)
     @pytest.mark.parametrize("given_proofs", [(proof(K),), (proof(K), proof(P))], ids=["single", "multi"])
-    def test_what_is_asked_is_the_lower_of_what_is_needed_and_what_the_account_can_reach(self, need, can_reach, given_proofs):
+    def test_what_is_asked_is_the_lower_of_what_is_needed_and_what_the_account_can_reach(
+        self, need, can_reach, given_proofs
+    ):
         auth, asked = session(*given_proofs), min(need, can_reach)
         if auth.level >= asked:
             require_level(auth, Requirement(level=need, max_age=MINUTE), can_reach, NOW)

@@ -61,8 +61,13 @@ class TestTokens:
     @pytest.mark.proves("KER-205")
     @pytest.mark.parametrize(("bits", "length"), [(128, 22), (160, 27), (256, 43), (129, 23)])
     def test_a_token_is_base64url_text_of_that_many_bits(self, bits, length):
-        asked = []
-        dice = Entropy(lambda count: asked.append(count) or b"\xfb\xff" * count)
+        asked: list[int] = []
+
+        def source(count):
+            asked.append(count)
+            return b"\xfb\xff" * count
+
+        dice = Entropy(source)
         assert re.fullmatch(r"[A-Za-z0-9_-]+", dice.token(bits))
         assert asked == [-(-bits // 8)]
         assert len(SystemEntropy().token(bits)) == length

@@ -402,6 +402,8 @@ def test_an_abuse_key_is_its_own_abuse_key(raw):
 
 @pytest.mark.proves("CUS-26")
 @given(ASCII_LOCAL, st.sampled_from(["gmail.com", "example.org"]))
+@example("+", "example.org")
+@example("+a", "gmail.com")
 def test_a_plus_tag_never_makes_another_mailbox(local, domain):
     tagged, plain = EmailAddress.parse(f"{local}+x@{domain}"), EmailAddress.parse(f"{local}@{domain}")
     assert tagged.abuse_key == plain.abuse_key

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from shopaccounts.adapters.memory import MemoryStorage
-from shopaccounts.kernel.answers import run
+from shopaccounts.kernel.answers import got, run
 from shopaccounts.kernel.desk import Desk, SilentBell
 from shopaccounts.kernel.errors import Defect, StaleWrite, Taken, Throttled
 from shopaccounts.kernel.events import Event
@@ -51,7 +51,7 @@ class ScriptedRecords:
     def __init__(self, *answers):
         self.answers, self.asked = list(answers), 0
 
-    def record(self, change):
+    def record(self, _change):
         self.asked += 1
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -183,7 +183,9 @@ class TestRetrying:
         assert run(here.retrying(Losing(here, TAKEN, STALE, TAKEN), on_taken=True)) == "won"
 
     @pytest.mark.proves("KER-109")
-    @pytest.mark.parametrize("failure", [Throttled(timedelta(1)), Defect("x"), ValueError("x")], ids=lambda f: type(f).__name__)
+    @pytest.mark.parametrize(
+        "failure", [Throttled(timedelta(1)), Defect("x"), ValueError("x")], ids=lambda f: type(f).__name__
+    )
     def test_nothing_else_is_tried_again(self, failure):
         here = desk()
         decide = Losing(here, failure)
@@ -196,21 +198,19 @@ class TestRetrying:
         store = storage.open(scope)
         here = attrs.evolve(desk(), scope=scope, records=store)
         await here.record(Change(writes=(BOXES.add(box(scope, "one")),)))
-        interrupted = []
+        interrupted: list[bool] = []
 
         async def count_up():
-            found = await answer_of(store.find(BOXES, "one"))
+            found = await got(store.find(BOXES, "one"))
             if not interrupted:
                 interrupted.append(True)
                 await here.retrying(count_up)
-            await here.record(Change(writes=(BOXES.change(found.it, attrs.evolve(found.it, count=found.it.count + 1)),)))
+            await here.record(
+                Change(writes=(BOXES.change(found.it, attrs.evolve(found.it, count=found.it.count + 1)),))
+            )
 
         await here.retrying(count_up)
-        assert (await answer_of(store.find(BOXES, "one"))).it.count == 2
-
-
-async def answer_of(answer):
-    return await answer if hasattr(answer, "__await__") else answer
+        assert (await got(store.find(BOXES, "one"))).it.count == 2
 
 
 def test_the_toys_have_a_book_for_boxes() -> None:

@@ -1,14 +1,16 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from shopaccounts.adapters.memory import MemoryStorage
-from shopaccounts.kernel.answers import run
+from shopaccounts.kernel.answers import got, run
 from shopaccounts.kernel.errors import BadPolicy, TryLater, Unavailable
 from shopaccounts.kernel.limits import (
     MAX_WINDOW,
@@ -25,7 +27,6 @@ from shopaccounts.kernel.limits import (
     take,
     wait_after,
 )
-from shopaccounts.kernel.ports import Counted
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.signin import AttemptPolicy
@@ -33,6 +34,7 @@ from shopaccounts.signin import AttemptPolicy
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
+S = TypeVar("S", Failures, SendLog)
 PASSWORD = AttemptPolicy().password
 FIVE_AN_HOUR = Window(limit=5, per=HOUR)
 
@@ -63,6 +65,12 @@ def guess_without_pause(rule: Wait, until: datetime) -> list[datetime]:
             state = verdict.state
             admitted.append(now)
     return admitted
+
+
+def charged(verdict: Admitted[S] | Held) -> S:
+    """The state of an attempt that was admitted."""
+    assert isinstance(verdict, Admitted)
+    return verdict.state
 
 
 class TestWait:
@@ -99,11 +107,13 @@ class TestWait:
     @pytest.mark.proves("KER-261")
     @given(waits, st.lists(steps, max_size=30))
     def test_an_attempt_is_held_until_its_wait_is_over_and_admitted_from_then_on(self, rule, steps):
-        state, now = None, NOW
+        state: Failures | None = None
+        now = NOW
         for step in steps:
             now += step
             verdict = admit(state, rule, now)
             if isinstance(verdict, Held):
+                assert state is not None
                 assert verdict == Held(state.held_until - now)
                 assert isinstance(admit(state, rule, now + verdict.retry_after - MICROSECOND), Held)
                 now += verdict.retry_after
@@ -115,14 +125,15 @@ class TestWait:
     @pytest.mark.proves("KER-261")
     def test_silence_makes_the_count_start_anew_and_not_a_moment_earlier(self):
         tired = Failures(40, NOW + HOUR, NOW)
-        assert admit(tired, PASSWORD, NOW + DAY - MICROSECOND).state.count == 41
-        assert admit(tired, PASSWORD, NOW + DAY).state == Failures(1, NOW + DAY, NOW + DAY)
+        assert charged(admit(tired, PASSWORD, NOW + DAY - MICROSECOND)).count == 41
+        assert charged(admit(tired, PASSWORD, NOW + DAY)) == Failures(1, NOW + DAY, NOW + DAY)
 
     @pytest.mark.proves("KER-261")
     def test_where_only_success_forgets_no_silence_does(self):
         rule = Wait(free=5, base=30 * SECOND, cap=HOUR, forget_after=None)
         verdict = admit(Failures(40, NOW + HOUR, NOW), rule, NOW + 1000 * DAY)
-        assert verdict.state.count == 41
+        assert charged(verdict).count == 41
+        assert isinstance(verdict, Admitted)
         assert verdict.keep_until > NOW + 4000 * DAY
 
     @pytest.mark.proves("KER-261")
@@ -194,9 +205,10 @@ class WaitMachine(RuleBasedStateMachine):
             assert Failures.load(self.state.dump()) == self.state
 
 
-WaitMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
-TestWaitsAreNeverShortened = WaitMachine.TestCase
-TestWaitsAreNeverShortened.pytestmark = [pytest.mark.proves("KER-192", "KER-261")]
+@pytest.mark.proves("KER-192", "KER-261")
+def test_waits_are_never_shortened_however_the_clock_steps():
+    steps = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(WaitMachine, settings=steps)
 
 
 class TestWindow:
@@ -204,10 +216,10 @@ class TestWindow:
     def test_so_many_fit_into_any_stretch_of_time_and_one_more_as_soon_as_the_first_has_left_it(self):
         state = None
         for minute in range(5):
-            state = take(state, FIVE_AN_HOUR, NOW + minute * MINUTE).state
+            state = charged(take(state, FIVE_AN_HOUR, NOW + minute * MINUTE))
         assert take(state, FIVE_AN_HOUR, NOW + 30 * MINUTE) == Held(30 * MINUTE)
         assert take(state, FIVE_AN_HOUR, NOW + HOUR - MICROSECOND) == Held(MICROSECOND)
-        sixth = take(state, FIVE_AN_HOUR, NOW + HOUR).state
+        sixth = charged(take(state, FIVE_AN_HOUR, NOW + HOUR))
         assert take(sixth, FIVE_AN_HOUR, NOW + HOUR) == Held(MINUTE)
 
     @pytest.mark.proves("KER-260")
@@ -222,7 +234,7 @@ class TestWindow:
                 sent.append(now)
         for start in sent:
             assert sum(start <= at < start + window.per for at in sent) <= window.limit
-        assert all(b - a >= window.gap for a, b in zip(sent, sent[1:], strict=False))
+        assert all(b - a >= window.gap for a, b in pairwise(sent))
 
     @pytest.mark.proves("KER-260")
     @given(windows, st.lists(steps, max_size=20))
@@ -241,7 +253,9 @@ class TestWindow:
     @pytest.mark.proves("KER-192")
     @given(windows, st.lists(st.timedeltas(-2 * HOUR, 2 * HOUR), max_size=30))
     def test_what_was_sent_stays_counted_when_the_clock_steps_back(self, window, steps):
-        state, now, sent = None, NOW, []
+        state: SendLog | None = None
+        sent: list[datetime] = []
+        now = NOW
         for step in steps:
             now += step
             still = [at for at in sent if now - at < window.per]
@@ -254,7 +268,7 @@ class TestWindow:
 
     @pytest.mark.proves("KER-260")
     def test_where_no_gap_is_asked_for_two_hosts_whose_clocks_differ_dont_hold_each_other(self):
-        ahead = take(None, FIVE_AN_HOUR, NOW + 2 * SECOND).state
+        ahead = charged(take(None, FIVE_AN_HOUR, NOW + 2 * SECOND))
         assert isinstance(take(ahead, FIVE_AN_HOUR, NOW), Admitted)
 
     @pytest.mark.proves("KER-260")
@@ -266,7 +280,9 @@ class TestWindow:
 
     @pytest.mark.proves("KER-260")
     @pytest.mark.parametrize(
-        "wrong", [{"limit": 0}, {"limit": MAX_WINDOW + 1}, {"per": timedelta(0), "gap": SECOND}, {"gap": -SECOND}], ids=str
+        "wrong",
+        [{"limit": 0}, {"limit": MAX_WINDOW + 1}, {"per": timedelta(0), "gap": SECOND}, {"gap": -SECOND}],
+        ids=str,
     )
     def test_a_window_that_holds_nothing_or_more_than_a_counter_can_keep_is_refused_at_start_up(self, wrong):
         with pytest.raises(BadPolicy):
@@ -292,11 +308,13 @@ class LosingCounters:
     def __init__(self):
         self.reads = 0
 
-    def read(self, key):
+    def read(self, *_: Any, **__: Any) -> Any:
         self.reads += 1
 
-    def swap(self, key, seen, state, keep_until):
+    def swap(self, *_: Any, **__: Any) -> Any:
         return False
+
+    clear = add = swap
 
 
 class BrokenCounters:
@@ -307,11 +325,10 @@ class BrokenCounters:
     def __init__(self, failure):
         self.failure = failure
 
-    def read(self, key):
+    def read(self, *_: Any, **__: Any) -> Any:
         raise self.failure
 
-    def clear(self, key, seen):
-        raise self.failure
+    swap = clear = add = read
 
 
 class TestThrottle:
@@ -329,12 +346,11 @@ class TestThrottle:
         throttle = Throttle(kept)
         for _ in range(5):
             assert await throttle.attempt("k", PASSWORD, NOW) is None
-        before = MemoryReader(kept)
-        seen = await before.read("k")
+        seen = await got(kept.read("k"))
         for _ in range(3):
             assert await throttle.attempt("k", PASSWORD, NOW) == Held(SECOND)
             assert await throttle.held("k", PASSWORD, NOW) == Held(SECOND)
-        assert await before.read("k") == seen
+        assert await got(kept.read("k")) == seen
 
     @pytest.mark.proves("KER-260")
     async def test_asking_whether_one_would_be_held_charges_nothing(self, storage, scope):
@@ -368,11 +384,15 @@ class TestThrottle:
         assert await throttle.attempt("yours", PASSWORD, NOW) == Held(SECOND)
 
     @pytest.mark.proves("KER-267")
-    @pytest.mark.parametrize("failure", [Unavailable("connection_lost"), ConnectionError("redis://secret@host"), KeyError("x")])
+    @pytest.mark.parametrize(
+        "failure", [Unavailable("connection_lost"), ConnectionError("redis://secret@host"), KeyError("x")]
+    )
     def test_who_cant_be_counted_isnt_let_in(self, failure, caplog):
         throttle = Throttle(BrokenCounters(failure))
         for attempt in (
-            throttle.attempt("k", PASSWORD, NOW), throttle.send("k", FIVE_AN_HOUR, NOW), throttle.held("k", PASSWORD, NOW)
+            throttle.attempt("k", PASSWORD, NOW),
+            throttle.send("k", FIVE_AN_HOUR, NOW),
+            throttle.held("k", PASSWORD, NOW),
         ):  # fmt: skip
             with pytest.raises(TryLater) as refusal:
                 run(attempt)
@@ -384,17 +404,6 @@ class TestThrottle:
     def test_a_success_stands_even_if_the_counters_cant_forget(self, caplog):
         run(Throttle(BrokenCounters(Unavailable("connection_lost"))).forget("k"))
         assert "could not clear" in caplog.text
-
-
-class MemoryReader:
-    """Reads a counter whether it answers now or later."""
-
-    def __init__(self, kept):
-        self.kept = kept
-
-    async def read(self, key) -> Counted:
-        answer = self.kept.read(key)
-        return await answer if hasattr(answer, "__await__") else answer
 
 
 class TestKeys:

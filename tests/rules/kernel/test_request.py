@@ -77,7 +77,9 @@ class TestNetworks:
             ("fe80::1%eth0", "fe80::/64"),
         ],
     )
-    def test_attempts_are_counted_for_a_whole_v4_address_and_for_the_64_bits_that_a_v6_customer_has(self, address, bucket):
+    def test_attempts_are_counted_for_a_whole_v4_address_and_for_the_64_bits_that_a_v6_customer_has(
+        self, address, bucket
+    ):
         assert network_bucket(ip_address(address)) == bucket
 
     @pytest.mark.proves("KER-211")
@@ -138,7 +140,9 @@ class TestTransport:
 
 class TestReturnPaths:
     @pytest.mark.proves("KER-215")
-    @pytest.mark.parametrize("path", ["/", "/cart", "/lamps?colour=red&n=2#top", "/straße/übersicht", "/a//b", "/@lamp"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/cart", "/lamps?colour=red&n=2#top", "/straße/übersicht", "/a//b", "/@lamp"]
+    )
     def test_a_path_of_this_site_is_kept(self, path):
         assert safe_return_path(path) == path
 

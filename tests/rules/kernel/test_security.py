@@ -15,11 +15,15 @@ class TestStamps:
     @given(counters, some)
     def test_bumping_moves_the_named_counters_on_by_one_and_leaves_the_others(self, stamps, named):
         moved = stamps.bump(*named)
-        assert {stamp: moved.of(stamp) - stamps.of(stamp) for stamp in Stamp} == {stamp: int(stamp in named) for stamp in Stamp}
+        assert {stamp: moved.of(stamp) - stamps.of(stamp) for stamp in Stamp} == {
+            stamp: int(stamp in named) for stamp in Stamp
+        }
 
     @pytest.mark.proves("KER-222")
     @given(counters, some, some)
-    def test_what_was_issued_before_is_dead_exactly_when_something_it_depends_on_has_moved(self, stamps, named, depends_on):
+    def test_what_was_issued_before_is_dead_exactly_when_something_it_depends_on_has_moved(
+        self, stamps, named, depends_on
+    ):
         assert stamps.bump(*named).moved(stamps, depends_on) is bool(named & depends_on)
         assert not stamps.moved(stamps, depends_on)
 

@@ -1,15 +1,17 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import attrs
 import pytest
 
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk, SilentBell
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.security import Stamps
 from shopaccounts.kernel.tickets import TICKETS, mint
 from shopaccounts.kernel.time import FixedClock
-from shopaccounts.recovery.usecases import RESET
+from shopaccounts.recovery.deciding import RESET
 from shopaccounts.testing.doubles import ScriptedEntropy
 from shopaccounts.upkeep import PAGE, TickReport, Upkeep
 
@@ -46,7 +48,8 @@ def clock():
 def upkeep(storage, scope, clock):
     store = storage.open(scope)
     desk = Desk(scope=scope, records=store, clock=clock, entropy=ScriptedEntropy(), bell=SilentBell())
-    return Upkeep(desk=desk, records=store, relay=Backlog(clock, 0), registration=Backlog(clock, 0))
+    idle: Any = Backlog(clock, 0)
+    return Upkeep(desk=desk, records=store, relay=idle, registration=idle)
 
 
 async def issue(upkeep, *lives):
@@ -101,6 +104,5 @@ class TestTick:
 
 
 async def stored(upkeep, ticket):
-    found = upkeep.records.find(TICKETS, ticket.id)
-    found = await found if hasattr(found, "__await__") else found
+    found = await got(upkeep.records.find(TICKETS, ticket.id))
     return found.it if found else None

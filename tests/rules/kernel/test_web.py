@@ -5,6 +5,7 @@ import attrs
 import pytest
 
 from shopaccounts.kernel.errors import BadPolicy, Defect
+from shopaccounts.kernel.ids import StoreId
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.web import (
@@ -106,7 +107,9 @@ class TestLinks:
                 links(elsewhere, allow_loopback=True)
 
     @pytest.mark.proves("KER-214")
-    @pytest.mark.parametrize("path", ["reset", "", "//evil.example", "/\\evil.example", "/reset?x=1", "/reset#x", "/re\nset"])
+    @pytest.mark.parametrize(
+        "path", ["reset", "", "//evil.example", "/\\evil.example", "/reset?x=1", "/reset#x", "/re\nset"]
+    )
     def test_a_page_that_is_no_path_of_the_site_is_refused_at_start_up(self, path):
         with pytest.raises(BadPolicy):
             links(paths={"password_reset": path})
@@ -132,11 +135,15 @@ class TestLinks:
 
 class TestStorefront:
     def test_a_storefront_knows_its_name_its_hosts_and_its_links(self):
-        stores = {"de": "https://lampen.example", "fr": "https://lampes.example:8443"}
-        front = Storefront(name="Lampenhaus", links=links(base=stores))
+        stores = {StoreId("de"): "https://lampen.example", StoreId("fr"): "https://lampes.example:8443"}
+        front = Storefront(name="Lampenhaus", links=LinkBuilder(base=stores, paths=PATHS))
         assert front.domains == ("lampen.example", "lampes.example")
         assert front.variables(minutes="10") == {"shop": "Lampenhaus", "minutes": "10"}
-        assert front.link("fr", "verify_contact", TICKET).reveal().startswith("https://lampes.example:8443/verify?")
+        assert (
+            front.link(StoreId("fr"), "verify_contact", TICKET)
+            .reveal()
+            .startswith("https://lampes.example:8443/verify?")
+        )
 
 
 def test_the_age_of_a_cookie_is_a_time_span_not_a_number() -> None:

@@ -12,7 +12,6 @@ from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.events import Envelope, Event
 from shopaccounts.kernel.ids import EventId, MessageId, RealmId, StoreId
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, MessageState, Priority
-from shopaccounts.kernel.outbox import Delivery, DeliveryState
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.vault import Sealed
 from shopaccounts.relay import (
@@ -38,7 +37,7 @@ from shopaccounts.relay import (
     TemporaryFailure,
     handled_once,
 )
-from shopaccounts.relay.model import is_dead
+from shopaccounts.relay.model import Delivery, DeliveryState, is_dead
 from shopaccounts.relay.rules import (
     DECOY,
     Ended,

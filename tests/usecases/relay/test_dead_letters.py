@@ -10,7 +10,7 @@ import pytest
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import Forbidden, InvalidInput
 from shopaccounts.kernel.events import Envelope
-from shopaccounts.kernel.outbox import EVENTS, DeliveryState
+from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.relay import (
     DELIVERIES,
@@ -23,6 +23,7 @@ from shopaccounts.relay import (
     TargetAnswer,
     TargetPolicy,
 )
+from shopaccounts.relay.model import DeliveryState
 
 if TYPE_CHECKING:
     from tests.usecases.relay.conftest import Office

@@ -11,7 +11,7 @@ from shopaccounts.adapters.subscribers import CallableTarget, Ignore
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.events import Envelope
-from shopaccounts.kernel.ids import EventId
+from shopaccounts.kernel.ids import EventId, WorkerId
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Change
 from shopaccounts.relay import (
@@ -162,20 +162,54 @@ async def test_wherever_a_worker_stops_the_rest_is_finished_with_the_same_ids(of
         assert await office.standing("crm") == (0, 0)
 
 
+@pytest.mark.proves("REL-103")
+@pytest.mark.parametrize("book", [EVENTS, DELIVERIES])
+async def test_a_worker_whose_item_was_claimed_by_another_changes_nothing(office: "Office", book: Any) -> None:
+    await office.happen()
+    slow = office.relay(Listener(), worker="slow")
+    lease = slow.policy.lease
+
+    class Overtaken:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(slow.store, name)
+
+        async def record_page(self, changes: Sequence[Change]) -> Any:
+            if changes[0].claims[0].book.name == book.name:
+                office.clock.advance(timedelta(seconds=61))
+                claimed = await got(slow.store.claim_due(book, office.clock.now(), 1, lease, WorkerId("fast")))
+                assert len(claimed) == 1
+            return await got(slow.store.record_page(changes))
+
+    done = await attrs.evolve(slow, store=Overtaken()).deliver_pending()
+    assert (done.lost, done.published) == (1, 0)
+    office.clock.advance(timedelta(seconds=61))
+    assert (await slow.deliver_pending()).published == 1
+
+
 @pytest.mark.proves("REL-6")
 async def test_a_worker_stops_before_its_lease_ends_and_gives_events_back_uncounted(office: "Office") -> None:
     def slow(_: Envelope) -> TargetAnswer:
-        office.clock.advance(timedelta(seconds=30))
+        office.clock.advance(timedelta(seconds=28))
         return Ack()
 
     crm = Listener(answer=slow)
     for account in ("c1", "c2", "c3"):
         await office.happen(account)
-    relay = office.relay(crm, policy=RelayPolicy(page=3, spread=0))
-    await relay.deliver_pending(5)
-    (waiting,) = (await got(relay.store.rows(DELIVERIES, "standing", "open", None, 9))).items
-    assert (waiting.attempts, len(crm.heard)) == (0, 2)
-    assert (await relay.deliver_pending()).published == 1
+    relay, claimed = office.relay(crm, policy=RelayPolicy(page=3, spread=0)), list[list[tuple[str, int]]]()
+
+    class Watched:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(relay.store, name)
+
+        async def claim_due(self, book: Any, *args: Any) -> Any:
+            claims = await got(relay.store.claim_due(book, *args))
+            if book.name == DELIVERIES.name and claims:
+                claimed.append([(claim.item.subject, claim.attempts) for claim in claims])
+            return claims
+
+    done = await attrs.evolve(relay, store=Watched()).deliver_pending(6)
+    assert done.published == 3
+    assert claimed == [[("c1", 0), ("c2", 0), ("c3", 0)], [("c3", 0)]]
 
 
 @pytest.mark.proves("REL-8", "REL-7", "REL-28")

@@ -11,6 +11,7 @@ import pytest
 from shopaccounts.adapters.crypto import AesVault, RootKeyring
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import InvalidInput, Taken, Unavailable
+from shopaccounts.kernel.ids import StoreId, WorkerId
 from shopaccounts.kernel.messages import MESSAGES, Channel, Message, MessageCategory, MessageState, Priority
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Change
@@ -148,7 +149,7 @@ async def test_what_is_urgent_goes_first_then_what_waited_longest(office: "Offic
 @pytest.mark.proves("REL-6")
 async def test_a_worker_stops_before_its_lease_ends_and_gives_the_rest_back_uncounted(office: "Office") -> None:
     def slow(_: Rendered) -> CourierAnswer:
-        office.clock.advance(timedelta(seconds=30))
+        office.clock.advance(timedelta(seconds=28))
         return Accepted()
 
     office.courier.answer = slow
@@ -194,6 +195,31 @@ async def test_a_worker_whose_lease_has_passed_changes_nothing(office: "Office")
     answer = await attrs.evolve(slow, store=_With(slow.store, record=late_record)).deliver_pending(1)
     assert answer.lost == 1
     assert (await office.message(written.id)).provider_id == "second"
+
+
+@pytest.mark.proves("REL-103")
+async def test_a_worker_whose_item_was_claimed_by_another_changes_nothing(office: "Office") -> None:
+    written = await office.write()
+    slow = office.relay(worker="slow")
+    policy, original = slow.policy, slow.store.record
+
+    async def late_record(change: Change) -> Any:
+        office.clock.advance(timedelta(seconds=61))
+        claimed = await got(slow.store.claim_due(MESSAGES, office.clock.now(), 1, policy.lease, WorkerId("fast")))
+        assert [claim.item.id for claim in claimed] == [written.id]
+        return await got(original(change))
+
+    answer = await attrs.evolve(slow, store=_With(slow.store, record=late_record)).deliver_pending(1)
+    assert answer == Delivered(lost=1)
+    assert (await office.message(written.id)).is_open
+
+
+async def test_what_becomes_of_a_message_is_told_in_the_name_of_its_own_store(office: "Office") -> None:
+    elsewhere = attrs.evolve(office, scope=attrs.evolve(office.scope, store=StoreId("outlet")))
+    await elsewhere.write()
+    await office.relay().deliver_pending()
+    page = await got(office.storage.open(office.scope).rows(EVENTS, "subject", "c1", None, 9))
+    assert [envelope.store for envelope in page.items] == ["outlet"]
 
 
 @pytest.mark.proves("REL-109", "MSG-6", "REL-27")

@@ -17,11 +17,11 @@ from sqlalchemy import Connection, Delete, Update, bindparam, case, delete, sele
 
 from shopaccounts.adapters.sqlalchemy.checking import Checker, expect
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
-from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, judge, judge_places
+from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, Lost, judge, judge_places
 from shopaccounts.adapters.sqlalchemy.statements import built_once, equal, insert_into
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
-from shopaccounts.kernel.errors import Conflict, Taken
+from shopaccounts.kernel.errors import Conflict, KeyReused, Taken
 from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import AnyBook, PageResult, Sweep
@@ -67,8 +67,8 @@ class Writer(Checker):
         """Judge many changes that sweep nothing, store those that pass, and answer how each ended.
 
         Raises:
-            KeyReused: A request key was used with another content.
-            Lost: Somebody came in between, or one change goes on from another.
+            Lost: Somebody came in between, one change goes on from another, or a request key was used with another
+                content: then they are to be recorded one by one.
         """
         known = self._relied_on(conn, realm, drafts)
         self.keys(conn, realm, drafts, known)
@@ -251,6 +251,8 @@ def _result(draft: Draft, known: Known) -> str:
         judge(draft, known)
     except AlreadyAnswered:
         return PageResult.REPLAYED
+    except KeyReused:
+        raise Lost from None
     except Conflict as conflict:
         return PageResult.TAKEN if isinstance(conflict, Taken) else PageResult.STALE
     return PageResult.RECORDED

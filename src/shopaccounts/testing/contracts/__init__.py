@@ -1,0 +1,1 @@
+"""What every adapter must promise: one class for each port, one test for each promise."""

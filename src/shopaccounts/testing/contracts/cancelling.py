@@ -1,5 +1,6 @@
 """What async storages promise to tasks that are cancelled."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 import asyncio
 
 import pytest

@@ -1,5 +1,6 @@
 """What counters and leases promise."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from datetime import timedelta
 
 import pytest

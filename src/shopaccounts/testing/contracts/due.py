@@ -1,5 +1,6 @@
 """What due work promises: each item to one worker at a time, and to no worker that comes late."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from datetime import timedelta
 
 import attrs
@@ -77,9 +78,7 @@ class DueWorkContract:
         assert pages == [["b0", "b1", "b2"], ["b3", "b4", "b5"], ["b6"], []]
 
     @pytest.mark.proves("KER-140", "KER-142", "KER-192")
-    async def test_a_claim_can_be_taken_over_when_it_ends_with_a_larger_fence(
-        self, store: Store, scope: Scope
-    ) -> None:
+    async def test_a_claim_can_be_taken_over_when_it_ends_with_a_larger_fence(self, store: Store, scope: Scope) -> None:
         await put(store, BOXES, box(scope, due_at=NOW))
         (first,) = await self.claim(store)
         assert await self.claim(store, LEASE - timedelta(microseconds=1)) == ()

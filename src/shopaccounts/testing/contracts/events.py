@@ -1,5 +1,6 @@
 """What the outbox rests on: events and messages are there if and only if their change is."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from datetime import timedelta
 
 import attrs
@@ -103,7 +104,9 @@ class EventsContract:
         (lost,) = await got(store.claim_due(MESSAGES, NOW, 1, HOUR, WORKER))
         (held,) = await got(store.claim_due(MESSAGES, NOW + HOUR, 1, HOUR, WorkerId("another")))
         delivered = attrs.evolve(lost.item, state=MessageState.DELIVERED, ended_at=NOW)
-        settle = Change(writes=(MESSAGES.change(lost.item, delivered),), claims=(ClaimGuard(MESSAGES, "m", lost.fence),))
+        settle = Change(
+            writes=(MESSAGES.change(lost.item, delivered),), claims=(ClaimGuard(MESSAGES, "m", lost.fence),)
+        )
         await refused(StaleWrite, store.record, settle)
         assert await got(store.renew(MESSAGES, (lost,), NOW + HOUR, HOUR)) == frozenset()
         await got(store.release(MESSAGES, (lost,), NOW))
@@ -130,7 +133,9 @@ class EventsContract:
         bad, good = claims
         await got(store.release(MESSAGES, (bad,), NOW + HOUR))
         ended = attrs.evolve(good.item, state=MessageState.DELIVERED, ended_at=NOW)
-        settle = Change(writes=(MESSAGES.change(good.item, ended),), claims=(ClaimGuard(MESSAGES, good.item.id, good.fence),))
+        settle = Change(
+            writes=(MESSAGES.change(good.item, ended),), claims=(ClaimGuard(MESSAGES, good.item.id, good.fence),)
+        )
         await got(store.record(settle))
         assert await got(store.claim_due(MESSAGES, NOW, 2, HOUR, WORKER)) == ()
         (again,) = await got(store.claim_due(MESSAGES, NOW + HOUR, 2, HOUR, WORKER))

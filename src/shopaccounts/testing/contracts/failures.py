@@ -1,5 +1,6 @@
 """What a storage that can't be reached promises: it says so."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any

@@ -1,5 +1,6 @@
 """What a storage promises that works inside the host's transaction: it ends with the host's, and never before."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol

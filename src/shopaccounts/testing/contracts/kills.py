@@ -1,5 +1,6 @@
 """What is promised to processes that die: whatever they were doing, all of it is there or nothing."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -7,9 +8,9 @@ import attrs
 import pytest
 
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.ids import RealmId, WorkerId
 from shopaccounts.kernel.messages import MESSAGES
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.ids import RealmId, WorkerId
 from shopaccounts.kernel.ports import Storage
 from shopaccounts.kernel.record import Change, ClaimGuard, Once, Receipt, Recorded, Replayed, Sweep
 from shopaccounts.kernel.scope import Scope

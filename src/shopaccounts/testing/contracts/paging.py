@@ -1,5 +1,6 @@
 """What ``record_page`` promises: each change by itself, in few statements."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 import attrs
 import pytest
 

@@ -1,5 +1,6 @@
 """What retention promises: bounded, repeatable, and nothing becomes usable again."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from datetime import timedelta
 
 import pytest

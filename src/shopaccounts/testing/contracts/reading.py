@@ -1,5 +1,6 @@
 """What look-ups and listings promise: one moment, whole entities, each of a group once."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from datetime import timedelta
 
 import attrs

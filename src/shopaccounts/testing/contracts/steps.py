@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import pytest
+
 from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.ports import BY_ID, Position, Records
 from shopaccounts.kernel.record import Book, Change, Entity, Recorded
@@ -47,11 +49,9 @@ async def refused(expected: E | type[E], ask: Callable[..., Answer[Any]], *args:
         args: With what.
     """
     kind = expected if isinstance(expected, type) else type(expected)
-    try:
+    with pytest.raises(kind) as caught:
         await got(ask(*args))
-    except kind as raised:
-        assert type(raised) is kind, f"{raised!r} rather than {kind.__name__}"
-        assert isinstance(expected, type) or raised.args == expected.args, f"{raised!r} rather than {expected!r}"
-        return raised
-    msg = f"not refused with {expected!r}"
-    raise AssertionError(msg)
+    raised = caught.value
+    assert type(raised) is kind, f"{raised!r} rather than {kind.__name__}"
+    assert isinstance(expected, type) or raised.args == expected.args, f"{raised!r} rather than {expected!r}"
+    return raised

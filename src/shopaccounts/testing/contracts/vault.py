@@ -1,5 +1,6 @@
 """What vaults and keyrings promise: opened in its own place with its own key, or not at all."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 from collections.abc import Callable
 
 import attrs
@@ -27,6 +28,7 @@ Rotate = Callable[[], Answer[None]]
 ABOUT = SealContext(ring=Ring.SEEDS, realm="realm", kind="factor", id="factor-1", field="seed")
 SEED = Secret(b"a seed of twenty byt")
 OVERHEAD = 61
+PLAIN = {"empty": b"", "nul": b"\0", "all": bytes(range(256)), "long": b"x" * 65536}
 ELSEWHERE = {
     "ring": attrs.evolve(ABOUT, ring=Ring.OUTBOX),
     "realm": attrs.evolve(ABOUT, realm="other"),
@@ -44,8 +46,9 @@ class VaultContract:
     """
 
     @pytest.mark.proves("KER-162", "KER-163")
-    @pytest.mark.parametrize("plain", [b"", b"\0", bytes(range(256)), b"x" * 65536], ids=["empty", "nul", "all", "long"])
-    async def test_what_is_sealed_opens_in_its_place(self, vault: Vault, plain: bytes) -> None:
+    @pytest.mark.parametrize("kind", PLAIN)
+    async def test_what_is_sealed_opens_in_its_place(self, vault: Vault, kind: str) -> None:
+        plain = PLAIN[kind]
         sealed = await got(vault.seal(Secret(plain), ABOUT))
         assert await got(vault.open(sealed, ABOUT)) == Secret(plain)
         assert len(sealed.data) == len(plain) + OVERHEAD

@@ -1,5 +1,6 @@
 """What ``record`` promises: a change is stored whole, and only if it was still right."""
 
+# ruff: noqa: D102  (a test's name is its sentence)
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
@@ -126,9 +127,9 @@ class WritingContract:
     """
 
     @pytest.fixture
-    def durable(self) -> bool:
-        """Say whether the storage ends its transactions itself, rather than join the host's."""
-        return True
+    def recorded(self) -> Recorded:
+        """Say what the storage answers; ``durable`` is false where it joins the host's transaction."""
+        return Recorded(durable=True)
 
     @pytest.fixture
     def store(self, storage: Storage, scope: Scope) -> Store:
@@ -255,9 +256,9 @@ class WritingContract:
 
     @pytest.mark.proves("KER-117")
     async def test_it_is_told_whether_a_change_waits_for_the_commit_of_the_host(
-        self, store: Store, scope: Scope, durable: bool
+        self, store: Store, scope: Scope, recorded: Recorded
     ) -> None:
-        assert await got(store.record(Change(writes=(BOXES.add(box(scope)),)))) == Recorded(durable)
+        assert await got(store.record(Change(writes=(BOXES.add(box(scope)),)))) == recorded
 
     @pytest.mark.proves("KER-105")
     @pytest.mark.parametrize("what", ["writes", "events", "messages", "receipt", "entity"])

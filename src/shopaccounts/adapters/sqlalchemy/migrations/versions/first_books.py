@@ -1,4 +1,4 @@
-"""The first books: events, deliveries, messages, tickets, security, customers, passwords, sessions, attempts.
+"""The first books, from events, deliveries and messages to sessions, attempts and stop notices.
 
 Written out by hand: a revision says what it does, whatever the library's tables become later.
 """
@@ -27,7 +27,7 @@ def downgrade() -> None:
     """Drop the tables with all that is in them."""
     shared = ("keys", "subjects", "once", "receipts", "counters", "leases")
     outbox = ("events", "deliveries", "messages")
-    accounts = ("tickets", "security", "customers", "passwords", "sessions", "attempts")
+    accounts = ("tickets", "security", "customers", "passwords", "sessions", "attempts", "stop_notices")
     for name in shared + outbox + accounts:
         op.drop_table(_prefix() + name, schema=_schema())
 
@@ -80,6 +80,7 @@ def _account_tables() -> None:
     _book("passwords", ())
     _book("sessions", (_group("account"), *_sorted(), _keep_until()))
     _book("attempts", (_key_id(), _group("account"), _group("contact"), *_sorted(), _keep_until()))
+    _book("stop_notices", (_keep_until(),))
     for name, group in (
         ("tickets", "subject"),
         ("tickets", "live"),
@@ -88,7 +89,7 @@ def _account_tables() -> None:
         ("attempts", "contact"),
     ):
         _group_index(name, group)
-    for name in ("tickets", "sessions", "attempts"):
+    for name in ("tickets", "sessions", "attempts", "stop_notices"):
         _index(name, "kept", ("realm", "keep_until", "id"), "keep_until IS NOT NULL")
     for name in ("customers", "attempts"):
         _index(name, "sealed", ("key_id",), "key_id IS NOT NULL")

@@ -1,0 +1,41 @@
+"""The benchmarks can be found and loaded; what they measure is no matter of tests."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import benchmarks
+from benchmarks.registry import BENCHMARKS
+
+APART = {"__main__", "peers"}
+"""The command, and the shops on the peers, which load in the environment of the benchmarks only."""
+
+
+def modules():
+    return sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in APART)
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_module_loads_without_the_peers(name):
+    importlib.import_module(f"benchmarks.{name}")
+
+
+def test_the_registry_names_every_benchmark():
+    loaded = {f"benchmarks.{name}": importlib.import_module(f"benchmarks.{name}") for name in modules()}
+    runnable = {name for name, module in loaded.items() if "run" in getattr(module, "__all__", ())}
+    assert runnable == set(BENCHMARKS.values())
+
+
+def test_every_benchmark_is_called_with_an_effort():
+    for name in BENCHMARKS.values():
+        assert importlib.import_module(name).run.__annotations__["effort"].__name__ == "Effort"
+
+
+def test_the_command_says_what_it_can_do(pytestconfig):
+    helped = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--help"], cwd=pytestconfig.rootpath, capture_output=True, text=True, check=True
+    )
+    assert all(name in helped.stdout for name in BENCHMARKS)

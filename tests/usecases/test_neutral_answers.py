@@ -1,0 +1,192 @@
+"""Nobody learns from an answer, from the work behind it or from what it leaves behind, who has an account here.
+
+Each use-case that strangers can call runs in every situation that an address may be in. All of it has to look the same:
+the answer with its random parts taken out, every call of every port in its order, how often a password is hashed or
+compared, and how many messages are recorded.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from shopaccounts.customers import CUSTOMERS, StatusReason, Trigger, follow
+from shopaccounts.kernel.errors import Rejected
+from shopaccounts.registration import RegistrationForm
+from shopaccounts.testing.builders import BEGINNING, PASSWORD, SITUATIONS, QuickHasher, ShopBuilder, request_from
+from shopaccounts.testing.recording import assert_indistinguishable
+from shopaccounts.testing.wrapping import wrapped
+
+ANN, HERE = "ann@lamp.example", request_from()
+LATER = BEGINNING + timedelta(days=3)
+WRONG = "seven other lamps in the wind"
+
+
+def watched_by(recorder):
+    """Puts the recorder around every port; of the hasher it notes that it works, since comparing costs as much."""
+
+    def around(port):
+        if not isinstance(port, QuickHasher):
+            return recorder(port)
+        return wrapped(port, lambda call: recorder.trace.append(("hasher", "work")) or call.make())
+
+    return around
+
+
+async def outcome(work):
+    """What somebody outside gets: the value with its secrets hidden, or the refusal with its facts."""
+    try:
+        return repr(await work)
+    except Rejected as refusal:
+        return refusal.code, repr(refusal)
+
+
+def seen(host, act, before=None):
+    """Arranges a situation, lets time pass, and acts in a shop whose ports are watched."""
+
+    async def use_case(situation, recorder):
+        builder = ShopBuilder(host=host)
+        plain = builder.build()
+        await ARRANGE.get(situation, lambda shop: shop.arrange(situation, ANN))(plain)
+        builder.clock.set(LATER)
+        prepared = await before(plain) if before else None
+        letters = len(builder.mailbag.letters)
+        shop = builder.build(watched_by(recorder))
+        recorder.trace.clear()
+        answer = await outcome(act(shop, prepared))
+        return answer, len(builder.mailbag.letters) - letters
+
+    return use_case
+
+
+async def lifted(shop):
+    account = await shop.arrange("active", ANN)
+    await shop.builder.edit(
+        CUSTOMERS, account, lambda c: follow(c, Trigger.SUSPEND, reason=StatusReason.ABUSE, until=LATER)
+    )
+
+
+async def told_of_its_suspension(shop):
+    await shop.arrange("suspended", ANN)
+    shop.builder.clock.set(LATER - timedelta(hours=2))
+    await shop.recovery.request_reset(ANN, HERE)
+
+
+async def pending_without_an_attempt(shop):
+    await shop.arrange("pending", ANN)
+    shop.builder.clock.set(LATER)
+    await shop.upkeep.tick()
+
+
+async def with_an_open_link(shop):
+    await shop.arrange("active", ANN)
+    shop.builder.clock.set(LATER - timedelta(minutes=30))
+    await shop.recovery.request_reset(ANN, HERE)
+
+
+ARRANGE = {
+    "suspension over": lifted,
+    "told of its suspension": told_of_its_suspension,
+    "pending without an attempt": pending_without_an_attempt,
+    "with an open link": with_an_open_link,
+}
+EVERY_SITUATION = {name: name for name in (*SITUATIONS, *ARRANGE)}
+
+
+@pytest.mark.proves("KER-250", "KER-254", "REG-10")
+@pytest.mark.parametrize("password", [PASSWORD, None], ids=["with a password", "without"])
+async def test_registering(host, password) -> None:
+    form = RegistrationForm(identifier=ANN, password=password)
+    await assert_indistinguishable(seen(host, lambda shop, _: shop.registration.register(form, HERE)), EVERY_SITUATION)
+
+
+async def started(shop):
+    handle = (await shop.registration.register(RegistrationForm(identifier=ANN, password=PASSWORD), HERE)).handle
+    shop.builder.clock.advance(timedelta(minutes=2))
+    return handle
+
+
+@pytest.mark.proves("KER-250", "KER-251")
+async def test_asking_for_another_mail(host) -> None:
+    use_case = seen(host, lambda shop, handle: shop.registration.resend_verification(handle, HERE), started)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-251")
+async def test_guessing_the_code_of_an_attempt(host) -> None:
+    async def guesses(shop, handle):
+        return [await outcome(shop.registration.complete_registration(handle, "wrong", HERE)) for _ in range(7)]
+
+    await assert_indistinguishable(seen(host, guesses, started), EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-251")
+async def test_an_attempt_that_was_replaced(host) -> None:
+    async def twice(shop):
+        first = await started(shop)
+        await started(shop)
+        return first
+
+    use_case = seen(host, lambda shop, handle: shop.registration.complete_registration(handle, "123456", HERE), twice)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-251")
+async def test_an_attempt_that_its_mailbox_has_answered_meanwhile(host) -> None:
+    async def answered(shop):
+        handle = await started(shop)
+        letter = shop.builder.mailbag.last
+        if letter.template == "registration.verify_contact":
+            await shop.registration.take_over_contact(letter.token, "my own lamps by the river", HERE)
+        return handle
+
+    async def tries(shop, handle):
+        sent = await outcome(shop.registration.resend_verification(handle, HERE))
+        guessed = await outcome(shop.registration.complete_registration(handle, "123456", HERE))
+        return sent, guessed
+
+    await assert_indistinguishable(seen(host, tries, answered), EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "SIG-2", "REG-2")
+@pytest.mark.parametrize("password", [WRONG, "", "\ud800"], ids=["wrong", "empty", "no password can be that"])
+async def test_signing_in_with_a_wrong_password(host, password) -> None:
+    use_case = seen(host, lambda shop, _: shop.signin.sign_in_with_password(ANN, password, HERE))
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "REG-13")
+async def test_signing_in_with_the_right_password_of_an_account_that_is_not_to_be_seen(host) -> None:
+    use_case = seen(host, lambda shop, _: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))
+    hidden = ("unknown", "unverified contact", "pending", "no password", "closed", "pending without an attempt")
+    await assert_indistinguishable(use_case, {name: name for name in hidden})
+
+
+@pytest.mark.proves("KER-250", "RCV-2")
+async def test_asking_for_a_reset(host) -> None:
+    use_case = seen(host, lambda shop, _: shop.recovery.request_reset(ANN, HERE))
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-252")
+@pytest.mark.parametrize("asks", ["register", "request_reset"])
+async def test_being_held(host, asks) -> None:
+    async def once(shop):
+        await shop.recovery.request_reset(ANN, HERE)
+
+    async def again(shop, _):
+        if asks == "register":
+            return await shop.registration.register(RegistrationForm(identifier=ANN, password=PASSWORD), HERE)
+        return await shop.recovery.request_reset(ANN, HERE)
+
+    await assert_indistinguishable(seen(host, again, once), EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-253")
+async def test_whoever_proves_the_mailbox_is_told_how_the_account_stands(shop, builder) -> None:
+    templates = {}
+    for situation in ("pending", "active", "suspended", "closing"):
+        address = f"{situation}@lamp.example"
+        await shop.arrange(situation, address)
+        await shop.recovery.request_reset(address, HERE)
+        templates[situation] = builder.mailbag.last.template
+    assert len(set(templates.values())) == 4

@@ -1,0 +1,105 @@
+"""An adapter of the wrong kind is refused when the shop is put together, by its name, not by the first customer."""
+
+import pytest
+
+from shopaccounts.adapters.argon2 import Argon2Hasher, ThreadedArgon2Hasher
+from shopaccounts.adapters.bells import TaskBell
+from shopaccounts.adapters.crypto import RootKeyring
+from shopaccounts.adapters.memory import MemoryStorage
+from shopaccounts.adapters.sqlalchemy import AsyncSqlStorage, SqlStorage
+from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.storefront import Storefront
+from shopaccounts.kernel.web import LinkBuilder
+from shopaccounts.passwords import Argon2Profile
+from shopaccounts.shop import Adapters, AsyncShopAccounts, ShopAccounts
+from shopaccounts.testing.builders import PlainTemplates
+
+FRONT = Storefront(name="Lampenhaus", links=LinkBuilder(base={"main": "https://lampenhaus.example"}, paths={}))
+CHEAP = Argon2Profile.tests_only()
+
+
+def adapters(**other):
+    ready = {
+        "storage": MemoryStorage(),
+        "keyring": RootKeyring([Secret(b"k" * 32)]),
+        "templates": PlainTemplates(),
+    }
+    return Adapters(**{**ready, **other})
+
+
+class LateKeyring(RootKeyring):
+    async def current(self, ring):
+        return super().current(ring)
+
+
+class LateVault:
+    async def seal(self, plain, about): ...
+    async def open(self, sealed, about): ...
+    async def reseal(self, sealed, about): ...
+
+
+class LateTemplates:
+    async def render(self, template, locale, variables): ...
+
+
+class LateCourier:
+    async def send(self, message): ...
+
+
+class SlowCourier:
+    holds_up_the_loop = True
+
+
+class LateCounters:
+    volatile = True
+
+    async def read(self, key): ...
+
+
+class LateTarget:
+    name, patterns, policy = "late", ("*",), None
+
+    async def publish(self, batch): ...
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"storage": AsyncSqlStorage("sqlite+aiosqlite://")}, "AsyncSqlStore.claim_due is asynchronous"),
+        ({"keyring": LateKeyring([Secret(b"k" * 32)])}, "LateKeyring.current is asynchronous"),
+        ({"vault": LateVault()}, "LateVault.open is asynchronous"),
+        ({"hasher": ThreadedArgon2Hasher(CHEAP)}, "ThreadedArgon2Hasher.hash is asynchronous"),
+        ({"templates": LateTemplates()}, "LateTemplates.render is asynchronous"),
+        ({"couriers": {Channel.EMAIL: LateCourier()}}, "LateCourier.send is asynchronous"),
+        ({"counters": LateCounters()}, "LateCounters.read is asynchronous"),
+        ({"targets": (LateTarget(),)}, "LateTarget.publish is asynchronous"),
+        ({"bell": TaskBell(lambda: None)}, "TaskBell needs an event loop"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_a_blocking_host_takes_only_what_answers_at_once(other, named) -> None:
+    with pytest.raises(Defect, match=named):
+        ShopAccounts(adapters=adapters(**other), storefront=FRONT)
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"storage": SqlStorage("sqlite://")}, "SqlStorage holds up the event loop"),
+        ({"hasher": Argon2Hasher(CHEAP)}, "Argon2Hasher holds up the event loop"),
+        ({"couriers": {Channel.EMAIL: SlowCourier()}}, "SlowCourier holds up the event loop"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_an_async_host_takes_nothing_that_would_hold_it_up(other, named) -> None:
+    with pytest.raises(Defect, match=named):
+        AsyncShopAccounts(adapters=adapters(**other), storefront=FRONT)
+
+
+def test_both_hosts_take_what_fits_and_fill_in_the_rest() -> None:
+    assert isinstance(ShopAccounts(adapters=adapters(), storefront=FRONT).adapters.hasher, Argon2Hasher)
+    later = AsyncShopAccounts(adapters=adapters(), storefront=FRONT)
+    assert isinstance(later.adapters.hasher, ThreadedArgon2Hasher)
+    assert later.for_scope(later.scope).adapters == later.adapters
