@@ -59,7 +59,8 @@ def _made_with(effort: Effort) -> str:
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text("utf-8").splitlines() if info.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "processor unknown")
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "processor unknown")
 
 
 if __name__ == "__main__":

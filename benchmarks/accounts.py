@@ -1,14 +1,14 @@
 """Registering and signing in, beside whole libraries and beside the least that any shop has to do."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from benchmarks.databases import KINDS, Make, opened
 from benchmarks.measuring import Contestant, Effort, race
 from benchmarks.peers.sites import Site, fresh_address, hearing
-from benchmarks.reports import Reach, Report, Row
+from benchmarks.reports import Reach, Report, Row, counted
 
 __all__ = ["run"]
 
@@ -28,8 +28,7 @@ def run(effort: Effort) -> Report:
                 for how, sites in groups:
                     rows += _compare(f"{kind}, {how}", sites, runner, effort)
     notes = (
-        "Of our statements, those on the counters that slow guessing down are counted apart; the peers have none in "
-        "their databases.",
+        "Our statements on counters, which slow guessing down, are counted apart; peers have none in their databases.",
         "Hashes are Argon2id at its lowest cost (8 KiB, one pass) for everybody, and SQLite has the same settings.",
         "PostgreSQL doesn't wait for the disk (fsync off).",
     )
@@ -48,7 +47,11 @@ def _groups(make: Make, runner: asyncio.Runner) -> Iterator[list[Group]]:
         ("bare", [ours.bare(shop), raw.raw(make()), on_django.django_bare()]),
         (
             "async, bare",
-            [ours.async_bare(later), runner.run(raw.async_raw(make())), runner.run(on_fastapi.fastapi_users_bare(make()))],
+            [
+                ours.async_bare(later),
+                runner.run(raw.async_raw(make())),
+                runner.run(on_fastapi.fastapi_users_bare(make())),
+            ],
         ),
         ("Django's client", [on_django.ours_behind_django(shop), on_django.django_site(), on_django.allauth_site()]),
         ("Flask's client", [on_flask.ours_behind_flask(shop), on_flask.flask_security_site(make())]),
@@ -60,7 +63,7 @@ def _groups(make: Make, runner: asyncio.Runner) -> Iterator[list[Group]]:
     with ExitStack() as stack:
         for _, sites in groups:
             for site in sites:
-                stack.callback(lambda site=site: _done(runner, site.close()))
+                stack.callback(_close, runner, site)
         yield groups
 
 
@@ -92,8 +95,8 @@ def _statements(site: Site, work: Callable[[], Any], runner: asyncio.Runner) -> 
     return heard
 
 
-def _row(case: str, times: dict[str, float], peer: str, statements: dict[str, list[str]]) -> Row:
-    beside = peer if peer == "raw" else f"{peer} ({len(statements[peer])} statements)"
+def _row(case: str, times: Mapping[str, float], peer: str, statements: dict[str, list[str]]) -> Row:
+    beside = peer if peer == "raw" else f"{peer} ({counted(len(statements[peer]), 'statement')})"
     reach = Reach(10) if peer == "raw" else Reach.faster(3)
     return Row(case=case, ours=times["ours"], other=times[peer], beside=beside, reach=reach)
 
@@ -102,9 +105,13 @@ def _counted(case: str, statements: dict[str, list[str]], at_most: int) -> list[
     on_counters = sum(COUNTERS in statement for statement in statements["ours"])
     alone = len(statements["ours"]) - on_counters
     return [
-        Row(case=case, ours=alone, at_most=at_most, counted="statements"),
-        Row(case=case, ours=on_counters, counted="statements on counters"),
+        Row(case=case, ours=alone, at_most=at_most, counted="statement"),
+        Row(case=case, ours=on_counters, counted="statement on counters"),
     ]
+
+
+def _close(runner: asyncio.Runner, site: Site) -> None:
+    _done(runner, site.close())
 
 
 def _done(runner: asyncio.Runner, answer: Any) -> None:

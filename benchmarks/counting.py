@@ -38,8 +38,8 @@ def run(effort: Effort) -> Report:  # noqa: ARG001  (statements are counted, not
                 on_counters = sum(COUNTERS in statement for statement in heard)
                 apart = f", and {on_counters} on counters" if on_counters else ""
                 case = f"{step}, {kind}{apart}"
-                rows.append(Row(case=case, ours=len(heard) - on_counters, at_most=MOST[step], counted="statements"))
-    notes = ("BEGIN and COMMIT aren't counted. Counters may live apart from the books, so their statements are.",)
+                rows.append(Row(case=case, ours=len(heard) - on_counters, at_most=MOST[step], counted="statement"))
+    notes = ("BEGIN and COMMIT aren't counted. Counters may live apart from the books, so they are counted apart.",)
     return Report(name="statements", title="Statements of each use-case", rows=tuple(rows), notes=notes)
 
 
@@ -66,7 +66,8 @@ def _walk(place: Place) -> dict[str, list[str]]:
     ours.bare(shop).admit(fresh_address())  # what is needed once for each process is no part of a use-case
     started = step("register", lambda: accounts.registration.register(ours.form(address), context()))
     code = shop.mailbox.last["code"]
-    step("complete the registration", lambda: accounts.registration.complete_registration(started.handle, code, context()))
+    complete = accounts.registration.complete_registration
+    step("complete the registration", lambda: complete(started.handle, code, context()))
     session = step("sign in", lambda: sign_in(PASSWORD)).session
     step("refuse a sign-in", refused)
     step("resume a session", lambda: accounts.signin.resume(session, context()))

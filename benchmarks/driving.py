@@ -1,11 +1,13 @@
 """What it costs that a use-case is written once, for blocking and for async hosts."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from benchmarks.measuring import Contestant, Effort, race
 from benchmarks.reports import Curve, Report, Row
-from shopaccounts.kernel.answers import Answer, got, run as drive
+from shopaccounts.kernel.answers import Answer, got
+from shopaccounts.kernel.answers import run as drive
 
 __all__ = ["run"]
 
@@ -41,6 +43,10 @@ def plain(port: Port, calls: int) -> int:
     return number
 
 
+def _driven(port: Port, calls: int) -> int:
+    return drive(use_case(port, calls))
+
+
 def run(effort: Effort) -> Report:
     """Compare the driver with a plain function, and with an event loop for each call."""
     port = Port()
@@ -48,8 +54,8 @@ def run(effort: Effort) -> Report:
     for calls in CALLS:
         times = race(
             [
-                Contestant.of("ours", lambda calls=calls: drive(use_case(port, calls))),  # type: ignore[misc]  # a lambda's default
-                Contestant.of("plain", lambda calls=calls: plain(port, calls)),  # type: ignore[misc]  # as above
+                Contestant.of("ours", partial(_driven, port, calls)),
+                Contestant.of("plain", partial(plain, port, calls)),
             ],
             effort,
         )
@@ -62,4 +68,5 @@ def run(effort: Effort) -> Report:
         Row(case="use-case of 3 port calls", ours=ours, other=looped, beside="asyncio.run"),
     )
     curves = (Curve("driven use-case", tuple(driven)), Curve("plain function", tuple(plainly)))
-    return Report(name="driver", title="One source for blocking and async hosts", rows=rows, curves=curves, size="port calls")
+    title = "One source for blocking and async hosts"
+    return Report(name="driver", title=title, rows=rows, curves=curves, size="port calls")

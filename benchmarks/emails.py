@@ -1,6 +1,7 @@
 """Reading an e-mail address and working out the keys it is compared by."""
 
 import time
+from functools import partial
 from typing import Final
 
 from benchmarks.measuring import Contestant, Effort, race
@@ -27,11 +28,11 @@ def run(effort: Effort) -> Report:
     rows = []
     for case, address in ADDRESSES.items():
         contestants = [
-            Contestant.of("ours", lambda a=address: EmailAddress.parse(a)),  # type: ignore[misc]  # a lambda's default
-            Contestant.of("email-validator", lambda a=address: validate_email(a, check_deliverability=False)),  # type: ignore[misc]  # as above
+            Contestant.of("ours", partial(EmailAddress.parse, address)),
+            Contestant.of("email-validator", partial(validate_email, address, check_deliverability=False)),
         ]
         if address.isascii():
-            contestants.append(Contestant.of("Django, check only", lambda a=address: is_email(a)))  # type: ignore[misc]  # as above
+            contestants.append(Contestant.of("Django, check only", partial(is_email, address)))
         times = race(contestants, effort, time.process_time)
         others = [contestant.name for contestant in contestants[1:]]
         rows += [Row(case=case, ours=times["ours"], other=times[name], beside=name) for name in others]
@@ -49,7 +50,7 @@ def _points(effort: Effort) -> list[tuple[float, float]]:
     points = []
     for length in LENGTHS:
         address = _address_of(length)
-        times = race([Contestant.of("ours", lambda a=address: EmailAddress.parse(a))], effort, time.process_time)  # type: ignore[misc]  # as above
+        times = race([Contestant.of("ours", partial(EmailAddress.parse, address))], effort, time.process_time)
         points.append((float(length), times["ours"]))
     return points
 

@@ -38,11 +38,11 @@ def make() -> None:
 
 def enter(arguments: list[str]) -> int:
     """Run the benchmarks there, and answer how that ended."""
-    return subprocess.run([PYTHON, "-m", "benchmarks", *arguments], cwd=ROOT, check=False).returncode  # noqa: S603  (this package)
+    return subprocess.run([str(PYTHON), "-m", "benchmarks", *arguments], cwd=ROOT, check=False).returncode  # noqa: S603  (this package)
 
 
 def _install(*what: str) -> None:
-    command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *what]
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *what]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603  (pip, with the files above)
 
 

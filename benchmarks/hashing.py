@@ -1,6 +1,7 @@
 """Checking a password, at the cost that shops use and at a cost so low that our own part shows."""
 
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from benchmarks.measuring import Contestant, Effort, race
@@ -30,7 +31,7 @@ def run(effort: Effort) -> Report:
     return Report(name="hashing", title="Checking a password", rows=tuple(rows), curves=(curve,), size="MiB filled")
 
 
-def _row(case: str, times: dict[str, float], beside: str, reach: Reach | None) -> Row:
+def _row(case: str, times: Mapping[str, float], beside: str, reach: Reach | None) -> Row:
     return Row(case=case, ours=times["ours"], other=times[beside], beside=beside, reach=reach)
 
 

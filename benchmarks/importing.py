@@ -34,7 +34,7 @@ STATEMENTS: Final = {
     "attrs": "import attrs",
     "shopaccounts": "import shopaccounts",
     "shopaccounts, all contexts": "from shopaccounts import ShopAccounts",
-    "shopaccounts with its SQL store": "from shopaccounts import ShopAccounts; import shopaccounts.adapters.sqlalchemy.storage",
+    "shopaccounts with its SQL store": "from shopaccounts import ShopAccounts; import shopaccounts.adapters.sqlalchemy",
     "sqlalchemy": "import sqlalchemy",
     "fastapi-users": "import fastapi_users, fastapi_users.authentication, fastapi_users_db_sqlalchemy",
     "Flask-Security": "import flask_security, flask_sqlalchemy",
@@ -53,11 +53,11 @@ def run(effort: Effort) -> Report:
     cost_of = {name: median(measured) for name, measured in costs.items()}
     bare, contexts, stored = list(STATEMENTS)[1:4]
     rows = [
-        Row(case="import shopaccounts", ours=cost_of[bare], other=cost_of["attrs"], beside="import attrs", reach=Reach(1.6)),
-        Row(case="all contexts", ours=cost_of[contexts], other=cost_of["attrs"], beside="import attrs"),
+        _row("import shopaccounts", cost_of[bare], cost_of, "attrs", Reach(1.6)),
+        _row("all contexts", cost_of[contexts], cost_of, "attrs"),
         *(_row("all contexts and the SQL store", cost_of[stored], cost_of, peer) for peer in list(STATEMENTS)[4:]),
-        Row(case="heavy packages loaded", ours=len(HEAVY & set(loaded[bare])), at_most=0, counted="packages"),
-        Row(case="the same, all contexts", ours=len(HEAVY & set(loaded[contexts])), at_most=0, counted="packages"),
+        Row(case="heavy packages loaded", ours=len(HEAVY & set(loaded[bare])), at_most=0, counted="package"),
+        Row(case="the same, all contexts", ours=len(HEAVY & set(loaded[contexts])), at_most=0, counted="package"),
     ]
     notes = (
         "Processor time within a fresh process, without Python's own start.",
@@ -75,8 +75,8 @@ def _probe(statement: str) -> tuple[float, list[str]]:
     return cost, others
 
 
-def _row(case: str, ours: float, cost_of: dict[str, float], peer: str) -> Row:
-    return Row(case=case, ours=ours, other=cost_of[peer], beside=peer)
+def _row(case: str, ours: float, cost_of: dict[str, float], peer: str, reach: Reach | None = None) -> Row:
+    return Row(case=case, ours=ours, other=cost_of[peer], beside=peer, reach=reach)
 
 
 def _names(modules: list[str]) -> str:

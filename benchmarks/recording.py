@@ -1,12 +1,12 @@
 """What ``record`` costs beside the bare driver doing the same statements in the same transaction.
 
-The statements of ours are overheard on a database of their own; the driver then replays them on a copy of it. So both do
-the same work in the database, and the difference is what we spend on deciding and saying it.
+The statements of ours are overheard on a database of their own; the driver then replays them on a copy of it. So both
+do the same work in the database, and the difference is what we spend on deciding and saying it.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from benchmarks.databases import KINDS, Make, opened
 from benchmarks.measuring import Contestant, Effort, race
@@ -17,8 +17,9 @@ from benchmarks.sessions import ONE, TWO, Sessions, filled
 
 __all__ = ["run"]
 
-MOST = 200
+MOST: Final = 200
 """Changes in one turn."""
+Measured: TypeAlias = tuple[str, Mapping[str, float]]
 
 
 def run(effort: Effort) -> Report:
@@ -50,12 +51,13 @@ def _row(case: str, ours_took: float, bare_took: float) -> Row:
     return Row(case=case, ours=ours_took, other=bare_took, beside="bare driver, same statements")
 
 
-def _compare(make: Make, size: int, runner: asyncio.Runner, effort: Effort) -> Iterator[tuple[str, Mapping[str, float]]]:
+def _compare(make: Make, size: int, runner: asyncio.Runner, effort: Effort) -> Iterator[Measured]:
     """Race the four ways of writing, each on a copy of one database; the driver's are overheard on further copies."""
     first, kept = filled(make, size)
-    shops = [ours.open_shop(make(like=first)) for _ in range(3)]
+    shops: list[ours.Shop[Any]] = [ours.open_shop(make(like=first)) for _ in range(3)]
     async_shop = runner.run(ours.open_async_shop(make(like=first)))
-    now, heard, heard_later, later = (Sessions(shop, list(kept)) for shop in (*shops, async_shop))
+    now, heard, heard_later = (Sessions(shop, list(kept)) for shop in shops)
+    later = Sessions(async_shop, list(kept))
     bare, bare_later = connect(make(like=first)), runner.run(connect_later(make(like=first)))
     for what in (ONE, TWO):
         contestants = [
@@ -63,7 +65,10 @@ def _compare(make: Make, size: int, runner: asyncio.Runner, effort: Effort) -> I
             Contestant("bare", lambda work: replay(bare, work), MOST, _overheard(heard, what)),
             Contestant("ours, async", lambda work: runner.run(record_later(later, work)), MOST, _changes(later, what)),
             Contestant(
-                "bare, async", lambda work: runner.run(replay_later(bare_later, work)), MOST, _overheard(heard_later, what)
+                "bare, async",
+                lambda work: runner.run(replay_later(bare_later, work)),
+                MOST,
+                _overheard(heard_later, what),
             ),
         ]
         yield what, race(contestants, effort)

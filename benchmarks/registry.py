@@ -6,14 +6,16 @@ from typing import Final
 
 __all__ = ["BENCHMARKS"]
 
-BENCHMARKS: Final[Mapping[str, str]] = MappingProxyType({
-    "imports": "benchmarks.importing",
-    "driver": "benchmarks.driving",
-    "tokens": "benchmarks.tokens",
-    "emails": "benchmarks.emails",
-    "hashing": "benchmarks.hashing",
-    "recording": "benchmarks.recording",
-    "statements": "benchmarks.counting",
-    "accounts": "benchmarks.accounts",
-})
+BENCHMARKS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "imports": "benchmarks.importing",
+        "driver": "benchmarks.driving",
+        "tokens": "benchmarks.tokens",
+        "emails": "benchmarks.emails",
+        "hashing": "benchmarks.hashing",
+        "recording": "benchmarks.recording",
+        "statements": "benchmarks.counting",
+        "accounts": "benchmarks.accounts",
+    }
+)
 """Name to the module whose ``run`` does it."""

@@ -8,7 +8,7 @@ import attrs
 
 from benchmarks.measuring import best_line
 
-__all__ = ["Curve", "Reach", "Report", "Row", "as_markdown", "as_plot", "as_text"]
+__all__ = ["Curve", "Reach", "Report", "Row", "as_markdown", "as_plot", "as_text", "counted"]
 
 UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -39,13 +39,13 @@ class Row:
         beside: Who the other is.
         reach: What the ratio is to reach, if anything.
         at_most: What *ours* itself is to reach, if anything.
-        counted: Empty where the figures are seconds.
+        counted: The word for one of what is counted; empty where the figures are seconds.
     """
 
     case: str
     ours: float
     other: float | None = None
-    beside: str = "–"
+    beside: str = ""
     reach: Reach | None = None
     at_most: float | None = None
     counted: str = ""
@@ -60,7 +60,7 @@ class Row:
         """What is to be reached, in words."""
         if self.reach:
             return str(self.reach)
-        return f"≤ {self.show(self.at_most)}" if self.at_most is not None else "–"
+        return f"≤ {self.show(self.at_most)}" if self.at_most is not None else ""
 
     @property
     def verdict(self) -> str:
@@ -69,17 +69,17 @@ class Row:
             return "yes" if self.ratio <= self.reach.most else "**no**"
         if self.at_most is not None:
             return "yes" if self.ours <= self.at_most else "**no**"
-        return "–"
+        return ""
 
     def show(self, figure: float | None) -> str:
         """Write a figure with its unit."""
         if figure is None:
-            return "–"
-        return f"{figure:g} {self.counted}" if self.counted else duration(figure)
+            return ""
+        return counted(int(figure), self.counted) if self.counted else duration(figure)
 
     def cells(self) -> tuple[str, ...]:
         """Answer the row as texts."""
-        ratio = "–" if self.ratio is None else _ratio(self.ratio)
+        ratio = "" if self.ratio is None else _ratio(self.ratio)
         return (self.case, self.show(self.ours), self.beside, self.show(self.other), ratio, self.target, self.verdict)
 
 
@@ -161,6 +161,12 @@ def as_plot(report: Report, file: Path) -> None:
     axes.legend(fontsize="small")
     figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
+
+
+def counted(number: int, what: str) -> str:
+    """Write so many of something; *what* begins with the word for one of it."""
+    noun, *rest = what.split(" ", 1)
+    return " ".join([str(number), noun if number == 1 else f"{noun}s", *rest])
 
 
 def duration(seconds: float) -> str:

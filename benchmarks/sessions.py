@@ -10,6 +10,7 @@ from benchmarks.peers import ours
 from benchmarks.peers.sites import PASSWORD, Place, fresh_address
 from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.desk import Desk, SilentBell
+from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.time import SystemClock
@@ -69,7 +70,7 @@ class Sessions:
 
 def named(pattern: Session, name: str) -> Session:
     """Answer a session of somebody else."""
-    return attrs.evolve(pattern, id=name, version=1, public_id=f"public {name}", account=f"account {name}")
+    return attrs.evolve(pattern, id=name, version=1, public_id=f"public {name}", account=AccountId(f"account {name}"))
 
 
 def filled(make: Make, size: int) -> tuple[Place, list[Session]]:

@@ -18,7 +18,8 @@ from shopaccounts.kernel.tickets import LinkExpired, LinkInvalid, LinkStale, Lin
 __all__ = ["run"]
 
 NOW: Final = datetime(2031, 1, 1, tzinfo=UTC)
-RESET: Final = Purpose("reset", "rst", frozenset({Stamp.PASSWORD}), Refusals(LinkInvalid, LinkExpired, LinkUsed, LinkStale))
+REFUSALS: Final = Refusals(LinkInvalid, LinkExpired, LinkUsed, LinkStale)
+RESET: Final = Purpose("reset", "rst", frozenset({Stamp.PASSWORD}), REFUSALS)
 ACCOUNT: Final = "0190a3c2-7e11-7cc1-9d5e-0f3a64f7b1aa"
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
 
@@ -40,7 +41,7 @@ def run(effort: Effort) -> Report:
         for case, times in (("issue", made), ("check", checked), ("issue and check", both))
         for name in list(pairs)[1:]
     ]
-    notes = ("Ours is single-use, bound to purpose, realm and stamps, and ends with a row in the store; see recording.",)
+    notes = ("Ours is for one use, bound to purpose, realm and stamps; its row in the store is not part of this.",)
     return Report(name="tokens", title="Tickets for links", rows=tuple(rows), notes=notes)
 
 
@@ -48,9 +49,7 @@ def _ours() -> Pair:
     entropy, realm, stamps, life = SystemEntropy(), RealmId("main"), Stamps(), timedelta(hours=1)
 
     def issue() -> Any:
-        return mint(
-            RESET, realm=realm, subject=ACCOUNT, bound="", stamps=stamps, life=life, now=NOW, entropy=entropy
-        )
+        return mint(RESET, realm=realm, subject=ACCOUNT, bound="", stamps=stamps, life=life, now=NOW, entropy=entropy)
 
     ticket, text = issue()
     return issue, lambda: peek(ticket, text, RESET, stamps, NOW)
@@ -78,7 +77,8 @@ def _jwt() -> Pair:
 
     def issue() -> str:
         until = int(time.time()) + 3600
-        return jwt.encode({"sub": ACCOUNT, "aud": "reset", "exp": until}, "k" * 32, algorithm="HS256")
+        text: str = jwt.encode({"sub": ACCOUNT, "aud": "reset", "exp": until}, "k" * 32, algorithm="HS256")
+        return text
 
     text = issue()
     return issue, lambda: jwt.decode(text, "k" * 32, algorithms=["HS256"], audience="reset")

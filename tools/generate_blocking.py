@@ -43,7 +43,7 @@ def face(module: str, name: str) -> str:
 
 
 def _constants(tree: ast.Module) -> set[str]:
-    targets = [n.target for n in tree.body if isinstance(n, ast.AnnAssign)]
+    targets: list[ast.expr] = [n.target for n in tree.body if isinstance(n, ast.AnnAssign)]
     targets += [t for n in tree.body if isinstance(n, ast.Assign) for t in n.targets]
     return {t.id for t in targets if isinstance(t, ast.Name)}
 

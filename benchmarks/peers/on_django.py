@@ -14,7 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.test import Client
 from django.test.utils import override_settings
 
-from benchmarks.peers.ours import Shop, context, form, must_be_in
+from benchmarks.peers.ours import Shop, context, form, must_be_in, set_cookie
 from benchmarks.peers.sites import CHEAP, PASSWORD, PRAGMAS, Place, Site
 from shopaccounts import ShopAccounts
 
@@ -30,7 +30,10 @@ __all__ = [
     "register_ours",
 ]
 
-PLAIN = ["django.contrib.sessions.middleware.SessionMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware"]
+PLAIN = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
 WITH_ALLAUTH = [*PLAIN, "allauth.account.middleware.AccountMiddleware"]
 VALIDATORS = (
     "UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator"
@@ -146,9 +149,7 @@ def login_ours(request: HttpRequest) -> JsonResponse:
     step = must_be_in(signin.sign_in_with_password(sent["email"], sent["password"], context()))
     answer = JsonResponse({"account": step.account})
     for cookie in step.set_cookies:
-        answer.set_cookie(
-            cookie.name, cookie.value.reveal(), secure=cookie.secure, httponly=cookie.http_only, samesite=cookie.same_site
-        )
+        set_cookie(answer, cookie)
     return answer
 
 

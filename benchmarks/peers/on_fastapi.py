@@ -2,10 +2,11 @@
 
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import fastapi
 import httpx
+from fastapi.security import OAuth2PasswordRequestForm
 from fastapi_users import BaseUserManager, FastAPIUsers, UUIDIDMixin, schemas
 from fastapi_users.authentication import AuthenticationBackend, CookieTransport
 from fastapi_users.authentication.strategy.db import DatabaseStrategy
@@ -17,12 +18,13 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from benchmarks.peers.ours import Shop, context, form, must_be_in
+from benchmarks.peers.ours import Shop, context, form, must_be_in, set_cookie
 from benchmarks.peers.sites import CHEAP, PASSWORD, Place, Site, made_fit
 from shopaccounts import AsyncShopAccounts
 
 __all__ = ["fastapi_users_bare", "fastapi_users_site", "ours_behind_fastapi"]
 
+TypedIn = Annotated[str, fastapi.Form()]
 HELPER = PasswordHelper(PasswordHash((Argon2Hasher(CHEAP.time_cost, CHEAP.memory_cost, CHEAP.parallelism),)))
 
 
@@ -85,10 +87,10 @@ async def fastapi_users_site(place: Place) -> Site:
     parts, app = Parts(place), fastapi.FastAPI()
     await parts.make_tables()
 
-    async def manager(session: AsyncSession = fastapi.Depends(parts.session)) -> AsyncIterator[Manager]:
+    async def manager(session: Annotated[AsyncSession, fastapi.Depends(parts.session)]) -> AsyncIterator[Manager]:
         yield parts.manager(session)
 
-    def strategy(session: AsyncSession = fastapi.Depends(parts.session)) -> Any:
+    def strategy(session: Annotated[AsyncSession, fastapi.Depends(parts.session)]) -> Any:
         return parts.strategy(session)
 
     backend = AuthenticationBackend("database", CookieTransport(), strategy)
@@ -104,7 +106,9 @@ async def fastapi_users_site(place: Place) -> Site:
         _check(await client.post("/login", data={"username": address, "password": PASSWORD}))
         client.cookies.clear()
 
-    return Site(name="fastapi-users", register=register, sign_in=sign_in, admit=parts.create, close=parts.engine.dispose)
+    return Site(
+        name="fastapi-users", register=register, sign_in=sign_in, admit=parts.create, close=parts.engine.dispose
+    )
 
 
 async def fastapi_users_bare(place: Place) -> Site:
@@ -114,7 +118,7 @@ async def fastapi_users_bare(place: Place) -> Site:
 
     async def sign_in(address: str) -> None:
         async with parts.sessions() as session:
-            given = fastapi.security.OAuth2PasswordRequestForm(username=address, password=PASSWORD)
+            given = OAuth2PasswordRequestForm(username=address, password=PASSWORD)
             user = await parts.manager(session).authenticate(given)
             await parts.strategy(session).write_token(user)
 
@@ -128,17 +132,15 @@ def ours_behind_fastapi(shop: Shop[AsyncShopAccounts]) -> Site:
     app, accounts = fastapi.FastAPI(), shop.accounts
 
     @app.post("/register")
-    async def register(email: str = fastapi.Body(), password: str = fastapi.Body()) -> dict[str, str]:  # noqa: ARG001  (the form has it)
+    async def register(email: Annotated[str, fastapi.Body(embed=True)]) -> dict[str, str]:
         started = await accounts.registration.register(form(email), context())
         return {"handle": started.handle.reveal(), "masked": started.masked}
 
     @app.post("/login")
-    async def login(answer: fastapi.Response, username: str = fastapi.Form(), password: str = fastapi.Form()) -> dict[str, str]:
+    async def login(answer: fastapi.Response, username: TypedIn, password: TypedIn) -> dict[str, str]:
         step = must_be_in(await accounts.signin.sign_in_with_password(username, password, context()))
         for cookie in step.set_cookies:
-            answer.set_cookie(
-                cookie.name, cookie.value.reveal(), secure=cookie.secure, httponly=cookie.http_only, samesite="lax"
-            )
+            set_cookie(answer, cookie)
         return {"account": step.account}
 
     client = _client(app)

@@ -7,7 +7,7 @@ import flask_security
 from flask_security.models import fsqla_v3
 from flask_sqlalchemy import SQLAlchemy
 
-from benchmarks.peers.ours import Shop, context, form, must_be_in
+from benchmarks.peers.ours import Shop, context, form, must_be_in, set_cookie
 from benchmarks.peers.sites import CHEAP, PASSWORD, Place, Site, made_fit
 from shopaccounts import ShopAccounts
 
@@ -17,11 +17,11 @@ db = SQLAlchemy()
 fsqla_v3.FsModels.set_db_info(db)
 
 
-class Role(db.Model, fsqla_v3.FsRoleMixin):
+class Role(db.Model, fsqla_v3.FsRoleMixin):  # type: ignore[name-defined]  # the peer makes its base at run time
     """As the peer wants it."""
 
 
-class User(db.Model, fsqla_v3.FsUserMixin):
+class User(db.Model, fsqla_v3.FsUserMixin):  # type: ignore[name-defined]  # as above
     """As the peer wants it."""
 
 
@@ -41,7 +41,7 @@ def flask_security_site(place: Place) -> Site:
         SECURITY_REGISTERABLE=True,
         SECURITY_CONFIRMABLE=False,  # it would hash a token with half a million rounds, whatever passwords cost
         SECURITY_PASSWORD_CONFIRM_REQUIRED=False,
-        SECURITY_PASSWORD_HASH="argon2",
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106  (the name of a scheme)
         SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS={
             "argon2__rounds": CHEAP.time_cost,
             "argon2__memory_cost": CHEAP.memory_cost,
@@ -83,9 +83,7 @@ def ours_behind_flask(shop: Shop[ShopAccounts]) -> Site:
         step = must_be_in(accounts.signin.sign_in_with_password(sent["email"], sent["password"], context()))
         answer = flask.jsonify(account=step.account)
         for cookie in step.set_cookies:
-            answer.set_cookie(
-                cookie.name, cookie.value.reveal(), secure=cookie.secure, httponly=cookie.http_only, samesite=cookie.same_site
-            )
+            set_cookie(answer, cookie)
         return answer
 
     def admit(address: str) -> None:
@@ -99,7 +97,8 @@ def _site(name: str, app: flask.Flask, admit: Any) -> Site:
     client = app.test_client(use_cookies=False)
 
     def post(path: str, address: str) -> None:
-        answer = client.post(path, json={"email": address, "password": PASSWORD}, headers={"Accept": "application/json"})
+        sent = {"email": address, "password": PASSWORD}
+        answer = client.post(path, json=sent, headers={"Accept": "application/json"})
         if answer.status_code != 200:  # noqa: PLR2004  (the status that all of these answer)
             raise RuntimeError(answer.get_data(as_text=True))
 

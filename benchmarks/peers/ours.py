@@ -20,14 +20,25 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import Clock, SystemClock
 from shopaccounts.kernel.vault import SealContext, Sealed
-from shopaccounts.kernel.web import LinkBuilder
+from shopaccounts.kernel.web import LinkBuilder, SetCookie
 from shopaccounts.kernel.writing import read_sealed
 from shopaccounts.passwords import Argon2Profile, PasswordPolicy
 from shopaccounts.registration import RegistrationForm
 from shopaccounts.signin import SignedIn
 from shopaccounts.signin.errors import SignInRefused
 
-__all__ = ["Shop", "SignInRefused", "async_bare", "bare", "context", "form", "must_be_in", "open_async_shop", "open_shop"]
+__all__ = [
+    "Shop",
+    "SignInRefused",
+    "async_bare",
+    "bare",
+    "context",
+    "form",
+    "must_be_in",
+    "open_async_shop",
+    "open_shop",
+    "set_cookie",
+]
 
 S = TypeVar("S")
 FIRST_HOST: Final = 0x0B000000
@@ -35,13 +46,13 @@ FIRST_HOST: Final = 0x0B000000
 FRONT: Final = Storefront(
     name="Lampenhaus",
     links=LinkBuilder(
-        base={Scope.single().store: "https://shop.example"}, paths={"verify_contact": "/verify", "password_reset": "/reset"}
+        base={Scope.single().store: "https://shop.example"},
+        paths={"verify_contact": "/verify", "password_reset": "/reset"},
     ),
 )
 KEYS: Final = RootKeyring([Secret(b"k" * 32)])
-POLICIES: Final = Policies(
-    passwords=PasswordPolicy(hashing=Argon2Profile(memory_kib=CHEAP.memory_cost, passes=CHEAP.time_cost, for_tests=True))
-)
+HASHING: Final = Argon2Profile(memory_kib=CHEAP.memory_cost, passes=CHEAP.time_cost, for_tests=True)
+POLICIES: Final = Policies(passwords=PasswordPolicy(hashing=HASHING))
 _hosts = count(1)
 
 
@@ -110,6 +121,18 @@ def must_be_in(step: object) -> SignedIn:
     if not isinstance(step, SignedIn):
         raise TypeError(step)
     return step
+
+
+def set_cookie(answer: Any, cookie: SetCookie) -> None:
+    """Set a cookie on the answer of any of the web frameworks, which agree in this."""
+    answer.set_cookie(
+        cookie.name,
+        cookie.value.reveal(),
+        path=cookie.path,
+        secure=cookie.secure,
+        httponly=cookie.http_only,
+        samesite=cookie.same_site.lower(),
+    )
 
 
 def bare(shop: Shop[ShopAccounts]) -> Site:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-import shopaccounts.testing.contracts as contracts
+from shopaccounts.testing import contracts
 
 PROMISES: Final = {
     "KER-101": ("writing.WritingContract.test_the_same_change_leads_to_the_same_entities_in_two_realms",),
@@ -330,7 +330,7 @@ PROMISES: Final = {
 
 def contract_tests() -> dict[str, Any]:
     """Every test of every contract, as module, class and test."""
-    found = {}
+    found: dict[str, Any] = {}
     for module in pkgutil.iter_modules(contracts.__path__):
         for kind in vars(importlib.import_module(f"{contracts.__name__}.{module.name}")).values():
             if isinstance(kind, type) and kind.__module__ == f"{contracts.__name__}.{module.name}":

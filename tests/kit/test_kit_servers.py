@@ -1,11 +1,13 @@
 """A real PostgreSQL starts by itself, keeps to itself, and leaves nothing behind."""
 
 import os
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from shopaccounts.testing import servers
 from shopaccounts.testing.servers import SOCKET_PATH_BYTES, Postgres, embedded_postgres, postgres
 
 
@@ -17,7 +19,8 @@ def test_a_server_that_is_named_goes_before_the_embedded_one() -> None:
 
 @pytest.mark.proves("SRV-1", "TES-113")
 def test_without_any_server_the_tests_that_need_one_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "embedded_postgres", None)
+    monkeypatch.setattr(servers, "_package", servers._package.__wrapped__)
+    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
     with pytest.raises(ImportError), postgres({}):
         pytest.fail("there is no server")
 

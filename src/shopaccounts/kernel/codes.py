@@ -56,7 +56,11 @@ class Verdict(Enum):
 
 @attrs.frozen
 class CodeShape:
-    """What a code looks like: so many digits, or so many letters."""
+    """What a code looks like: so many digits, or so many letters.
+
+    Why these defaults:
+        digits, letters: six digits and no letters, the shortest code of digits that counts. [NIST SP 800-63B-4 3.1.3.2]
+    """
 
     digits: int = 6
     letters: int = 0

@@ -143,10 +143,13 @@ class EmailPolicy:
     """Which addresses a shop takes, and how it counts mailboxes.
 
     Args:
-        allow_non_ascii_local: Take a local part in any script. **Why this default** (yes): RFC 6531 lets a mailbox be
-            named in its owner's script, and refusing it turns customers away.
-        abuse_rules: Providers' habits for the abuse key. **Why this default** (Gmail only): house; it is the one
-            large provider that documents it. A rule of a shop's own is added to the tuple.
+        allow_non_ascii_local: Take a local part in any script.
+        abuse_rules: Providers' habits for the abuse key. A rule of a shop's own is added to the tuple.
+
+    Why these defaults:
+        allow_non_ascii_local: RFC 6531 lets a mailbox be named in its owner's script, and refusing it turns customers
+            away.
+        abuse_rules: Gmail only, the one large provider that documents it; of the house.
 
     Raises:
         BadPolicy: Two rules for one domain, or a domain that no login key can hold.

@@ -190,11 +190,12 @@ class WorkCalendar:
         holidays: Days without work besides.
         region: Whose calendar this is, such as ``DE-BY``; for the explanation only.
 
+    Why these defaults:
+        weekend: Saturday and Sunday are not working days. [Regulation (EEC, Euratom) 1182/71]
+        holidays, region: none, since no list of holidays is right for every shop.
+
     Raises:
         BadPolicy: ``weekend`` holds what is no day of the week, or all seven.
-
-    *Why this default:* Saturday and Sunday are not working days in Regulation (EEC, Euratom) 1182/71, and no list of
-    holidays is right for every shop.
     """
 
     weekend: frozenset[int] = frozenset({5, 6})

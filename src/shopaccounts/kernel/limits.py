@@ -73,7 +73,11 @@ class Wait:
 
 @attrs.frozen
 class Window:
-    """At most *limit* within any stretch of *per*, and at least *gap* between two."""
+    """At most *limit* within any stretch of *per*, and at least *gap* between two.
+
+    Why these defaults:
+        gap: none; a window that wants a pause, as before the next mail to one mailbox, sets it.
+    """
 
     limit: int
     per: timedelta

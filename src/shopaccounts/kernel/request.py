@@ -62,7 +62,13 @@ class RequestContext:
 class TransportPolicy:
     """Whether secrets may travel unencrypted.
 
-    Why this default: OWASP ASVS 12.2.1 asks for TLS for all connections; loopback is for development only.
+    Args:
+        require_secure: Refuse every request that didn't come over TLS.
+        allow_loopback: Except requests of the own machine.
+
+    Why these defaults:
+        require_secure: TLS for all connections. [OWASP ASVS 12.2.1]
+        allow_loopback: loopback is for development only.
     """
 
     require_secure: bool = True

@@ -183,10 +183,17 @@ TICKETS = Book(
 )
 
 
-def forge(purpose: Use, realm: RealmId, entropy: Entropy) -> Forged:
-    """Answer a new text of *purpose* with the two halves that are kept of it."""
+def forge(purpose: Use, realm: RealmId, entropy: Entropy, selector: str = "") -> Forged:
+    """Answer a new text of *purpose* with the two halves that are kept of it.
+
+    Args:
+        purpose: What the text is for.
+        realm: Where it is good.
+        entropy: The dice.
+        selector: That of another text which the same row keeps a half of; a fresh one is drawn if it is empty.
+    """
     drawn = entropy.raw(SELECTOR_BYTES + VERIFIER_BYTES)
-    selector, verifier = as_token(drawn[:SELECTOR_BYTES]), as_token(drawn[SELECTOR_BYTES:])
+    selector, verifier = selector or as_token(drawn[:SELECTOR_BYTES]), as_token(drawn[SELECTOR_BYTES:])
     text = Secret(f"sa1.{purpose.code}.{selector}.{verifier}")
     return Forged(selector, _digest(purpose, realm, selector, verifier), text)
 
@@ -213,9 +220,10 @@ def mint(
     life: timedelta,
     now: datetime,
     entropy: Entropy,
+    selector: str = "",
 ) -> tuple[Ticket, Secret[str]]:
-    """Answer a new ticket and its text, which exists nowhere else."""
-    forged = forge(purpose, realm, entropy)
+    """Answer a new ticket and its text, which exists nowhere else; *selector* as in ``forge``."""
+    forged = forge(purpose, realm, entropy, selector)
     ticket = Ticket(
         id=forged.selector,
         realm=realm,

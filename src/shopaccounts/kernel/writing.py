@@ -42,8 +42,10 @@ class MessagePolicy:
         transactional: Transactional and legal messages.
         marketing: Marketing messages.
 
-    Why this default: a security notice of yesterday frightens more than it helps; a mail server that is down over a
-    weekend must not lose an order confirmation (house).
+    Why these defaults:
+        security: a security notice of yesterday frightens more than it helps; of the house.
+        transactional: a mail server that is down over a weekend must not lose an order confirmation; of the house.
+        marketing: of the house.
     """
 
     security: timedelta = timedelta(hours=1)

@@ -76,6 +76,10 @@ class Argon2Profile:
         lanes: How many threads one hash can use.
         for_tests: Leave the floors out. Such a profile protects nobody, and no assurance profile accepts it.
 
+    Why these defaults:
+        lanes: one, as in every setting that the OWASP Password Storage Cheat Sheet names.
+        for_tests: no: the floors hold wherever people's passwords are kept.
+
     Raises:
         BadPolicy: The cost is too low or too high.
     """
@@ -118,19 +122,18 @@ class Argon2Profile:
 class PasswordPolicy:
     """What a good password is in this shop.
 
-    **Why these defaults**
-
-    * ``min_single_factor`` 15 characters where the password alone opens the account. [NIST SP 800-63B-4 3.1.1.2(1)]
-    * ``min_with_second_factor`` 8 characters where a factor other than e-mail is asked for too. [NIST 3.1.1.2(1)]
-    * ``max_length`` 256 characters (and 1,024 bytes): far above the 64 that must be accepted, low enough that nobody
-      can keep the shop busy with endless passwords. [NIST 3.1.1.2(2); OWASP Authentication Cheat Sheet]
-    * ``rules`` all six. Length, characters and history can't be left out. [NIST 3.1.1.2; ASVS 6.2]
-    * ``common_list`` the built-in list of frequent passwords, in two tiers of length. [ASVS 6.2.4]
-    * ``context_words`` none; name your product lines. Names and domains of the shop, and what is known of the person,
-      are always looked at. [ASVS 6.2.11]
-    * ``history`` 0 earlier passwords (at most 10): making people rotate passwords is not wanted, so there is little to
-      remember. The current one is always refused. [NIST 3.1.1.2(6)]
-    * ``hashing`` Argon2id with 46 MiB and one pass. [ASVS appendix C; OWASP Password Storage Cheat Sheet]
+    Why these defaults:
+        min_single_factor: 15 characters where the password alone opens the account. [NIST SP 800-63B-4 3.1.1.2(1)]
+        min_with_second_factor: 8 characters where a factor other than e-mail is asked for too. [NIST 3.1.1.2(1)]
+        max_length: 256 characters (and 1,024 bytes): far above the 64 that must be accepted, low enough that nobody
+            can keep the shop busy with endless passwords. [NIST 3.1.1.2(2); OWASP Authentication Cheat Sheet]
+        rules: all six. Length, characters and history can't be left out. [NIST 3.1.1.2; ASVS 6.2]
+        common_list: the built-in list of frequent passwords, in two tiers of length. [ASVS 6.2.4]
+        context_words: none; name your product lines. Names and domains of the shop, and what is known of the person,
+            are always looked at. [ASVS 6.2.11]
+        history: 0 earlier passwords (at most 10): making people rotate passwords is not wanted, so there is little to
+            remember. The current one is always refused. [NIST 3.1.1.2(6)]
+        hashing: Argon2id with 46 MiB and one pass. [ASVS appendix C; OWASP Password Storage Cheat Sheet]
 
     Lengths count code points of the composed form (NFC).
 

@@ -148,9 +148,10 @@ class Recovery:
         opened = await self._open(token)
         prepared, verdict = await self._choose(typed, opened)
         stored = await got(self.hasher.hash(prepared, opened.customer.id))
+        read = [opened]
 
         async def decide() -> PasswordWasReset:
-            return await self._reset(token, stored, verdict)
+            return await self._reset(read.pop() if read else await self._open(token), token, stored, verdict)
 
         was_reset = await self.desk.retrying(decide)
         await self.attempts.succeeded(opened.customer.id)
@@ -291,8 +292,10 @@ class Recovery:
         )
         return choose(typed, about, self.passwords)
 
-    async def _reset(self, token: Secret[str], stored: StoredHash, verdict: Acceptable) -> PasswordWasReset:
-        opened, now = await self._open(token), self.desk.now()
+    async def _reset(
+        self, opened: _Opened, token: Secret[str], stored: StoredHash, verdict: Acceptable
+    ) -> PasswordWasReset:
+        now = self.desk.now()
         customer, record = opened.customer, opened.found[PASSWORDS]
         ticket, spent = spend(opened.ticket, token, RESET, opened.security.stamps, now)
         kept = new_password(spent, customer.realm, stored, verdict)

@@ -82,6 +82,7 @@ class Attempt:
     """One go at registering an address.
 
     Args:
+        id: The selector in its handle and in its link, by which either finds it.
         account: The pending account; None for a decoy, which leads nowhere and answers like any other.
         contact: Keyed digest of the address, by which a newer attempt replaces this one.
         challenge: The code that was sent.
@@ -108,7 +109,6 @@ class Attempt:
 ATTEMPTS = Book(
     name="attempts",
     of=Attempt,
-    unique={"ticket_selector": lambda a: (a.handle.selector, a.link.selector)},
     groups={"account": lambda a: a.account, "contact": lambda a: a.contact},
     order=lambda a: a.started_at,
     keep_until=lambda a: a.link.expires_at,

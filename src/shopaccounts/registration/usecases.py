@@ -157,11 +157,11 @@ class Registration:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        found = await self._by_handle(handle)
-        await self.budget.charge(found.it.email, context.network, self.desk.now())
+        read = [await self._by_handle(handle)]
+        await self.budget.charge(read[0].it.email, context.network, self.desk.now())
 
         async def decide() -> CodeSent:
-            return await self._resend(handle)
+            return await self._resend(read.pop() if read else await self._by_handle(handle))
 
         return await self.desk.retrying(decide, _CROWD)
 
@@ -226,12 +226,12 @@ class Registration:
         """
         self.transport.check(context)
         typed = prepare(password).text
-        first = await self._by_link(token)
-        chosen = self._choose(typed, first.it.email)
-        waiting = await self._hash(chosen, first.it.account or AccountId(""))
+        read = [await self._by_link(token)]
+        attempt = read[0].it
+        waiting = await self._hash(self._choose(typed, attempt.email), attempt.account or AccountId(""))
 
         async def decide() -> Registered:
-            return await self._take_over(token, waiting, context)
+            return await self._take_over(read.pop() if read else await self._by_link(token), waiting, context)
 
         return await self.desk.retrying(decide)
 
@@ -275,7 +275,7 @@ class Registration:
         )
         attempt = provable.attempt
         letter = await self._letter(known, provable, now)
-        started = Change(writes=(ATTEMPTS.add(attempt),), sweeps=_replaced(attempt), messages=(letter,))
+        started = Change(writes=(ATTEMPTS.add(attempt),), sweeps=(_replaced(attempt, known),), messages=(letter,))
         await self.desk.record(started | opening(self.desk, known, wish, now + self.lifecycle.unverified_after, now))
         return RegistrationStarted(
             handle=handle,
@@ -324,7 +324,7 @@ class Registration:
 
     async def _by_handle(self, handle: Secret[str]) -> Found[Attempt]:
         selector = read_selector(handle, HANDLE)
-        found = await got(self.records.find(ATTEMPTS, selector, by="ticket_selector", bring=_BRING))
+        found = await got(self.records.find(ATTEMPTS, selector, bring=_BRING))
         peek(found.it.handle if found else None, handle, HANDLE, Stamps(), self.desk.now())
         if found is None:
             raise HANDLE.refusals.invalid
@@ -332,16 +332,15 @@ class Registration:
 
     async def _by_link(self, token: Secret[str]) -> Found[Attempt]:
         selector = read_selector(token, VERIFY)
-        found = await got(self.records.find(ATTEMPTS, selector, by="ticket_selector", bring=_BRING))
+        found = await got(self.records.find(ATTEMPTS, selector, bring=_BRING))
         peek(found.it.link if found else None, token, VERIFY, Stamps(), self.desk.now())
         if found is None:
             raise VERIFY.refusals.invalid
         waiting_account(found, self.desk.now())
         return found
 
-    async def _resend(self, handle: Secret[str]) -> CodeSent:
-        found, now = await self._by_handle(handle), self.desk.now()
-        attempt = found.it
+    async def _resend(self, found: Found[Attempt]) -> CodeSent:
+        attempt, now = found.it, self.desk.now()
         readied = await self.verifications.ready(attempt.email)
         if attempt.challenge.state is ChallengeState.EXHAUSTED:
             raise CodeExhausted
@@ -370,8 +369,8 @@ class Registration:
         account, change = activation(self.desk, found, answered, left, VerificationMethod.CODE, now)
         return await self._enter(attempt, account, change, proofs_of(attempt, now), context)
 
-    async def _take_over(self, token: Secret[str], waiting: WaitingPassword, context: RequestContext) -> Registered:
-        found, now = await self._by_link(token), self.desk.now()
+    async def _take_over(self, found: Found[Attempt], waiting: WaitingPassword, context: RequestContext) -> Registered:
+        now = self.desk.now()
         clean = cleansed(found.it, waiting, self.desk.scope.locale)
         left = taken_over(found.it, self.desk.entropy.raw(len(found.it.challenge.code_mac)), now)
         account, change = activation(self.desk, found, clean, left, VerificationMethod.LINK, now)
@@ -392,7 +391,6 @@ class Registration:
     def _lapse(self, claim: Claimed[Customer], now: datetime) -> Change:
         return Change(
             writes=(CUSTOMERS.change(claim.item, lapsed(claim.item)),),
-            sweeps=(Sweep(book=ATTEMPTS, group="account", value=claim.item.id),),
             claims=(ClaimGuard(CUSTOMERS, claim.item.id, claim.fence),),
             events=self.desk.tell(AttemptExpired(at=now, account=claim.item.id)),
         )
@@ -402,12 +400,11 @@ def _email(identifier: object) -> EmailAddress:
     return EmailAddress.parse(require_text(identifier, "identifier", printable=False))
 
 
-def _replaced(attempt: Attempt) -> tuple[Sweep, ...]:
-    """Answer what a new attempt replaces: every other one at its address, and every other one of its account."""
-    at_address = Sweep(book=ATTEMPTS, group="contact", value=attempt.contact)
-    if attempt.account is None:
-        return (at_address,)
-    return (at_address, Sweep(book=ATTEMPTS, group="account", value=attempt.account))
+def _replaced(attempt: Attempt, known: Customer | None) -> Sweep:
+    """Answer what a new attempt replaces: the one of the account that starts over, else those at its address."""
+    if known is not None and attempt.account == known.id:
+        return Sweep(book=ATTEMPTS, group="account", value=known.id)
+    return Sweep(book=ATTEMPTS, group="contact", value=attempt.contact)
 
 
 def _is_holder(attempt: Attempt, handle: Secret[str]) -> bool:

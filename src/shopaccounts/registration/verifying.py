@@ -57,6 +57,7 @@ class Provable:
     attempt: Attempt
     code: Secret[str]
     link: Secret[str]
+    key: str
 
 
 @attrs.frozen(kw_only=True)
@@ -89,9 +90,9 @@ class Verifications:
 
         Without an account the attempt is a decoy: its code fits nothing, and its message isn't sent.
         """
-        id = AttemptId(self.desk.entropy.new_id(now))
-        handle, handle_text = self._ticket(HANDLE, id, account, self.policy.challenge_life, now)
-        link, link_text = self._ticket(VERIFY, id, account, self.policy.link_life, now)
+        handle, handle_text = self._ticket(HANDLE, account, self.policy.challenge_life, now)
+        id = AttemptId(handle.selector)
+        link, link_text = self._ticket(VERIFY, account, self.policy.link_life, now, id)
         challenge, code = self._challenge(readied.codes, id, account, now)
         attempt = Attempt(
             id=id,
@@ -107,14 +108,15 @@ class Verifications:
             return_path=return_path,
             started_at=now,
         )
-        return Provable(attempt, code, link_text), handle_text
+        return Provable(attempt, code, link_text, f"verify {id}"), handle_text
 
     def renew(self, readied: Readied, attempt: Attempt, now: datetime) -> Provable:
         """Answer the attempt with a new code and link; the old ones are dead, the tries stay counted."""
-        link, link_text = self._ticket(VERIFY, attempt.id, attempt.account, self.policy.link_life, now)
+        link, link_text = self._ticket(VERIFY, attempt.account, self.policy.link_life, now, attempt.id)
         fresh, code = self._challenge(readied.codes, attempt.id, attempt.account, now)
         challenge = resend(attempt.challenge, fresh.code_mac, fresh.key_id, self.policy.code_life, now)
-        return Provable(attrs.evolve(attempt, link=link, challenge=challenge), code, link_text)
+        renewed = attrs.evolve(attempt, link=link, challenge=challenge)
+        return Provable(renewed, code, link_text, f"verify {attempt.id} after {attempt.version}")
 
     async def letter(self, provable: Provable, now: datetime) -> Message:
         """Answer the message that carries code and link to the mailbox, or a decoy of it."""
@@ -130,7 +132,7 @@ class Verifications:
             variables=self.storefront.variables(minutes=str(self.policy.code_life // _MINUTE)),
             secrets={"link": link, "code": provable.code},
             subject=attempt.account or "",
-            key=f"verify {attempt.link.selector}",
+            key=provable.key,
             category=MessageCategory.SECURITY,
             priority=Priority.SECURITY,
             expires_at=now + self.policy.link_life,
@@ -162,17 +164,18 @@ class Verifications:
         return Change(writes=(write,), guards=(CUSTOMERS.unchanged(customer),), messages=(message,))
 
     def _ticket(
-        self, purpose: Purpose, attempt: AttemptId, account: AccountId | None, life: timedelta, now: datetime
+        self, purpose: Purpose, account: AccountId | None, life: timedelta, now: datetime, selector: str = ""
     ) -> tuple[Ticket, Secret[str]]:
         return mint(
             purpose,
             realm=self.desk.scope.realm,
             subject=account or "",
-            bound=attempt,
+            bound="",
             stamps=Stamps(),
             life=life,
             now=now,
             entropy=self.desk.entropy,
+            selector=selector,
         )
 
     def _challenge(

@@ -33,9 +33,12 @@ class RelayPolicy:
         keep_published: How long delivered events are kept.
         keep_dead: How long undeliverable events lie in the box of dead letters.
 
-    Why this default: a lease is longer than any single delivery takes (mail servers get 30 s), a page small enough to
-    be worked off within it. Spreading keeps a thousand failed deliveries from coming back at the same moment, as
-    Standard Webhooks 1.0.0 advises for retries. The rest is the house's choice.
+    Why these defaults:
+        lease: longer than any single delivery takes (mail servers get 30 s); of the house.
+        page: small enough to be worked off within a lease; of the house.
+        stop_before, keep_published, keep_dead: of the house.
+        spread: keeps a thousand failed deliveries from coming back at the same moment. [Standard Webhooks 1.0.0 advises
+            it for retries]
     """
 
     lease: timedelta = timedelta(seconds=60)
@@ -62,8 +65,10 @@ class TargetPolicy:
             customer's events wait until a person has looked.
         batch: How many events the target gets at once, 1 to 500.
 
-    Why this default: one consumer's failure must not stop all that follows, unless it says that order is all. One
-    event at a time, so that a slow consumer never holds more than one beyond its lease; brokers may take more (house).
+    Why these defaults:
+        on_dead: one consumer's failure must not stop all that follows, unless it says that order is all; of the house.
+        batch: one event at a time, so that a slow consumer never holds more than one beyond its lease; brokers may take
+            more; of the house.
     """
 
     on_dead: OnDead = OnDead.SKIP
@@ -84,8 +89,10 @@ class MailPolicy:
         domain: The right half of ``Message-ID``; the sender's domain where empty.
         timeout: How long a mail server may take for one step.
 
-    Why this default: 30 s is what we wait for a server before another try is cheaper (house); RFC 5321 section
-    4.5.3.2 allows servers minutes, but a page of messages waits behind each.
+    Why these defaults:
+        sender_name, reply_to, domain: none: mail needs no more than the sender's address.
+        timeout: 30 s is what we wait for a server before another try is cheaper, of the house; RFC 5321 section 4.5.3.2
+            allows servers minutes, but a page of messages waits behind each.
     """
 
     sender: str

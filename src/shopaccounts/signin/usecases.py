@@ -2,7 +2,7 @@
 
 from collections import deque
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -55,6 +55,9 @@ _OPENS: Final = frozenset({AccountStatus.ACTIVE, AccountStatus.SUSPENDED, Accoun
 _LISTED: Final = 500
 _DAY: Final = timedelta(days=1)
 
+_Judged: TypeAlias = dict[tuple[str, int], Match]
+"""What came of comparing, by whose password and its version: who has to decide again doesn't guess again."""
+
 
 @attrs.frozen(kw_only=True)
 class _Live:
@@ -103,9 +106,10 @@ class SignIn:
         self.transport.check(context)
         email = EmailAddress.parse(require_text(identifier, "identifier", printable=False))
         typed = prepare_to_verify(password)
+        judged: _Judged = {}
 
         async def decide() -> SignInStep:
-            return await self._with_password(email, typed, context, remember=remember)
+            return await self._with_password(email, typed, context, judged, remember=remember)
 
         return await self.desk.retrying(decide)
 
@@ -216,30 +220,31 @@ class SignIn:
     # Signing in
 
     async def _with_password(
-        self, email: EmailAddress, typed: Prepared | None, context: RequestContext, *, remember: bool
+        self, email: EmailAddress, typed: Prepared | None, context: RequestContext, judged: _Judged, *, remember: bool
     ) -> SignInStep:
         now = self.desk.now()
         key = login_key(ContactKind.EMAIL, email.login_key)
         bring = (SECURITY.via(), PASSWORDS.via())
         found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=bring))
         known = found if found and _may_open(found.it, email, now) else None
-        subject = known.it.id if known else email.login_key
-        await self.attempts.charge(subject, context.network, now)
-        match = await self._compare(known, typed)
-        if known is None or not match.ok:
+        subject, record = (known.it.id, known[PASSWORDS]) if known else (email.login_key, None)
+        against = (subject, record.version if record else 0)
+        if against not in judged:
+            await self.attempts.charge(subject, context.network, now)
+            judged[against] = await self._compare(record, typed)
+        if known is None or not judged[against].ok:
             await self._note_failure(email, known, context, now)
             raise SignInRefused
-        step = await self._admit(known, match, typed, context, now, remember=remember)
+        step = await self._admit(known, judged[against], typed, context, now, remember=remember)
         await self.attempts.succeeded(subject)
         return step
 
-    async def _compare(self, known: Found[Customer] | None, typed: Prepared | None) -> Match:
+    async def _compare(self, record: PasswordRecord | None, typed: Prepared | None) -> Match:
         """Compare passwords, or do the same work where there is none to compare with."""
-        record = known[PASSWORDS] if known else None
-        if known is None or record is None:
+        if record is None:
             await got(self.hasher.spend(typed))
             return Match(ok=False)
-        return await got(self.hasher.verify(record.stored, typed, known.it.id))
+        return await got(self.hasher.verify(record.stored, typed, record.id))
 
     async def _note_failure(
         self, email: EmailAddress, known: Found[Customer] | None, context: RequestContext, now: datetime

@@ -65,7 +65,8 @@ def _dresses(secret: bytes) -> Iterator[tuple[str, bytes]]:
     for before in range(3):
         inner = _inside_base64(secret, before)
         yield "base 64", inner
-        yield "base 64 for URLs", inner.translate(bytes.maketrans(b"+/", b"-_"))
+        if (for_urls := inner.translate(bytes.maketrans(b"+/", b"-_"))) != inner:
+            yield "base 64 for URLs", for_urls
     try:
         text = secret.decode()
     except UnicodeDecodeError:

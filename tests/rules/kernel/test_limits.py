@@ -271,6 +271,13 @@ class TestWindow:
         ahead = charged(take(None, FIVE_AN_HOUR, NOW + 2 * SECOND))
         assert isinstance(take(ahead, FIVE_AN_HOUR, NOW), Admitted)
 
+    @pytest.mark.proves("KER-192")
+    def test_the_wait_counts_from_the_earliest_whichever_host_counted_first(self):
+        two = Window(limit=2, per=HOUR)
+        behind = charged(take(charged(take(None, two, NOW + 2 * SECOND)), two, NOW))
+        assert take(behind, two, NOW + MINUTE) == Held(59 * MINUTE)
+        assert isinstance(take(behind, two, NOW + HOUR), Admitted)
+
     @pytest.mark.proves("KER-260")
     def test_a_window_that_was_made_smaller_holds_at_once(self):
         state = SendLog(tuple(NOW + n * MINUTE for n in range(5)))

@@ -70,6 +70,25 @@ class TestMailboxes:
         for n in range(1, 10):
             assert await refusal(budget, now=NOW + n * 3 * HOUR - (n - 1) * HOUR) is None
 
+    @pytest.mark.proves("KER-264")
+    async def test_what_a_mailbox_refuses_takes_nothing_from_the_network(self, budget):
+        for n in range(40):
+            await refusal(budget, now=NOW + n * timedelta(seconds=1))
+        told = [
+            await refusal(budget, EmailAddress.parse(f"guest{n}@lamp.example"), now=NOW + MINUTE) for n in range(20)
+        ]
+        assert told == [None] * 19 + [HOUR - MINUTE]
+
+    @pytest.mark.proves("KER-264")
+    async def test_what_the_day_refuses_takes_nothing_from_the_hour_or_the_network(self, budget):
+        for n in range(10):
+            assert await refusal(budget, now=NOW + n * 2 * HOUR) is None
+        last = NOW + 23 * HOUR
+        for _ in range(40):
+            assert await refusal(budget, now=last) == HOUR
+        assert await refusal(budget, EmailAddress.parse("guest@lamp.example"), now=last) is None
+        assert await refusal(budget, now=NOW + 24 * HOUR) is None
+
 
 class TestNetworks:
     @pytest.mark.proves("KER-264")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shopaccounts.kernel.chance import SystemEntropy
-from shopaccounts.kernel.errors import Throttled, TryLater, Unavailable
+from shopaccounts.kernel.errors import StaleWrite, Throttled, TryLater, Unavailable
 from shopaccounts.registration import RegistrationForm
 from shopaccounts.signin import SignedIn, SignInRefused
 from shopaccounts.testing.builders import PASSWORD, SITUATIONS, ShopBuilder, request_from
@@ -141,3 +141,14 @@ async def test_nobody_gets_in_who_can_not_be_counted(builder) -> None:
     with pytest.raises(TryLater):
         await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
     assert isinstance(await builder.build().signin.sign_in_with_password(ANN, PASSWORD, HERE), SignedIn)
+
+
+@pytest.mark.proves("SIG-7")
+async def test_deciding_anew_is_no_further_guess(builder) -> None:
+    """Who is right and has to decide again, because something else was stored first, is counted and compared once."""
+    await builder.build().open_account(ANN)
+    asked = []
+    lost = Faulty({("record", number): Fault(StaleWrite("security", ANN)) for number in (1, 2, 3)})
+    shop = builder.build(lambda port: lost(wrapped(port, lambda call: asked.append(call.method) or call.make())))
+    assert await guess(shop, password=PASSWORD) == timedelta(0)
+    assert (asked.count("swap"), asked.count("verify"), asked.count("find")) == (1, 1, 4)

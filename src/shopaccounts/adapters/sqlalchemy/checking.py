@@ -102,7 +102,7 @@ class Checker(Statements):
     @built_once
     def _leave(self, shelf: Shelf) -> Delete:
         c = shelf.table.c
-        return delete(shelf.table).where(*equal(shelf.table, "realm"), _among(c.id, "ids"))
+        return delete(shelf.table).where(*equal(shelf.table.c, "realm"), _among(c.id, "ids"))
 
     @built_once
     def _places(self, shape: Shape) -> Select[Any] | CompoundSelect[Any]:
@@ -117,7 +117,7 @@ class Checker(Statements):
         c = shelf.table.c
         fence = c.fence if shelf.is_worked else literal_column("0", BigInteger)
         read = select(literal_column(f"'{name}'", Text).label("book"), c.id, c.version, fence.label("fence"))
-        mine = and_(*equal(shelf.table, "realm"), among(c.id, f"ids_{name}", count))
+        mine = and_(*equal(shelf.table.c, "realm"), among(c.id, f"ids_{name}", count))
         return read.where(mine).order_by(c.id).with_for_update(read=shared, key_share=not shared)
 
     def _leased(self, count: int) -> Select[Any]:
@@ -125,7 +125,7 @@ class Checker(Statements):
         c = leases.c
         number = literal_column("0", BigInteger).label("version")
         read = select(literal_column(f"'{_LEASES}'", Text).label("book"), c.name.label("id"), number, c.fence)
-        mine = and_(*equal(leases, "realm"), among(c.name, f"ids_{_LEASES}", count), c.until.is_not(None))
+        mine = and_(*equal(leases.c, "realm"), among(c.name, f"ids_{_LEASES}", count), c.until.is_not(None))
         return read.where(mine).order_by(c.name).with_for_update(read=True)
 
     @built_once
@@ -205,4 +205,4 @@ def _pairs(realm: str, first: str, pairs: Iterable[tuple[str, str]]) -> dict[str
 
 
 def _in_pairs(table: Table, first: str) -> list[Any]:
-    return [*equal(table, "realm"), _among(table.c[first], f"{first}s"), _among(table.c.key, "keys")]
+    return [*equal(table.c, "realm"), _among(table.c[first], f"{first}s"), _among(table.c.key, "keys")]

@@ -54,7 +54,7 @@ class Counting(Statements):
     @built_once
     def _read(self) -> Select[Any]:
         c = self.tables.counters.c
-        return select(c.state, c.total, c.revision).where(*equal(self.tables.counters, "realm", "key"))
+        return select(c.state, c.total, c.revision).where(*equal(self.tables.counters.c, "realm", "key"))
 
     @built_once
     def _begin(self, dialect: str) -> Any:
@@ -63,12 +63,12 @@ class Counting(Statements):
     @built_once
     def _swap(self) -> Update:
         counters = self.tables.counters
-        seen = update(counters).where(*equal(counters, "realm", "key", "revision"))
+        seen = update(counters).where(*equal(counters.c, "realm", "key", "revision"))
         return seen.values(revision=counters.c.revision + 1, total=None)
 
     @built_once
     def _clear(self) -> Delete:
-        return delete(self.tables.counters).where(*equal(self.tables.counters, "realm", "key", "revision"))
+        return delete(self.tables.counters).where(*equal(self.tables.counters.c, "realm", "key", "revision"))
 
     @built_once
     def _add(self, dialect: str) -> Any:
@@ -123,12 +123,12 @@ class Leasing(Statements):
     @built_once
     def _renew(self) -> Update:
         leases = self.tables.leases
-        return update(leases).where(*equal(leases, "realm", "name", "fence"), leases.c.until.is_not(None))
+        return update(leases).where(*equal(leases.c, "realm", "name", "fence"), leases.c.until.is_not(None))
 
     @built_once
     def _release(self) -> Update:
         leases = self.tables.leases
-        return update(leases).where(*equal(leases, "realm", "name", "fence")).values(until=null())
+        return update(leases).where(*equal(leases.c, "realm", "name", "fence")).values(until=null())
 
 
 def _at(realm: str, key: str) -> Key:

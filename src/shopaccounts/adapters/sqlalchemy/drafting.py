@@ -120,7 +120,7 @@ class Drafter:
 
     def key_rows(self, realm: str, book: AnyBook, id: str, keys: Iterable[tuple[str, str]]) -> list[Row]:
         """Answer unique keys as they stand in the table of keys."""
-        held = self._bodies.held(book, realm, frozenset(keys))
+        held = self._bodies.held(self._tables[book].book, realm, frozenset(keys))
         return [
             {"realm": realm, "name": key.name, "key": key.key, "book": book.name, "entity_id": id, "key_id": key.key_id}
             for key in held

@@ -35,7 +35,7 @@ class Reader(Statements):
         if by == BY_ID:
             row = conn.execute(self._by_id(shelf, bring), {"is_realm": realm, "is_id": key}).first()
         else:
-            spellings = self._bodies.spellings(book, realm, by, key)
+            spellings = self._bodies.spellings(shelf.book, realm, by, key)
             params = {"is_realm": realm, "is_name": by, "is_book": book.name, **numbered("key", spellings)}
             row = conn.execute(self._by_key(shelf, bring, len(spellings)), params).first()
         return None if row is None else self._found(realm, shelf, bring, row)
@@ -49,7 +49,7 @@ class Reader(Statements):
         if after is not None:
             params |= {"after_at": after.at, "after_id": after.id}
         listed = conn.execute(self._rows(shelf, group, after is not None), params).all()
-        items = tuple(self._bodies.read(book, realm, *row) for row in listed[:limit])
+        items = tuple(self._bodies.read(shelf.book, realm, *row) for row in listed[:limit])
         return Rows(items, _position(book, items[-1]) if len(listed) > limit else None)
 
     def _found(self, realm: str, shelf: Shelf, bring: tuple[Bring, ...], row: Sequence[Any]) -> Found[Any]:
@@ -57,8 +57,9 @@ class Reader(Statements):
         it = self._bodies.read(shelf.book, realm, *row[:at])
         brought: dict[str, Any] = {}
         for wanted in bring:
-            cells = row[at : at + self.tables[wanted.book].width]
-            brought[wanted.book.name] = None if cells[0] is None else self._bodies.read(wanted.book, realm, *cells)
+            other = self.tables[wanted.book]
+            cells = row[at : at + other.width]
+            brought[other.book.name] = None if cells[0] is None else self._bodies.read(other.book, realm, *cells)
             at += len(cells)
         return Found(it, brought)
 
@@ -66,14 +67,14 @@ class Reader(Statements):
     def _by_id(self, shelf: Shelf, bring: tuple[Bring, ...]) -> Select[Any]:
         found = shelf.table.alias()
         columns, joined = self._brought(shelf, found, bring)
-        return select(*columns).select_from(joined).where(*equal(found, "realm", "id"))
+        return select(*columns).select_from(joined).where(*equal(found.c, "realm", "id"))
 
     @built_once
     def _by_key(self, shelf: Shelf, bring: tuple[Bring, ...], spellings: int) -> Select[Any]:
         found, keys = shelf.table.alias(), self.tables.keys
         columns, joined = self._brought(shelf, found, bring)
         held = keys.join(joined, and_(found.c.realm == keys.c.realm, found.c.id == keys.c.entity_id))
-        mine = [*equal(keys, "realm", "name", "book"), among(keys.c.key, "key", spellings)]
+        mine = [*equal(keys.c, "realm", "name", "book"), among(keys.c.key, "key", spellings)]
         return select(*columns).select_from(held).where(*mine)
 
     def _brought(self, shelf: Shelf, found: FromClause, bring: tuple[Bring, ...]) -> tuple[list[Any], FromClause]:
@@ -90,7 +91,7 @@ class Reader(Statements):
     def _rows(self, shelf: Shelf, group: str, goes_on: bool) -> Select[Any]:  # noqa: FBT001  (a shape)
         c = shelf.table.c
         order = [c.sort_at, c.id] if shelf.is_sorted else [c.id]
-        listed = select(*shelf.cells(shelf.table)).where(*equal(shelf.table, "realm", f"g_{group}"))
+        listed = select(*shelf.cells(shelf.table)).where(*equal(shelf.table.c, "realm", f"g_{group}"))
         if goes_on:
             seen = [bindparam("after_at", type_=Instant), bindparam("after_id", type_=c.id.type)]
             listed = listed.where(tuple_(*order) > tuple_(*seen[-len(order) :]))

@@ -46,19 +46,21 @@ class RotationStatements(Statements):
     def page(self, shelf: Shelf) -> Select[Any]:
         """Read bodies in the order of their ids."""
         c = shelf.table.c
-        read = select(c.id, c.version, c.body, c.key_id).where(*equal(shelf.table, "realm"), c.id > bindparam("after"))
+        read = select(c.id, c.version, c.body, c.key_id).where(
+            *equal(shelf.table.c, "realm"), c.id > bindparam("after")
+        )
         return read.order_by(c.id).limit(bindparam("limit"))
 
     @built_once
     def resealed(self, shelf: Shelf) -> Update:
         """Replace a body that is still the one that was read."""
-        return update(shelf.table).where(*equal(shelf.table, "realm", "id", "version"))
+        return update(shelf.table).where(*equal(shelf.table.c, "realm", "id", "version"))
 
     @built_once
     def unchanged(self, shelf: Shelf) -> Select[Any]:
         """Hold entities as they are until the digests of their keys are stored."""
         c = shelf.table.c
-        held = select(c.id, c.version).where(*equal(shelf.table, "realm"), c.id.in_(bindparam("ids", expanding=True)))
+        held = select(c.id, c.version).where(*equal(shelf.table.c, "realm"), c.id.in_(bindparam("ids", expanding=True)))
         return held.order_by(c.id).with_for_update(read=True)
 
     @built_once
@@ -71,7 +73,7 @@ class RotationStatements(Statements):
         """Drop keys in the clear, from the time before the shop sealed."""
         keys = self.tables.keys
         mine = keys.c.entity_id.in_(bindparam("ids", expanding=True))
-        return delete(keys).where(*equal(keys, "realm", "book"), mine, keys.c.key_id.is_(None))
+        return delete(keys).where(*equal(keys.c, "realm", "book"), mine, keys.c.key_id.is_(None))
 
     @built_once
     def incomplete(self) -> Select[Any]:
@@ -79,19 +81,21 @@ class RotationStatements(Statements):
         keys = self.tables.keys
         current = func.count(case((keys.c.key_id == bindparam("current"), 1)))
         live = keys.c.key_id.in_(bindparam("versions", expanding=True))
-        each = select(keys.c.entity_id).where(*equal(keys, "realm", "book"), live | keys.c.key_id.is_(None))
+        each = select(keys.c.entity_id).where(*equal(keys.c, "realm", "book"), live | keys.c.key_id.is_(None))
         return each.group_by(keys.c.entity_id).having(func.count() != bindparam("count") * current).limit(1)
 
     @built_once
     def dropped(self) -> Delete:
         """Drop the digests of one version."""
-        return delete(self.tables.keys).where(*equal(self.tables.keys, "realm", "book", "key_id"))
+        return delete(self.tables.keys).where(*equal(self.tables.keys.c, "realm", "book", "key_id"))
 
     @built_once
     def using(self) -> CompoundSelect[Any]:
         """Find anything that a key is needed for, in any realm."""
         tables = [shelf.table for shelf in self.tables.shelves if shelf.book.personal]
-        return union_all(*(select(literal(1)).where(*equal(table, "key_id")) for table in (*tables, self.tables.keys)))
+        return union_all(
+            *(select(literal(1)).where(*equal(table.c, "key_id")) for table in (*tables, self.tables.keys))
+        )
 
 
 class SqlRotation:
@@ -113,7 +117,7 @@ class SqlRotation:
             The id to go on after, None at the end.
         """
         shelf, page = self._page(book, after, limit)
-        moved = [row for row in (self._resealed(book, *found) for found in page) if row]
+        moved = [row for row in (self._resealed(shelf.book, *found) for found in page) if row]
         if moved:
             statement = self._statements.resealed(shelf)
             self._works.transactions.whole(lambda conn: conn.execute(statement, moved), (book.name, after))
@@ -127,7 +131,7 @@ class SqlRotation:
         """
         shelf, page = self._page(book, after, limit)
         versions = {row.id: row.version for row in page}
-        keys = {row.id: self._key_rows(book, row.id, row.body, row.key_id) for row in page}
+        keys = {row.id: self._key_rows(shelf.book, row.id, row.body, row.key_id) for row in page}
         if page and book.unique:
             self._works.transactions.whole(lambda conn: self._add(conn, shelf, versions, keys), (book.name, after))
         return page[-1].id if len(page) == limit else None
@@ -162,7 +166,7 @@ class SqlRotation:
 
     def _page(self, book: AnyBook, after: str, limit: int) -> tuple[Shelf, Sequence[Any]]:
         shelf = self._works.tables[book]
-        if not book.personal:
+        if not shelf.book.personal:
             return shelf, ()
         params = {"is_realm": self._realm, "after": after, "limit": limit}
         statement = self._statements.page(shelf)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, Table, bindparam
+from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from shopaccounts.adapters.sqlalchemy.tables import Tables
 
@@ -14,6 +15,7 @@ __all__ = ["Statements", "among", "built_once", "equal", "insert_into", "numbere
 S = TypeVar("S", bound="Statements")
 P = ParamSpec("P")
 R = TypeVar("R")
+Columns = ReadOnlyColumnCollection[str, Any]
 
 
 class Statements:
@@ -44,9 +46,9 @@ def insert_into(table: Table, dialect: str) -> "sqlite.Insert | postgresql.Inser
     return new.execution_options(preserve_rowcount=True)
 
 
-def equal(table: FromClause, *columns: str) -> list[ColumnElement[bool]]:
+def equal(columns: Columns, *names: str) -> list[ColumnElement[bool]]:
     """Answer the conditions that columns equal the parameters ``is_<column>``."""
-    return [table.c[name] == bindparam(f"is_{name}") for name in columns]
+    return [columns[name] == bindparam(f"is_{name}") for name in names]
 
 
 def among(column: ColumnElement[Any], name: str, count: int) -> ColumnElement[bool]:

@@ -62,7 +62,7 @@ class Worker(Statements):
         params = {"is_realm": realm, "now": now, "until": until, "limit": limit}
         rows = sorted(conn.execute(self._claim(shelf), params).all(), key=_turn)
         return tuple(
-            Claimed(self._bodies.read(book, realm, *cells), fence, until, attempts)
+            Claimed(self._bodies.read(shelf.book, realm, *cells), fence, until, attempts)
             for _, _, _, fence, attempts, *cells in rows
         )
 
@@ -115,7 +115,7 @@ class Worker(Statements):
         """Choose and claim in one statement; the conditions stand twice, for a database that looks again at a row."""
         c = shelf.table.c
         chosen = self._chosen(shelf).cte("chosen")
-        mine = [*equal(shelf.table, "realm"), c.id.in_(select(chosen.c.id)), *_is_free(shelf.table)]
+        mine = [*equal(shelf.table.c, "realm"), c.id.in_(select(chosen.c.id)), *_is_free(shelf.table)]
         taken = update(shelf.table).where(*mine).values(fence=c.fence + 1, claimed_until=bindparam("until"))
         turn = (c.priority if shelf.has_priorities else c.fence * 0, c.due_at, c.id)
         return taken.returning(*turn, c.fence, c.attempts, *shelf.cells(shelf.table))
@@ -127,7 +127,7 @@ class Worker(Statements):
     def _chosen(self, shelf: Shelf) -> Select[Any]:
         waiting = shelf.table.alias("waiting")
         c = waiting.c
-        conditions = [*equal(waiting, "realm"), *_is_free(waiting), c.due_at <= bindparam("now")]
+        conditions = [*equal(waiting.c, "realm"), *_is_free(waiting), c.due_at <= bindparam("now")]
         if shelf.has_lanes:
             conditions.append(_is_first_of_its_lane(shelf, waiting))
         order = [c.priority.desc()] if shelf.has_priorities else []
@@ -156,13 +156,13 @@ class Worker(Statements):
     @built_once
     def _aside(self, shelf: Shelf) -> Select[Any]:
         c = shelf.table.c
-        listed = select(c.id, c.parked, c.attempts).where(*equal(shelf.table, "realm"), c.parked.is_not(None))
+        listed = select(c.id, c.parked, c.attempts).where(*equal(shelf.table.c, "realm"), c.parked.is_not(None))
         return listed.order_by(c.id).limit(bindparam("limit"))
 
     @built_once
     def _put_back(self, shelf: Shelf) -> Update:
         c = shelf.table.c
-        aside = update(shelf.table).where(*equal(shelf.table, "realm", "id"), c.parked.is_not(None))
+        aside = update(shelf.table).where(*equal(shelf.table.c, "realm", "id"), c.parked.is_not(None))
         return aside.values(parked=None, attempts=0, retry_at=None, due_at=c.wants_at)
 
 
@@ -182,7 +182,7 @@ def _ours(shelf: Shelf) -> Update:
     """Update what is claimed under the fences that we were given."""
     c = shelf.table.c
     fences = tuple_(c.id, c.fence).in_(bindparam("fences", expanding=True))
-    return update(shelf.table).where(*equal(shelf.table, "realm"), c.id.in_(bindparam("ids", expanding=True)), fences)
+    return update(shelf.table).where(*equal(shelf.table.c, "realm"), c.id.in_(bindparam("ids", expanding=True)), fences)
 
 
 def _mine(realm: str, claims: Sequence[Claimed[Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from sqlalchemy import Connection, Delete, Update, bindparam, case, delete, select, update
@@ -27,6 +27,9 @@ from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import AnyBook, PageResult, Sweep
 
 __all__ = ["Writer"]
+
+_MOST_IDS: Final = 10_000
+"""How many ids one statement names; databases allow some 32,000 parameters."""
 
 
 class Writer(Checker):
@@ -162,8 +165,11 @@ class Writer(Checker):
 
     def free_keys_of(self, conn: Connection, realm: str, shelf: Shelf, ids: Sequence[str]) -> None:
         """Free every unique key of entities that are gone."""
-        if ids and shelf.book.unique:
-            conn.execute(self._freed_of(), {"is_realm": realm, "is_book": shelf.book.name, "ids": ids})
+        if not shelf.book.unique:
+            return
+        for start in range(0, len(ids), _MOST_IDS):
+            some = ids[start : start + _MOST_IDS]
+            conn.execute(self._freed_of(), {"is_realm": realm, "is_book": shelf.book.name, "ids": some})
 
     def purge(self, conn: Connection, realm: str, book: AnyBook, before: datetime, limit: int) -> int:
         """Remove entities that are kept no longer, those first whose time ended first."""
@@ -185,26 +191,26 @@ class Writer(Checker):
     def _swept(self, shelf: Shelf, group: str) -> Any:
         c = shelf.table.c
         spared = c.id.not_in(bindparam("spare", expanding=True))
-        return delete(shelf.table).where(*equal(shelf.table, "realm", f"g_{group}"), spared).returning(c.id)
+        return delete(shelf.table).where(*equal(shelf.table.c, "realm", f"g_{group}"), spared).returning(c.id)
 
     @built_once
     def _purged(self, shelf: Shelf) -> Any:
-        c, lapsed = shelf.table.c, shelf.table.alias("lapsed")
-        before = bindparam("before", type_=Instant)
-        first = select(lapsed.c.id).where(*equal(lapsed, "realm"), lapsed.c.keep_until < before)
-        first = first.order_by(lapsed.c.keep_until, lapsed.c.id).limit(bindparam("limit"))
-        gone = delete(shelf.table).where(*equal(shelf.table, "realm"), c.id.in_(first), c.keep_until < before)
-        return gone.returning(c.id)
+        """Remove the first that lapsed; they are locked while they are chosen, so that none is kept longer meanwhile."""
+        c = shelf.table.alias("lapsed").c
+        lapsed = select(c.id).where(*equal(c, "realm"), c.keep_until < bindparam("before"))
+        first = lapsed.order_by(c.keep_until, c.id).limit(bindparam("limit")).with_for_update().cte("first")
+        gone = delete(shelf.table).where(*equal(shelf.table.c, "realm"), shelf.table.c.id.in_(select(first.c.id)))
+        return gone.returning(shelf.table.c.id)
 
     @built_once
     def _removed(self, shelf: Shelf) -> Delete:
-        return delete(shelf.table).where(*equal(shelf.table, "realm", "id", "version"))
+        return delete(shelf.table).where(*equal(shelf.table.c, "realm", "id", "version"))
 
     @built_once
     def _changed(self, shelf: Shelf) -> Update:
         """Update at the expected version; an item stays put off until its ``retry_at``."""
         c = shelf.table.c
-        changed = update(shelf.table).where(*equal(shelf.table, "realm", "id", "version"))
+        changed = update(shelf.table).where(*equal(shelf.table.c, "realm", "id", "version"))
         if not shelf.is_worked:
             return changed
         wants_at = bindparam("is_wanted_at", type_=Instant)
@@ -212,13 +218,13 @@ class Writer(Checker):
 
     @built_once
     def _freed(self) -> Delete:
-        return delete(self.tables.keys).where(*equal(self.tables.keys, "realm", "name", "key", "book", "entity_id"))
+        return delete(self.tables.keys).where(*equal(self.tables.keys.c, "realm", "name", "key", "book", "entity_id"))
 
     @built_once
     def _freed_of(self) -> Delete:
         keys = self.tables.keys
         ids = keys.c.entity_id.in_(bindparam("ids", expanding=True))
-        return delete(keys).where(*equal(keys, "realm", "book"), ids)
+        return delete(keys).where(*equal(keys.c, "realm", "book"), ids)
 
     @built_once
     def _claimed(self, dialect: str) -> Any:

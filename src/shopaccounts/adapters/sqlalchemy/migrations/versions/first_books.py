@@ -60,7 +60,8 @@ def _shared_tables() -> None:
 def _outbox_tables() -> None:
     lane = (Column("lane", KeyText), Column("lane_place", BigInteger))
     _book("events", (_group("subject"), *_sorted(), _keep_until(), *_work(), *lane))
-    _book("deliveries", (_group("event"), _group("subject"), *_sorted(), _keep_until(), *_work(), *lane))
+    listed = (_group("event"), _group("subject"), _group("standing"), _group("skipped"))
+    _book("deliveries", (*listed, *_sorted(), _keep_until(), *_work(), *lane))
     priority = Column("priority", Integer, nullable=False)
     _book("messages", (_group("subject"), *_sorted(), _keep_until(), *_work(), priority))
     for name in ("events", "deliveries"):
@@ -70,7 +71,8 @@ def _outbox_tables() -> None:
         _work_indexes(name)
         _index(name, "kept", ("realm", "keep_until", "id"), "keep_until IS NOT NULL")
         _group_index(name, "subject")
-    _group_index("deliveries", "event")
+    for group in ("event", "standing", "skipped"):
+        _group_index("deliveries", group)
 
 
 def _account_tables() -> None:
