@@ -42,6 +42,8 @@ check: $(READY) ## Look for mistakes without running anything
 	@$(BIN)/lint-imports --no-cache
 	@echo "5/5 Generated files are fresh"
 	@$(BIN)/python tools/generate_blocking.py --check
+	@$(BIN)/python tools/compile_messages.py --check
+	@$(BIN)/python tools/generate_reference.py --check
 	@echo "Nothing found."
 
 docs: $(READY) ## Build the documentation

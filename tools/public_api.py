@@ -5,6 +5,7 @@ Nothing is imported, so the listing is the same on every Python and needs none o
 
 import ast
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -31,7 +32,8 @@ def tree(module: str) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), str(path))
 
 
-def public_modules() -> list[str]:
+@cache
+def public_modules() -> tuple[str, ...]:
     """Answer the names of all public modules that export something."""
     package = SOURCE / "shopaccounts"
     found = [package, *(path for path in package.iterdir() if path.is_dir() and path.name not in INTERNAL)]
@@ -39,7 +41,7 @@ def public_modules() -> list[str]:
         found += [path.with_suffix("") for path in (package / name).rglob("*.py") if path.stem != "__init__"]
         found += [path.parent for path in (package / name).rglob("__init__.py")]
     names = {".".join(path.relative_to(SOURCE).parts) for path in found if is_open(path)}
-    return sorted(name for name in names if exported(name))
+    return tuple(sorted(name for name in names if exported(name)))
 
 
 def is_open(path: Path) -> bool:
@@ -111,7 +113,7 @@ def described(name: str, module: str, node: Definition) -> list[str]:
         case ast.ClassDef():
             bases = ", ".join(ast.unparse(base) for base in node.bases)
             made = "".join(f" @{mark}" for mark in map(ast.unparse, node.decorator_list) if mark.startswith("attrs."))
-            inner = [f"    {line}" for line in members(module, node)]
+            inner = [f"    {line}" for _, line in members(module, node)]
             return [f"class {name}{f'({bases})' if bases else ''}{made}", *inner]
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             return [f"function {signature(node)}"]
@@ -119,22 +121,32 @@ def described(name: str, module: str, node: Definition) -> list[str]:
             return [f"constant {variable(node)}"]
 
 
-def members(module: str, node: ast.ClassDef) -> list[str]:
-    """Describe the public members of a class, with those that it has from private ones."""
-    lines: list[str] = []
+def members(module: str, node: ast.ClassDef) -> list[tuple[str, str]]:
+    """Describe the public members of a class by name, with those that it has from classes which are not public."""
+    named = [(name_of(member), member) for member in node.body]
+    own = [
+        (name, method(member) if isinstance(member, Function) else variable(member))
+        for name, member in named
+        if isinstance(member, Function | Variable) and (name == "__init__" or not name.startswith("_"))
+    ]
+    inherited = [line for home, base in hidden_bases(module, node) for line in members(home, base)]
+    return [line for line in inherited if line[0] not in dict(named)] + own
+
+
+def hidden_bases(module: str, node: ast.ClassDef) -> Iterator[tuple[str, ast.ClassDef]]:
+    """Find the classes of the library that a class builds on and that nothing lists."""
     for base in node.bases:
-        if isinstance(base, ast.Name) and base.id.startswith("_"):
-            home, found = find(module, base.id)
-            lines += members(home, found) if isinstance(found, ast.ClassDef) else []
-    for member in node.body:
-        name = name_of(member)
-        if name != "__init__" and (not name or name.startswith("_")):
-            continue
-        if isinstance(member, Function):
-            lines.append(method(member))
-        elif isinstance(member, Variable):
-            lines.append(variable(member))
-    return lines
+        name = base.value if isinstance(base, ast.Subscript) else base
+        if isinstance(name, ast.Name):
+            with suppress(LookupError):  # a class of Python or of another package
+                home, found = find(module, name.id)
+                if isinstance(found, ast.ClassDef) and not is_listed(home, name.id):
+                    yield home, found
+
+
+def is_listed(home: str, name: str) -> bool:
+    """Tell whether a public module lists what *home*, itself or a part of that module, defines."""
+    return any(f"{home}.".startswith(f"{module}.") and name in exported(module) for module in public_modules())
 
 
 def method(node: Function) -> str:

@@ -121,7 +121,8 @@ def entries(lines: Iterable[str]) -> dict[str, str]:
 
 def prose(text: str) -> str:
     """Answer the text of a docstring as Markdown, with a capital at its beginning."""
-    return text[:1].upper() + text[1:].replace("``", "`")
+    markdown = text.replace("``", "`")
+    return markdown[:1].upper() + markdown[1:]
 
 
 def code(text: str) -> str:

@@ -320,7 +320,7 @@ class Change:
             raise Defect(msg)
         joined = Change(
             writes=_joined_writes(self.writes + part.writes),
-            removals=tuple(dict.fromkeys(self.removals + part.removals)),
+            removals=_joined_removals(self.removals + part.removals),
             guards=tuple(dict.fromkeys(self.guards + part.guards)),
             claims=tuple(dict.fromkeys(self.claims + part.claims)),
             leases=tuple(dict.fromkeys(self.leases + part.leases)),
@@ -365,6 +365,15 @@ class Change:
 _EMPTY = Change()
 
 
+def _joined_removals(removals: tuple[Removal, ...]) -> tuple[Removal, ...]:
+    by_place: dict[tuple[str, str], Removal] = {}
+    for removal in removals:
+        if by_place.setdefault(removal.place, removal) != removal:
+            msg = f"two different removals of {removal.place}"
+            raise Defect(msg)
+    return tuple(by_place.values())
+
+
 def _joined_writes(writes: tuple[Write, ...]) -> tuple[Write, ...]:
     by_place: dict[tuple[str, str], Write] = {}
     for write in writes:
@@ -399,9 +408,8 @@ def _refuse_contradictions(change: Change) -> None:
     for place in written.keys() & removed.keys():
         msg = f"{place} is both written and removed"
         raise Defect(msg)
-    places = [write.place for write in change.writes]
-    if len(places) != len(written):
-        msg = "one entity is written twice"
+    if len(written) < len(change.writes) or len(removed) < len(change.removals):
+        msg = "one entity is written or removed twice"
         raise Defect(msg)
     relied_on = written | removed
     for guard in change.guards:

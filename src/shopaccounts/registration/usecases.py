@@ -144,7 +144,7 @@ class Registration:
         async def decide() -> Registered:
             return await self._complete(handle, typed, context)
 
-        return await self.desk.retrying(decide, attempts=self.policy.code_tries + 1)
+        return await self.desk.retrying(decide, self._rounds)
 
     async def resend_verification(self, handle: Secret[str], context: RequestContext) -> CodeSent:
         """Send another code and link; the earlier ones are dead, the tries stay counted.
@@ -163,7 +163,7 @@ class Registration:
         async def decide() -> CodeSent:
             return await self._resend(read.pop() if read else await self._by_handle(handle))
 
-        return await self.desk.retrying(decide, _CROWD)
+        return await self.desk.retrying(decide, self._rounds)
 
     async def peek_contact(self, token: Secret[str], context: RequestContext) -> ContactOffer:
         """Answer what the landing page of a link shows; nothing changes, however often a scanner opens it.
@@ -206,7 +206,7 @@ class Registration:
             await self.desk.record(change)
             return ContactConfirmed(account=account.id, return_path=found.it.return_path)
 
-        return await self.desk.retrying(decide)
+        return await self.desk.retrying(decide, self._rounds)
 
     async def take_over_contact(self, token: Secret[str], password: object, context: RequestContext) -> Registered:
         """Prove the address with the link, without having filled in the form, and start clean with a password.
@@ -233,7 +233,7 @@ class Registration:
         async def decide() -> Registered:
             return await self._take_over(read.pop() if read else await self._by_link(token), waiting, context)
 
-        return await self.desk.retrying(decide)
+        return await self.desk.retrying(decide, self._rounds)
 
     async def expire_unproven(self, limit: int, worker: WorkerId) -> int:
         """Empty the records of up to *limit* accounts that nobody proved in time; answer how many.
@@ -321,6 +321,11 @@ class Registration:
         return WaitingPassword(hash=stored.text, meets_single_factor_minimum=chosen.verdict.meets_single_factor_minimum)
 
     # Proving
+
+    @property
+    def _rounds(self) -> int:
+        """How often an attempt can change under somebody's hands: by every try, every mail, and its end."""
+        return self.policy.code_tries + _CROWD + 1
 
     async def _by_handle(self, handle: Secret[str]) -> Found[Attempt]:
         selector = read_selector(handle, HANDLE)

@@ -234,3 +234,15 @@ def test_a_book_that_says_nothing_of_its_own_holds_no_key_and_no_work() -> None:
     plain = Book(name="plain", of=Lid)
     assert plain.keys(ONE) == frozenset()
     assert (plain.due, plain.lane(ONE), plain.priority(ONE), plain.keep_until(ONE)) == (None, None, 0, None)
+
+
+@pytest.mark.proves("KER-104")
+def test_parts_may_remove_the_same_entity_but_not_from_two_versions(scope: Scope) -> None:
+    kept = BOXES.add(box(scope, "b0")).now
+    later = attrs.evolve(kept, version=2)
+    one = Change(removals=(BOXES.remove(kept),))
+    assert (one | one) == one
+    with pytest.raises(Defect):
+        _ = one | Change(removals=(BOXES.remove(later),))
+    with pytest.raises(Defect):
+        Change(removals=(BOXES.remove(kept), BOXES.remove(later))).checked()

@@ -22,8 +22,8 @@ SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 class Backlog:
     """Work of a context: so much in all, so much on each page; each page takes a second."""
 
-    def __init__(self, clock, total):
-        self.clock, self.total, self.pages = clock, total, []
+    def __init__(self, clock, total, lapsed=0):
+        self.clock, self.total, self.pages, self.lapsed = clock, total, [], lapsed
 
     def page(self, limit):
         done = min(limit, self.total)
@@ -37,6 +37,11 @@ class Backlog:
 
     async def expire_unproven(self, limit, _worker):
         return self.page(limit)
+
+    async def prune(self, limit):
+        gone = min(limit, self.lapsed)
+        self.lapsed -= gone
+        return gone
 
 
 @pytest.fixture
@@ -91,6 +96,11 @@ class TestTick:
         relay, registration = Backlog(clock, 2 * PAGE), Backlog(clock, 2 * PAGE)
         report = await attrs.evolve(upkeep, relay=relay, registration=registration).tick(timedelta(0))
         assert report == TickReport(delivered=PAGE, expired=PAGE, finished=False)
+
+    @pytest.mark.proves("REL-14", "REL-13")
+    async def test_what_the_relay_has_kept_long_enough_goes_too(self, upkeep, clock):
+        report = await attrs.evolve(upkeep, relay=Backlog(clock, 0, lapsed=PAGE + 2)).tick()
+        assert report == TickReport(purged=PAGE + 2)
 
     @pytest.mark.proves("REL-14", "KER-134")
     async def test_a_ticket_is_removed_a_month_after_its_end_so_that_used_stays_tellable_till_then(self, upkeep, clock):
