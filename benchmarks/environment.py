@@ -42,7 +42,7 @@ def enter(arguments: list[str]) -> int:
 
 
 def _install(*what: str) -> None:
-    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *what]
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--quiet", *what]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603  (pip, with the files above)
 
 

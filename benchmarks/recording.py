@@ -1,12 +1,16 @@
 """What ``record`` costs beside the bare driver doing the same statements in the same transaction.
 
 The statements of ours are overheard on a database of their own; the driver then replays them on a copy of it. So both
-do the same work in the database, and the difference is what we spend on deciding and saying it.
+do the same work in the database, and the difference is what we spend on deciding and saying it. Tables of all sizes are
+raced together, so that what grows with them shows, and not the machine's mood.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, Final
+
+import attrs
 
 from benchmarks.databases import KINDS, Make, opened
 from benchmarks.measuring import Contestant, Effort, race
@@ -19,7 +23,29 @@ __all__ = ["run"]
 
 MOST: Final = 200
 """Changes in one turn."""
-Measured: TypeAlias = tuple[str, Mapping[str, float]]
+
+
+@attrs.frozen
+class Desks:
+    """Copies of one database, each with somebody who writes in it.
+
+    Args:
+        size: How many sessions it held at first.
+        now: Ours.
+        later: Ours, in an async host.
+        heard: Where the statements for the bare driver are overheard.
+        heard_later: Those for the async one.
+        bare: The driver.
+        bare_later: The async driver.
+    """
+
+    size: int
+    now: Sessions
+    later: Sessions
+    heard: Sessions
+    heard_later: Sessions
+    bare: Any
+    bare_later: Any
 
 
 def run(effort: Effort) -> Report:
@@ -28,15 +54,14 @@ def run(effort: Effort) -> Report:
     curves: list[Curve] = []
     with asyncio.Runner() as runner:
         for kind in KINDS:
-            points: dict[str, list[tuple[float, float]]] = {ONE: [], TWO: []}
-            for size in effort.sizes:
-                with opened(kind) as make:
-                    for what, times in _compare(make, size, runner, effort):
-                        case = f"{what}, {kind}, {size:,} rows"
-                        rows.append(_row(case, times["ours"], times["bare"]))
-                        rows.append(_row(f"{case}, async", times["ours, async"], times["bare, async"]))
-                        points[what].append((float(size), times["ours"]))
-            curves += [Curve(f"{what}, {kind}", tuple(measured)) for what, measured in points.items()]
+            with opened(kind) as make, ExitStack() as stack:
+                all_desks = [_open(make, size, runner, stack) for size in effort.sizes]
+                for what in (ONE, TWO):
+                    contestants = [each for desks in all_desks for each in _contestants(desks, what, runner)]
+                    times = race(contestants, effort)
+                    rows += [row for size in effort.sizes for row in _rows(f"{what}, {kind}", size, times)]
+                    points = tuple((float(size), times[f"ours {size}"]) for size in effort.sizes)
+                    curves.append(Curve(f"{what}, {kind}", points))
     return Report(
         name="recording",
         title="Recording a change",
@@ -47,35 +72,49 @@ def run(effort: Effort) -> Report:
     )
 
 
-def _row(case: str, ours_took: float, bare_took: float) -> Row:
-    return Row(case=case, ours=ours_took, other=bare_took, beside="bare driver, same statements")
+def _rows(case: str, size: int, times: Mapping[str, float]) -> list[Row]:
+    beside = "bare driver, same statements"
+    return [
+        Row(
+            case=f"{case}, {size:,} rows{kind}",
+            ours=times[f"ours{kind} {size}"],
+            other=times[f"bare{kind} {size}"],
+            beside=beside,
+        )
+        for kind in ("", ", async")
+    ]
 
 
-def _compare(make: Make, size: int, runner: asyncio.Runner, effort: Effort) -> Iterator[Measured]:
-    """Race the four ways of writing, each on a copy of one database; the driver's are overheard on further copies."""
+def _open(make: Make, size: int, runner: asyncio.Runner, stack: ExitStack) -> Desks:
+    """Fill a database, and open six copies of it."""
     first, kept = filled(make, size)
-    shops: list[ours.Shop[Any]] = [ours.open_shop(make(like=first)) for _ in range(3)]
-    async_shop = runner.run(ours.open_async_shop(make(like=first)))
-    now, heard, heard_later = (Sessions(shop, list(kept)) for shop in shops)
-    later = Sessions(async_shop, list(kept))
+
+    def blocking() -> Sessions:
+        shop: ours.Shop[Any] = ours.open_shop(make(like=first))
+        stack.callback(shop.storage.close)
+        return Sessions(shop, list(kept))
+
+    later = runner.run(ours.open_async_shop(make(like=first)))
     bare, bare_later = connect(make(like=first)), runner.run(connect_later(make(like=first)))
-    for what in (ONE, TWO):
-        contestants = [
-            Contestant("ours", lambda work: record(now, work), MOST, _changes(now, what)),
-            Contestant("bare", lambda work: replay(bare, work), MOST, _overheard(heard, what)),
-            Contestant("ours, async", lambda work: runner.run(record_later(later, work)), MOST, _changes(later, what)),
-            Contestant(
-                "bare, async",
-                lambda work: runner.run(replay_later(bare_later, work)),
-                MOST,
-                _overheard(heard_later, what),
-            ),
-        ]
-        yield what, race(contestants, effort)
-    for shop in shops:
-        shop.storage.close()
-    bare.close()
-    runner.run(_closed(async_shop.storage, bare_later))
+    stack.callback(bare.close)
+    stack.callback(lambda: runner.run(_closed(later.storage, bare_later)))
+    return Desks(size, blocking(), Sessions(later, list(kept)), blocking(), blocking(), bare, bare_later)
+
+
+def _contestants(desks: Desks, what: str, runner: asyncio.Runner) -> list[Contestant]:
+    def bare_later(work: Any) -> None:
+        runner.run(replay_later(desks.bare_later, work))
+
+    def ours_later(work: Any) -> None:
+        runner.run(record_later(desks.later, work))
+
+    size = desks.size
+    return [
+        Contestant(f"ours {size}", lambda work: record(desks.now, work), MOST, _changes(desks.now, what)),
+        Contestant(f"bare {size}", lambda work: replay(desks.bare, work), MOST, _overheard(desks.heard, what)),
+        Contestant(f"ours, async {size}", ours_later, MOST, _changes(desks.later, what)),
+        Contestant(f"bare, async {size}", bare_later, MOST, _overheard(desks.heard_later, what)),
+    ]
 
 
 def _changes(sessions: Sessions, what: str) -> Callable[[int], Any]:

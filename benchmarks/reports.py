@@ -94,7 +94,8 @@ class Curve:
     def growth(self) -> str:
         """The line of best fit, in words."""
         line = best_line(*zip(*self.points, strict=True))
-        return f"{duration(line.at_zero)} + {duration(line.slope)} for each"
+        sign = "+" if line.slope >= 0 else "-"
+        return f"{duration(line.at_zero)} {sign} {duration(abs(line.slope))} for each"
 
 
 @attrs.frozen(kw_only=True)
@@ -118,6 +119,8 @@ class Report:
     notes: tuple[str, ...] = ()
 
 
+STEPS: Final = 50
+"""How many pieces a line of best fit is drawn in; where sizes grow by more than that, their axis is logarithmic."""
 HEAD: Final = ("Case", "Ours", "Beside", "Theirs", "Ratio", "Target", "Reached")
 
 
@@ -153,10 +156,10 @@ def as_plot(report: Report, file: Path) -> None:
         sizes, costs = zip(*curve.points, strict=True)
         line = best_line(sizes, costs)
         (drawn,) = axes.plot(sizes, [cost / unit for cost in costs], "o", label=curve.name)
-        fitted = [(line.at_zero + line.slope * size) / unit for size in sizes]
-        axes.plot(sizes, fitted, "-", color=drawn.get_color(), alpha=0.6)
-    if max(size for curve in report.curves for size, _ in curve.points) > 100 * report.curves[0].points[0][0] / 2:
-        axes.set_xscale("log")
+        between = [sizes[0] * (sizes[-1] / sizes[0]) ** (step / STEPS) for step in range(STEPS + 1)]
+        fitted = [(line.at_zero + line.slope * size) / unit for size in between]
+        axes.plot(between, fitted, "-", color=drawn.get_color(), alpha=0.6)
+        axes.set_xscale("log" if sizes[-1] > STEPS * sizes[0] else "linear")
     axes.set(xlabel=report.size, ylabel=unit_name, title=report.title, ylim=(0, None))
     axes.legend(fontsize="small")
     figure.savefig(file, metadata={"Date": None})

@@ -308,7 +308,7 @@ EVENTS: Final = """\
 What the library tells your shop once it has happened. Names and schemas are [stable for good](stability.md); a changed
 event gets a new schema number. An event holds ids, never personal data. Beside the fields below each has `at`, the time
 at which it happened; its envelope adds which event it is, in which realm and store, who did it, and its place in the
-history of its subject. [Handing on](contexts/relay.md) says how events reach your code.
+history of its subject. [The relay](contexts/relay.md) hands events on to your code.
 
 *OWASP* is the word of the OWASP Logging Vocabulary, for tools that watch logs.
 """
@@ -350,8 +350,8 @@ to its protocol, never each class:
 
 {kinds}
 A response of kind `throttled` carries `Retry-After`: the fact `retry_after` in whole seconds, rounded up. The texts
-below come from the English catalogue, with the facts by their names;
-[Speak the customer's language](howto/messages.md) says how to word a rejection in another one.
+below come from the English catalogue, with the facts by their names; [how the others are reached](howto/messages.md)
+stands with the mails.
 
 **Conflict** means that somebody else was faster. Nothing was stored: load again and decide again. Use-cases do that by
 themselves a few times, so a host sees one only where many keep writing the same thing. It answers 409.

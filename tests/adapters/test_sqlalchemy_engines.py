@@ -71,6 +71,8 @@ def test_a_connection_that_was_open_before_is_made_safe_too(scope: Scope) -> Non
     store = storage.open(scope)
     store.record(Change(writes=(LIDS.add(lid(scope)),)))
     assert store.find(LIDS, "box") is not None
+    later = NOW + timedelta(hours=1)
+    assert [storage.counters(scope).add("k", 1, NOW, later) for _ in range(2)] == [1, 2]
     storage.close()
 
 
@@ -154,7 +156,7 @@ def test_a_worker_that_comes_too_late_for_one_item_takes_the_next(
     """Each of several workers wants one item; while any are left, none goes away empty-handed."""
     storage = SqlStorage(postgres_url, books=TOYS, skip_locked=skip_locked)
     storage.open(scope).record(Change(writes=tuple(BOXES.add(box(scope, f"b{n}", due_at=NOW)) for n in range(40))))
-    barrier, claimed = threading.Barrier(4), []
+    barrier, claimed = threading.Barrier(4), list[str]()
 
     def work() -> None:
         barrier.wait(10)

@@ -144,7 +144,9 @@ def break_statements(engine: Engine, times: int, error: Callable[[Engine], Excep
     event.listen(engine, "do_execute", execute)
 
 
-def break_commits(monkeypatch: pytest.MonkeyPatch, engine: Engine, times: int, error: Exception, *, before: bool) -> None:
+def break_commits(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine, times: int, error: Exception, *, before: bool
+) -> None:
     """Let *times* commits fail, before or after they took effect."""
     commit, left = engine.dialect.do_commit, [None] * times
 
@@ -319,7 +321,7 @@ def test_a_pool_that_has_no_connection_left_is_unavailable(tmp_path: Path, scope
 
 def test_another_database_is_refused_when_the_storage_is_made() -> None:
     engine = create_engine("sqlite://")
-    engine.dialect = mysql.dialect()  # type: ignore[no-untyped-call]
+    engine.dialect = mysql.dialect()
     with pytest.raises(Defect, match="not in mysql"):
         SqlStorage(engine, books=TOYS)
 
@@ -330,7 +332,13 @@ def test_faults_at_random_leave_what_some_order_without_faults_leaves(storage: S
     dice, store = ScriptedEntropy("dice"), storage.open(scope)
 
     def execute(_cursor: Any, statement: str, _params: Any, _context: Any) -> None:
-        if dice.fraction() < 0.25 and statement.split()[0] in {"INSERT", "UPDATE", "DELETE", "SELECT", "BEGIN"}:
+        if dice.fraction() < 0.25 and statement.split(maxsplit=1)[0] in {
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+            "SELECT",
+            "BEGIN",
+        }:
             raise collision(storage.engine)
 
     store.record(Change(writes=(BOXES.add(box(scope)),)))

@@ -8,15 +8,16 @@ from pathlib import Path
 import attrs
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from shopaccounts.adapters.sqlalchemy import AsyncSqlStorage, SqlStorage
 from shopaccounts.kernel.errors import Defect, StaleWrite, Taken, Unavailable
-from shopaccounts.kernel.record import Change, Recorded, Replayed
+from shopaccounts.kernel.record import Change, Receipt, Recorded, Replayed
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.plugin import ASYNC
-from shopaccounts.testing.toys import BOXES, LIDS, TOYS, Box, box, lid
+from shopaccounts.testing.toys import BOXES, LIDS, NOW, TOYS, Box, box, lid
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -38,7 +39,7 @@ def engine(url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def seen(url: str, scope: Scope) -> Iterator[SqlStorage]:
+def seen(url: str) -> Iterator[SqlStorage]:
     """A storage of its own, which sees what is committed and nothing else."""
     storage = SqlStorage(url, books=TOYS)
     yield storage
@@ -173,9 +174,6 @@ def test_a_serialization_failure_is_left_to_the_host(postgres_url: str, scope: S
 
 @pytest.mark.proves("HST-13", "KER-136")
 def test_a_replay_leaves_the_host_going(engine: Engine, seen: SqlStorage, scope: Scope) -> None:
-    from shopaccounts.kernel.record import Receipt
-    from shopaccounts.testing.toys import NOW
-
     receipt = Receipt(namespace="toys", key="k", body_hash="b", result=b"answer", keep_until=NOW)
     seen.open(scope).record(Change(receipt=receipt))
     with Session(engine) as session:
@@ -188,10 +186,8 @@ def test_a_replay_leaves_the_host_going(engine: Engine, seen: SqlStorage, scope:
 
 
 def test_a_host_on_another_database_is_refused_at_its_first_call(scope: Scope) -> None:
-    from sqlalchemy.dialects import mysql
-
     engine = create_engine("sqlite://")
     with engine.connect() as conn:
-        conn.dialect = mysql.dialect()  # type: ignore[no-untyped-call]
+        conn.dialect = mysql.dialect()
         with pytest.raises(Defect, match="not in mysql"):
             SqlStorage.joined(lambda: conn, books=TOYS).open(scope).find(LIDS, "box")

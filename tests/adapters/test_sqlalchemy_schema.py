@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shopaccounts.adapters.sqlalchemy import AsyncSqlStorage, SqlStorage
+from shopaccounts.adapters.sqlalchemy.schema import _config
 from shopaccounts.adapters.sqlalchemy.types import Instant, KeyText
 from shopaccounts.books import BOOKS
 from shopaccounts.kernel.record import Change, Recorded
@@ -49,7 +51,8 @@ def _described_by_postgres(conn: Connection, prefix: str, schema: str) -> set[An
     names = {"schema": schema, "like": f"{prefix}%", "revisions": f"{prefix}schema"}
     columns = text(
         "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, collation_name, column_default "
-        "FROM information_schema.columns WHERE table_schema = :schema AND table_name LIKE :like AND table_name != :revisions"
+        "FROM information_schema.columns "
+        "WHERE table_schema = :schema AND table_name LIKE :like AND table_name != :revisions"
     )
     indexes = text(
         "SELECT indexdef FROM pg_indexes "
@@ -135,10 +138,6 @@ def test_tables_live_in_the_schema_that_is_asked_for(postgres_server: Postgres, 
 
 @pytest.mark.proves("ADA-106")
 def test_a_revision_can_be_taken_back(url: str) -> None:
-    from alembic import command
-
-    from shopaccounts.adapters.sqlalchemy.schema import _config
-
     storage = SqlStorage(url)
     storage.migrate()
     with storage.engine.begin() as conn:
@@ -157,7 +156,7 @@ _keys = st.text(st.characters(), max_size=8) | st.text("\\\0u0d8a\ud800", max_si
 @pytest.mark.proves("HST-16", "KER-190")
 @given(_instants, _instants)
 def test_on_sqlite_times_are_texts_in_the_order_of_the_times(one: datetime, other: datetime) -> None:
-    column, dialect = Instant(), sqlite.dialect()  # type: ignore[no-untyped-call]
+    column, dialect = Instant(), sqlite.dialect()
     texts = [column.process_bind_param(at, dialect) for at in (one, other)]
     assert (one < other) == (texts[0] < texts[1])
     assert [column.process_result_value(written, dialect) for written in texts] == [one, other]
@@ -183,7 +182,7 @@ def test_no_column_on_sqlite_is_of_a_type_that_hosts_have_converters_for(tmp_pat
 @pytest.mark.proves("KER-130")
 @given(_keys, _keys)
 def test_no_two_keys_are_written_alike_and_each_can_be_stored(one: str, other: str) -> None:
-    column, dialect = KeyText(), postgresql.dialect()  # type: ignore[no-untyped-call]
+    column, dialect = KeyText(), postgresql.dialect()
     first, second = (column.process_bind_param(key, dialect) for key in (one, other))
     assert first is not None
     assert (one == other) == (first == second)
@@ -192,9 +191,9 @@ def test_no_two_keys_are_written_alike_and_each_can_be_stored(one: str, other: s
 
 
 @pytest.mark.proves("KER-130")
-@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=8) | st.text("\\\0u0d8a", max_size=6))
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("\\\0u0d8a", max_size=6))
 def test_a_key_is_read_as_it_was_written(key: str) -> None:
-    column, dialect = KeyText(), postgresql.dialect()  # type: ignore[no-untyped-call]
+    column, dialect = KeyText(), postgresql.dialect()
     assert column.process_result_value(column.process_bind_param(key, dialect), dialect) == key
 
 
@@ -233,7 +232,7 @@ from shopaccounts.adapters.sqlalchemy import SqlStorage
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.security import SECURITY, AccountSecurity
-storage = SqlStorage("sqlite:///{tmp_path / 'shop.db'}")
+storage = SqlStorage("sqlite:///{tmp_path / "shop.db"}")
 storage.tables.metadata.create_all(storage.engine)
 store = storage.open(Scope.single())
 store.record(Change(writes=(SECURITY.add(AccountSecurity(id="a", realm="main")),)))

@@ -13,6 +13,7 @@ from shopaccounts.adapters.sqlalchemy import AsyncSqlStorage, SqlStorage
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.errors import BadPolicy, Defect, Taken
+from shopaccounts.kernel.ids import RealmId
 from shopaccounts.kernel.ports import Storage
 from shopaccounts.kernel.record import AnyBook, Book, Change
 from shopaccounts.kernel.scope import Scope
@@ -28,6 +29,7 @@ from shopaccounts.testing.doubles import Late
 from shopaccounts.testing.leaks import assert_no_leak, files_below
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
 from shopaccounts.testing.races import assert_one_winner, race
+from shopaccounts.testing.servers import Postgres
 from shopaccounts.testing.toys import BOXES, TOYS, Box, box
 
 OLD, NEW = Secret(b"o" * 32), Secret(b"n" * 32)
@@ -46,18 +48,21 @@ def sealing(url: str, *roots: Secret[bytes]) -> SqlStorage:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgresql":
-        name = f"sealed_{request.getfixturevalue('worker')}"
-        server = request.getfixturevalue("postgres_server")
-        created = str(server.create(name))
-        request.addfinalizer(lambda: server.drop(name))
-    else:
-        created = f"sqlite:///{tmp_path / 'shop.db'}"
-    storage = SqlStorage(created, books=BOOKS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield with_tables(f"sqlite:///{tmp_path / 'shop.db'}")
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    name = f"sealed_{request.getfixturevalue('worker')}"
+    yield with_tables(server.create(name))
+    server.drop(name)
+
+
+def with_tables(url: str) -> str:
+    storage = SqlStorage(url, books=BOOKS)
     storage.tables.metadata.create_all(storage.engine)
     storage.close()
-    return created
+    return url
 
 
 @pytest.fixture
@@ -106,9 +111,17 @@ class Sealing:
 
 
 class TestReading(Sealing, ReadingContract): ...
+
+
 class TestWriting(Sealing, WritingContract): ...
+
+
 class TestKeys(Sealing, KeysContract): ...
+
+
 class TestPages(Sealing, PagesContract): ...
+
+
 class TestDueWork(Sealing, DueWorkContract): ...
 
 
@@ -120,13 +133,14 @@ class TestValues(Sealing, ValuesContract):
 def test_a_stolen_file_tells_nothing_about_persons(tmp_path: Path, scope: Scope) -> None:
     storage = sealing(f"sqlite:///{tmp_path / 'shop.db'}", OLD)
     storage.tables.metadata.create_all(storage.engine)
-    planted = {"name": "ann@winter.example", "text": "12 Winter Street", "data": b"\x01born-in-march"}
-    secret = box(scope, name=str(planted["name"]), nicknames=("winter-ann",), text=str(planted["text"]), data=planted["data"])
+    name, street, born = "ann@winter.example", "12 Winter Street", b"\x01born-in-march"
+    secret = box(scope, name=name, nicknames=("winter-ann",), text=street, data=born)
     storage.open(scope).record(Change(writes=(PERSONAL.add(secret),)))
     changed = Change(writes=(PERSONAL.change(secret, attrs.evolve(secret, count=1)),))
     storage.open(scope).record(changed)
     assert storage.open(scope).find(PERSONAL, "ann@winter.example", "box_name") is not None
-    assert_no_leak({**planted, "nickname": "winter-ann"}, files_below(tmp_path))
+    planted: dict[str, str | bytes] = {"name": name, "street": street, "born": born, "nickname": "winter-ann"}
+    assert_no_leak(planted, files_below(tmp_path))
     storage.close()
 
 
@@ -146,7 +160,7 @@ def test_a_body_moved_to_another_row_or_realm_does_not_open(sealed: SqlStorage, 
 @pytest.mark.proves("KER-170", "KER-171")
 def test_the_same_key_has_another_digest_under_each_name_realm_and_version(url: str, scope: Scope) -> None:
     storage = sealing(url, NEW, OLD)
-    other = attrs.evolve(scope, realm="other")
+    other = attrs.evolve(scope, realm=RealmId("other"))
     storage.open(scope).record(Change(writes=(PERSONAL.add(box(scope, name="same", nicknames=("same",))),)))
     storage.open(other).record(Change(writes=(PERSONAL.add(box(other, name="same")),)))
     rows = keys_of(storage)
@@ -159,7 +173,7 @@ def test_a_storage_that_is_to_seal_needs_a_vault_and_a_keyring(url: str) -> None
     vault, keyring = vault_and_keys(OLD)
     for missing in ({"vault": vault}, {"keyring": keyring}, {}):
         with pytest.raises(BadPolicy):
-            SqlStorage(url, books=BOOKS, personal_data="sealed", **missing)  # type: ignore[arg-type]  # what is tested
+            SqlStorage(url, books=BOOKS, personal_data="sealed", **missing)
 
 
 def test_a_storage_without_its_vault_says_so(sealed: SqlStorage, url: str, scope: Scope) -> None:
@@ -248,9 +262,8 @@ def test_of_many_at_once_one_takes_a_key_while_some_know_only_the_old_version(
 
 
 @pytest.mark.proves("KER-166")
-def test_what_is_written_meanwhile_is_neither_overwritten_nor_resealed(
-    url: str, scope: Scope, old_boxes: tuple[Box, ...]
-) -> None:
+@pytest.mark.usefixtures("old_boxes")
+def test_what_is_written_meanwhile_is_neither_overwritten_nor_resealed(url: str, scope: Scope) -> None:
     """A vault that is slow enough for somebody else to write between reading and resealing."""
     _, keyring = vault_and_keys(NEW, OLD)
     storage = sealing(url, NEW, OLD)

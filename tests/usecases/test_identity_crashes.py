@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,9 @@ class World:
     """What survives a crash, and what people have in hand."""
 
     def __init__(self, host):
-        self.builder = ShopBuilder(host=host, policies=quick_policies(sends=without_gaps()))
+        self.builder: Any = ShopBuilder(host=host, policies=quick_policies(sends=without_gaps()))
         self.shop = self.builder.build()
-        self.hand = {}
+        self.hand: dict[str, Any] = {}
 
     @property
     def realm(self):
@@ -74,7 +75,7 @@ async def suspended(world):
     await world.shop.arrange("suspended", ANN)
 
 
-async def nothing(world):
+async def nothing(_world):
     return None
 
 
@@ -83,9 +84,9 @@ def form():
 
 
 COMMANDS = {
-    "register": (nothing, lambda shop, hand: shop.registration.register(form(), HERE)),
-    "register again": (registered, lambda shop, hand: shop.registration.register(form(), HERE)),
-    "register an owner's": (signed_in, lambda shop, hand: shop.registration.register(form(), HERE)),
+    "register": (nothing, lambda shop, _: shop.registration.register(form(), HERE)),
+    "register again": (registered, lambda shop, _: shop.registration.register(form(), HERE)),
+    "register an owner's": (signed_in, lambda shop, _: shop.registration.register(form(), HERE)),
     "complete": (
         registered,
         lambda shop, hand: shop.registration.complete_registration(hand["handle"], hand["code"], HERE),
@@ -94,18 +95,18 @@ COMMANDS = {
     "resend": (registered, lambda shop, hand: shop.registration.resend_verification(hand["handle"], HERE)),
     "confirm": (registered, lambda shop, hand: shop.registration.confirm_contact(hand["link"], hand["handle"], HERE)),
     "take over": (registered, lambda shop, hand: shop.registration.take_over_contact(hand["link"], NEW, HERE)),
-    "lapse": (lapsing, lambda shop, hand: shop.registration.expire_unproven(100, WorkerId("test"))),
-    "sign in": (signed_in, lambda shop, hand: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)),
-    "sign in wrong": (signed_in, lambda shop, hand: shop.signin.sign_in_with_password(ANN, NEW, HERE)),
-    "sign in suspended": (suspended, lambda shop, hand: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)),
+    "lapse": (lapsing, lambda shop, _: shop.registration.expire_unproven(100, WorkerId("test"))),
+    "sign in": (signed_in, lambda shop, _: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)),
+    "sign in wrong": (signed_in, lambda shop, _: shop.signin.sign_in_with_password(ANN, NEW, HERE)),
+    "sign in suspended": (suspended, lambda shop, _: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)),
     "resume": (idle, lambda shop, hand: shop.signin.resume(hand["session"], HERE)),
     "sign out": (signed_in, lambda shop, hand: shop.signin.sign_out(hand["session"], HERE)),
     "sign out everywhere": (signed_in, lambda shop, hand: shop.signin.sign_out_everywhere(hand["session"], HERE)),
     "end others": (with_other_sessions, lambda shop, hand: shop.signin.end_other_sessions(hand["session"], HERE)),
-    "ask": (signed_in, lambda shop, hand: shop.recovery.request_reset(ANN, HERE)),
-    "ask pending": (registered, lambda shop, hand: shop.recovery.request_reset(ANN, HERE)),
-    "ask suspended": (suspended, lambda shop, hand: shop.recovery.request_reset(ANN, HERE)),
-    "ask unknown": (nothing, lambda shop, hand: shop.recovery.request_reset(ANN, HERE)),
+    "ask": (signed_in, lambda shop, _: shop.recovery.request_reset(ANN, HERE)),
+    "ask pending": (registered, lambda shop, _: shop.recovery.request_reset(ANN, HERE)),
+    "ask suspended": (suspended, lambda shop, _: shop.recovery.request_reset(ANN, HERE)),
+    "ask unknown": (nothing, lambda shop, _: shop.recovery.request_reset(ANN, HERE)),
     "reset": (asked_for_a_reset, lambda shop, hand: shop.recovery.reset_password(hand["link"], NEW, HERE)),
 }
 DONE_BEFORE = {

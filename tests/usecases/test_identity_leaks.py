@@ -3,6 +3,7 @@
 import logging
 import traceback
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ class Overheard:
     """Everything that somebody could read over the shop's shoulder."""
 
     def __init__(self) -> None:
-        self.places = []
+        self.places: list[tuple[str, str]] = []
 
     async def __call__(self, work):
         try:
@@ -38,7 +39,7 @@ class Overheard:
 @pytest.mark.proves("KER-203")
 async def test_no_secret_and_no_address_is_left_anywhere(host, caplog) -> None:
     caplog.set_level(logging.DEBUG)
-    builder = ShopBuilder(host=host)
+    builder: Any = ShopBuilder(host=host)
     shop, hear, letters = builder.build(), Overheard(), builder.mailbag
     form = RegistrationForm(identifier=ANN, password=PASSWORD)
     hear.places.append(("form", repr(form)))

@@ -74,7 +74,7 @@ def follow(
     """Answer *customer* after *trigger*.
 
     Args:
-        customer: The record as it is.
+        customer: The record as it is now, which ``as_of`` answers.
         trigger: What happens.
         reason: Why; a suspension needs one.
         note: The reason in words, 3 to 500 characters, for ``StatusReason.OTHER``.

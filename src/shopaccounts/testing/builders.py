@@ -6,7 +6,7 @@ sealed part of every message that was recorded.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, Final, TypeVar
@@ -17,7 +17,7 @@ import attrs
 from shopaccounts.adapters.argon2 import Argon2Hasher
 from shopaccounts.adapters.crypto import AesVault, RootKeyring
 from shopaccounts.adapters.memory import MemoryStorage
-from shopaccounts.customers import CUSTOMERS, ContactPoint, ContactRole, Customer, StatusReason, Trigger, follow
+from shopaccounts.customers import CUSTOMERS, ContactPoint, ContactRole, Customer, StatusReason, Trigger, as_of, follow
 from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.chance import Entropy, SystemEntropy
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
@@ -51,6 +51,7 @@ __all__ = [
     "BEGINNING",
     "PASSWORD",
     "SITUATIONS",
+    "Between",
     "BuiltShop",
     "Letter",
     "Mailbag",
@@ -287,15 +288,34 @@ class ShopBuilder:
         self.mailbag = Mailbag(AesVault(self.keyring, SystemEntropy()))
 
     def build(self, wrap: Wrap | None = None) -> BuiltShop:
-        """Answer a shop.
+        """Answer a shop, whose use-cases are awaited alike in both hosts.
 
         Args:
             wrap: What stands between the shop and each of its ports, such as a ``Recorder`` or a ``CrashAt``.
         """
+        if self.host == BLOCKING:
+            return self._awaitable(self.blocking(wrap))
+        shop = AsyncShopAccounts(
+            adapters=self._adapters(wrap), storefront=_FRONT, policies=self.policies, scope=self.scope
+        )
+        return BuiltShop(
+            builder=self,
+            registration=shop.registration,
+            signin=shop.signin,
+            recovery=shop.recovery,
+            relay=shop.relay,
+            upkeep=shop.upkeep,
+        )
+
+    def blocking(self, wrap: Wrap | None = None) -> ShopAccounts:
+        """Answer a shop as a blocking host has it; *wrap* as in ``build``."""
+        return ShopAccounts(adapters=self._adapters(wrap), storefront=_FRONT, policies=self.policies, scope=self.scope)
+
+    def _adapters(self, wrap: Wrap | None) -> Adapters:
         around = wrap or (lambda port: port)
         storage = self.mailbag.behind(self.storage)
         late = self.host == ASYNC and isinstance(self.storage, MemoryStorage)
-        adapters = Adapters(
+        return Adapters(
             storage=around(Late(storage) if late else storage),
             keyring=around(self.keyring),
             vault=around(AesVault(self.keyring, self.entropy)),
@@ -305,7 +325,6 @@ class ShopBuilder:
             clock=self.clock,
             entropy=self.entropy,
         )
-        return self._awaitable(adapters) if self.host == BLOCKING else self._awaited(adapters)
 
     async def edit(self, book: Book[T], id: str, change: Callable[[T], T]) -> T:
         """Change an entity as a use-case would that isn't there yet."""
@@ -318,31 +337,45 @@ class ShopBuilder:
 
     async def step(self, account: str, trigger: Trigger, until: datetime | None = None) -> Customer:
         """Let something happen to a customer's record; what stops an account ends its sessions."""
-        reason = StatusReason.ABUSE if trigger is Trigger.SUSPEND else None
+        now, reason = self.clock.now(), StatusReason.ABUSE if trigger is Trigger.SUSPEND else None
         await self.edit(SECURITY, account, lambda security: security.bump(Stamp.ACCOUNT))
-        return await self.edit(CUSTOMERS, account, lambda c: follow(c, trigger, reason=reason, until=until))
+        return await self.edit(CUSTOMERS, account, lambda c: follow(as_of(c, now), trigger, reason=reason, until=until))
 
     async def kept(self, book: Book[T], id: str) -> T | None:
         """Answer an entity as it is stored."""
         found = await got(self.storage.open(self.scope).find(book, id))
         return found.it if found else None
 
-    def _awaited(self, adapters: Adapters) -> BuiltShop:
-        shop = AsyncShopAccounts(adapters=adapters, storefront=_FRONT, policies=self.policies, scope=self.scope)
-        return BuiltShop(
-            builder=self,
-            registration=shop.registration,
-            signin=shop.signin,
-            recovery=shop.recovery,
-            relay=shop.relay,
-            upkeep=shop.upkeep,
-        )
-
-    def _awaitable(self, adapters: Adapters) -> BuiltShop:
-        shop: Any = ShopAccounts(adapters=adapters, storefront=_FRONT, policies=self.policies, scope=self.scope)
+    def _awaitable(self, shop: Any) -> BuiltShop:
         names = ("registration", "signin", "recovery", "relay", "upkeep")
         faces: dict[str, Any] = {name: _Awaitable(getattr(shop, name)) for name in names}
         return BuiltShop(builder=self, **faces)
+
+
+class Between:
+    """Lets something happen once between what a use-case reads and what it records; wraps its ports.
+
+    Args:
+        happens: What somebody else does meanwhile.
+    """
+
+    def __init__(self, happens: Callable[[], Awaitable[object]]) -> None:
+        self.happened = False
+        self._happens = happens
+
+    def __call__(self, port: Any) -> Any:
+        """Answer a stand-in for a port or a storage."""
+        return wrapped(port, self._around)
+
+    def _around(self, call: PortCall) -> Answer[Any]:
+        if call.method != "record" or self.happened:
+            return call.make()
+        self.happened = True
+        return self._after(call)
+
+    async def _after(self, call: PortCall) -> Any:
+        await self._happens()
+        return await got(call.make())
 
 
 class _Awaitable:

@@ -8,7 +8,15 @@ import attrs
 import pytest
 
 import shopaccounts
-from shopaccounts.customers import CUSTOMERS, ContactPoint, ContactRole, StatusReason, Trigger, VerificationMethod, follow
+from shopaccounts.customers import (
+    CUSTOMERS,
+    ContactPoint,
+    ContactRole,
+    StatusReason,
+    Trigger,
+    VerificationMethod,
+    follow,
+)
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.errors import Defect, InsecureTransport, InvalidInput
 from shopaccounts.kernel.ids import ContactId, RealmId
@@ -109,7 +117,7 @@ async def test_a_password_that_will_not_do_leaves_the_link_good(shop, builder, l
 
 
 @pytest.mark.proves("RCV-13")
-async def test_an_account_without_a_password_gets_its_first_one(shop, builder, link) -> None:
+async def test_an_account_without_a_password_gets_its_first_one(shop, link) -> None:
     await shop.arrange("no password", ANN)
     await shop.recovery.reset_password(await link(shop), NEW, HERE)
     assert isinstance(await shop.signin.sign_in_with_password(ANN, NEW, HERE), SignedIn)

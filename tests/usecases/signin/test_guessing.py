@@ -11,7 +11,7 @@ from shopaccounts.signin import SignedIn, SignInRefused
 from shopaccounts.testing.builders import PASSWORD, SITUATIONS, ShopBuilder, request_from
 from shopaccounts.testing.faults import Fault, Faulty
 from shopaccounts.testing.races import race
-from shopaccounts.testing.wrapping import wrapped
+from shopaccounts.testing.recording import Recorder
 
 ANN, HERE = "ann@lamp.example", request_from()
 WRONG = "seven other lamps in the wind"
@@ -83,7 +83,7 @@ async def test_a_sign_in_forgets_nobody_elses_failures(shop) -> None:
     assert await guess(shop) == timedelta(seconds=1)
 
 
-@pytest.mark.proves("RCV-10")
+@pytest.mark.proves("RCV-10", "KER-265")
 async def test_while_a_stranger_guesses_the_owner_comes_in_by_a_reset(shop, builder) -> None:
     await shop.open_account(ANN)
     stranger = request_from("203.0.113.9")
@@ -118,12 +118,12 @@ async def test_a_held_attempt_writes_nothing_and_reaches_no_hasher(builder) -> N
     await plain.open_account(ANN)
     for _ in range(5):
         await guess(plain)
-    asked = []
-    shop = builder.build(lambda port: wrapped(port, lambda call: asked.append(call.method) or call.make()))
+    recorder = Recorder()
+    shop = builder.build(recorder)
     before = builder.storage.snapshot()
     assert await guess(shop) == timedelta(seconds=1)
     assert builder.storage.snapshot() == before
-    assert not {"verify", "spend", "hash", "record", "swap"} & set(asked)
+    assert not {"verify", "spend", "hash", "record", "swap"} & {method for _, method in recorder.trace}
 
 
 async def test_of_many_guesses_at_once_five_are_looked_at(host) -> None:
@@ -147,8 +147,9 @@ async def test_nobody_gets_in_who_can_not_be_counted(builder) -> None:
 async def test_deciding_anew_is_no_further_guess(builder) -> None:
     """Who is right and has to decide again, because something else was stored first, is counted and compared once."""
     await builder.build().open_account(ANN)
-    asked = []
+    recorder = Recorder()
     lost = Faulty({("record", number): Fault(StaleWrite("security", ANN)) for number in (1, 2, 3)})
-    shop = builder.build(lambda port: lost(wrapped(port, lambda call: asked.append(call.method) or call.make())))
+    shop = builder.build(lambda port: recorder(lost(port)))
     assert await guess(shop, password=PASSWORD) == timedelta(0)
+    asked = [method for _, method in recorder.trace]
     assert (asked.count("swap"), asked.count("verify"), asked.count("find")) == (1, 1, 4)

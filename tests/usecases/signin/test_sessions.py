@@ -11,6 +11,7 @@ from shopaccounts.kernel.errors import BadPolicy, InvalidInput
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamp
+from shopaccounts.kernel.web import SameSite
 from shopaccounts.signin import (
     SESSIONS,
     NoSession,
@@ -96,9 +97,15 @@ async def test_nonsense_is_no_session(shop, odd) -> None:
     ("remember", "idle", "absolute"),
     [(False, timedelta(hours=2), timedelta(hours=24)), (True, timedelta(days=14), timedelta(days=30))],
 )
-async def test_a_session_ends_when_it_is_idle_and_in_any_case_in_the_end(shop, builder, remember, idle, absolute) -> None:
+async def test_a_session_ends_when_it_is_idle_and_in_any_case_in_the_end(
+    shop, builder, remember, idle, absolute
+) -> None:
     await shop.open_account(ANN)
-    left, used, began = await sign_in(shop, remember=remember), await sign_in(shop, remember=remember), builder.clock.now()
+    left, used, began = (
+        await sign_in(shop, remember=remember),
+        await sign_in(shop, remember=remember),
+        builder.clock.now(),
+    )
     builder.clock.advance(idle - MOMENT)
     assert await why(shop, used.session) is None
     builder.clock.advance(MOMENT)
@@ -164,7 +171,7 @@ async def test_a_session_that_is_older_than_the_account_allows_is_over(shop, bui
     assert await why(shop, later.session) is None
 
 
-@pytest.mark.proves("SIG-71", "SIG-76")
+@pytest.mark.proves("SIG-3", "SIG-71", "SIG-76")
 @pytest.mark.parametrize("trigger", [Trigger.SUSPEND, Trigger.REQUEST_CLOSING])
 async def test_a_stop_works_at_once(shop, builder, trigger) -> None:
     account = await shop.open_account(ANN)
@@ -373,7 +380,7 @@ def test_a_policy_that_contradicts_itself_fails_at_start_up(values) -> None:
 
 
 async def test_a_shop_may_ask_for_stricter_cookies(host) -> None:
-    policy = SessionPolicy(same_site="Strict")
+    policy = SessionPolicy(same_site=SameSite.STRICT)
     builder = ShopBuilder(host=host, policies=quick_policies(sessions=policy))
     shop = builder.build()
     await shop.open_account(ANN)

@@ -43,7 +43,9 @@ def words(index):
 @pytest.mark.proves("REG-15")
 async def test_one_registration_is_completed_once(shop, builder) -> None:
     handle, letter = await started(shop)
-    outcomes = await race(CROWD, lambda _: builder.build().registration.complete_registration(handle, letter.code, HERE))
+    outcomes = await race(
+        CROWD, lambda _: builder.build().registration.complete_registration(handle, letter.code, HERE)
+    )
     done = assert_one_winner(outcomes, ContactLinkUsed)
     assert (await builder.kept(CUSTOMERS, done.account)).status is AccountStatus.ACTIVE
     assert len(await listed(builder, SESSIONS, "account", done.account)) == 1

@@ -10,6 +10,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from shopaccounts.adapters.sqlalchemy.engines import async_engine_of
 from shopaccounts.adapters.sqlalchemy.hosts import Awaiting, sleep_async
+from shopaccounts.adapters.sqlalchemy.lapsing import purge_lapsed
 from shopaccounts.adapters.sqlalchemy.rotation import SqlRotation, uses_key
 from shopaccounts.adapters.sqlalchemy.schema import migrate, missing_revisions
 from shopaccounts.adapters.sqlalchemy.store import SqlCounters, SqlLeases, SqlStore
@@ -210,6 +211,10 @@ class AsyncSqlStorage(JoinedAsyncSqlStorage):
         """
         host, tables = Awaiting(sleep_async), tables_of(options)
         return JoinedAsyncSqlStorage(works_of(options, tables, HostTransactions(connection, tables, host), host))
+
+    async def purge_lapsed(self, before: datetime, limit: int) -> int:
+        """Forget markers, receipts and counters whose end is before *before*, in all realms; up to *limit* of each."""
+        return await greenlet_spawn(purge_lapsed, self._works, before, limit)
 
     def rotation(self, scope: Scope) -> AsyncSqlRotation:
         """Answer what moves the sealed contents of one realm to new keys."""

@@ -71,5 +71,8 @@ def _connect(connection: Any, _record: object) -> None:
 
 
 def _begin(conn: Connection) -> None:
+    driver: Any = conn.connection.dbapi_connection
+    if driver.isolation_level is not None:  # opened before the engine was handed in
+        driver.isolation_level = None
     if not conn.get_execution_options().get(_ALONE):
         conn.exec_driver_sql("BEGIN IMMEDIATE")

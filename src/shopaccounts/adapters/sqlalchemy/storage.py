@@ -1,6 +1,7 @@
 """Storage in a SQL database for blocking hosts: on an engine of its own, or in the host's transaction."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Unpack
 
 from sqlalchemy import URL, Connection, Engine
@@ -8,6 +9,7 @@ from sqlalchemy import URL, Connection, Engine
 from shopaccounts.adapters.sqlalchemy.engines import engine_of
 from shopaccounts.adapters.sqlalchemy.hosts import Blocking
 from shopaccounts.adapters.sqlalchemy.hosts import sleep as block
+from shopaccounts.adapters.sqlalchemy.lapsing import purge_lapsed
 from shopaccounts.adapters.sqlalchemy.rotation import SqlRotation, uses_key
 from shopaccounts.adapters.sqlalchemy.schema import migrate, missing_revisions
 from shopaccounts.adapters.sqlalchemy.store import SqlCounters, SqlLeases, SqlStore
@@ -75,6 +77,10 @@ class SqlStorage(JoinedSqlStorage):
         """
         host, tables = Blocking(block), tables_of(options)
         return JoinedSqlStorage(works_of(options, tables, HostTransactions(connection, tables, host), host))
+
+    def purge_lapsed(self, before: datetime, limit: int) -> int:
+        """Forget markers, receipts and counters whose end is before *before*, in all realms; up to *limit* of each."""
+        return purge_lapsed(self._works, before, limit)
 
     def rotation(self, scope: Scope) -> SqlRotation:
         """Answer what moves the sealed contents of one realm to new keys."""

@@ -121,6 +121,7 @@ class HostTransactions:
         return self._told(lambda: self._saved(self._conn(), work))
 
     def _saved(self, conn: Connection, work: Work[R]) -> R:
+        """Take SQLite's right to write first: a driver that begins late would commit with the savepoint."""
         if conn.dialect.name == "sqlite":
             conn.execute(self._claim_right_to_write)
         with conn.begin_nested():

@@ -195,7 +195,7 @@ class Writer(Checker):
 
     @built_once
     def _purged(self, shelf: Shelf) -> Any:
-        """Remove the first that lapsed; they are locked while they are chosen, so that none is kept longer meanwhile."""
+        """Remove those that lapsed first; choosing locks them, so that none is kept for longer meanwhile."""
         c = shelf.table.alias("lapsed").c
         lapsed = select(c.id).where(*equal(c, "realm"), c.keep_until < bindparam("before"))
         first = lapsed.order_by(c.keep_until, c.id).limit(bindparam("limit")).with_for_update().cte("first")

@@ -1,0 +1,90 @@
+"""What a decision rests on and doesn't write is guarded: who was faster makes it be taken again on fresh facts."""
+
+import pytest
+
+from shopaccounts.customers import CUSTOMERS, StatusReason, Trigger, follow
+from shopaccounts.kernel.security import SECURITY, Stamp
+from shopaccounts.recovery import ResetLinkStale
+from shopaccounts.registration import ContactLinkStale, RegistrationForm
+from shopaccounts.signin import SignInRequired
+from shopaccounts.testing.builders import PASSWORD, Between, request_from
+
+ANN, HERE = "ann@lamp.example", request_from()
+NEW = "another lamp by the river"
+pytestmark = pytest.mark.proves("KER-181")
+
+
+@pytest.fixture
+def meanwhile(builder):
+    """A shop in which something happens to a record between reading and recording."""
+
+    def shop_with(book, id, change):
+        between = Between(lambda: builder.edit(book, id, change))
+        return builder.build(between), between
+
+    return shop_with
+
+
+def suspended(customer):
+    return follow(customer, Trigger.SUSPEND, reason=StatusReason.ABUSE)
+
+
+def closed(customer):
+    return follow(follow(customer, Trigger.REQUEST_CLOSING), Trigger.CLOSE)
+
+
+@pytest.mark.proves("REG-10")
+async def test_an_owner_who_leaves_meanwhile_is_not_told_and_the_address_is_free(shop, builder, meanwhile) -> None:
+    account = await shop.open_account(ANN)
+    other, between = meanwhile(CUSTOMERS, account.id, closed)
+    await other.registration.register(RegistrationForm(identifier=ANN, password=PASSWORD), HERE)
+    assert between.happened
+    assert builder.mailbag.last.template == "registration.verify_contact"
+
+
+@pytest.mark.proves("REG-17")
+async def test_an_account_that_is_stopped_meanwhile_is_not_taken_over(shop, builder, meanwhile) -> None:
+    account = await shop.arrange("pending", ANN)
+    other, between = meanwhile(CUSTOMERS, account, suspended)
+    with pytest.raises(ContactLinkStale):
+        await other.registration.take_over_contact(builder.mailbag.last.token, NEW, HERE)
+    assert between.happened
+
+
+@pytest.mark.proves("REG-13")
+async def test_the_proof_of_an_account_that_is_stopped_meanwhile_is_not_mailed_again(shop, builder, meanwhile) -> None:
+    account = await shop.arrange("pending", ANN)
+    other, between = meanwhile(CUSTOMERS, account, suspended)
+    await other.recovery.request_reset(ANN, HERE)
+    assert between.happened
+    assert not builder.mailbag.last.deliver
+
+
+@pytest.mark.proves("RCV-2")
+async def test_an_account_that_is_stopped_meanwhile_gets_no_link(shop, builder, meanwhile) -> None:
+    account = await shop.open_account(ANN)
+    other, between = meanwhile(CUSTOMERS, account.id, suspended)
+    await other.recovery.request_reset(ANN, HERE)
+    assert between.happened
+    assert builder.mailbag.last.template == "recovery.account_suspended"
+
+
+@pytest.mark.proves("RCV-10")
+@pytest.mark.parametrize("change", ["stopped", "signed out everywhere"])
+async def test_an_account_that_changes_meanwhile_gets_no_new_password(shop, builder, meanwhile, change) -> None:
+    account = await shop.open_account(ANN)
+    await shop.recovery.request_reset(ANN, HERE)
+    changes = {"stopped": (CUSTOMERS, suspended), "signed out everywhere": (SECURITY, lambda s: s.bump(Stamp.ACCOUNT))}
+    other, between = meanwhile(changes[change][0], account.id, changes[change][1])
+    with pytest.raises(ResetLinkStale):
+        await other.recovery.reset_password(builder.mailbag.last.token, NEW, HERE)
+    assert between.happened
+
+
+@pytest.mark.proves("SIG-73")
+async def test_a_session_that_ends_meanwhile_is_not_renewed(shop, meanwhile) -> None:
+    account = await shop.open_account(ANN)
+    other, between = meanwhile(SECURITY, account.id, lambda s: s.bump(Stamp.ACCOUNT))
+    with pytest.raises(SignInRequired):
+        await other.signin.end_other_sessions(account.session, HERE)
+    assert between.happened
