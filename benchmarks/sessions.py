@@ -90,5 +90,5 @@ def _signed_in(shop: ours.Shop[Any]) -> Session:
     site, address = ours.bare(shop), fresh_address()
     site.admit(address)
     step = ours.must_be_in(shop.accounts.signin.sign_in_with_password(address, PASSWORD, ours.context()))
-    session: Session = shop.storage.open(Scope.single()).find(SESSIONS, step.public_id, by="public_id").it
+    session: Session = shop.storage.open(Scope.single()).rows(SESSIONS, "public_id", step.public_id, None, 1).items[0]
     return session

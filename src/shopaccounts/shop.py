@@ -243,7 +243,7 @@ def _wire(adapters: Adapters, storefront: Storefront, policies: Policies, scope:
         targets=adapters.targets,
         policy=policies.relay,
     )
-    upkeep = Upkeep(desk=desk, records=store, relay=relay, registration=registration)
+    upkeep = Upkeep(desk=desk, records=store, storage=adapters.storage, relay=relay, registration=registration)
     return _Wired(registration=registration, signin=signin, recovery=recovery, relay=relay, upkeep=upkeep)
 
 

@@ -102,6 +102,7 @@ PROMISES: Final = {
     "KER-123": (
         "reading.ReadingContract.test_a_listing_is_in_order_and_ties_go_by_id",
         "reading.ReadingContract.test_a_page_has_no_more_than_its_limit_and_the_last_one_says_so",
+        "reading.ReadingContract.test_a_page_of_none_or_of_more_than_500_is_a_defect",
         "reading.ReadingContract.test_a_walk_meets_whatever_stays_once_though_others_come_and_go",
         "reading.ReadingContract.test_a_listing_has_the_members_of_its_group_as_of_now",
     ),
@@ -129,6 +130,7 @@ PROMISES: Final = {
         "writing.WritingContract.test_nothing_is_stored_if_one_part_does_not_hold",
     ),
     "KER-134": (
+        "purging.PurgingContract.test_what_has_lapsed_is_forgotten_page_by_page_and_the_rest_stays",
         "purging.PurgingContract.test_what_was_purged_is_unknown_and_gives_up_its_keys",
         "purging.PurgingContract.test_what_was_used_stays_tellable_until_it_is_purged",
     ),
@@ -196,6 +198,7 @@ PROMISES: Final = {
     ),
     "KER-151": (
         "counters.CountersContract.test_a_state_comes_back_as_it_went_in",
+        "counters.CountersContract.test_a_state_of_more_than_256_bytes_is_a_defect",
         "counters.CountersContract.test_whatever_is_read_can_be_swapped_lapsed_or_not",
         "counters.CountersContract.test_a_sum_that_lapsed_counts_as_nothing",
     ),
@@ -254,6 +257,8 @@ PROMISES: Final = {
         "purging.PurgingContract.test_what_has_reached_its_end_goes_page_by_page",
         "purging.PurgingContract.test_what_has_no_end_or_has_not_reached_it_stays",
         "purging.PurgingContract.test_what_was_purged_is_unknown_and_gives_up_its_keys",
+        "purging.PurgingContract.test_what_has_lapsed_is_forgotten_page_by_page_and_the_rest_stays",
+        "purging.PurgingContract.test_what_has_lapsed_is_forgotten_in_all_realms",
     ),
     "REL-101": (
         "events.EventsContract.test_a_refused_change_leaves_no_gap_in_the_numbers",

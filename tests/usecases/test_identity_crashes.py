@@ -170,7 +170,7 @@ def standing(world):
         "attempts": Counter(attempt for attempt in attempts if not attempt[0]),
         "stamps": [s.stamps for s in world.rows("security")],
         "passwords": len(world.rows("passwords")),
-        "live tickets": sum(not ticket.is_spent for ticket in world.rows("tickets")),
+        "spent tickets": sum(ticket.is_spent for ticket in world.rows("tickets")),
         "notices": Counter(m.template for m in world.rows("messages") if m.template in ONCE),
     }
 

@@ -39,6 +39,14 @@ class Realm:
     leases: dict[str, tuple[str, int, datetime]] = attrs.field(factory=dict)
     revision: int = 0
 
+    def ends(self) -> tuple[tuple[dict[Any, Any], dict[Any, datetime]], ...]:
+        """Answer what lapses, kind by kind: markers, receipts and counters, each kind with the end of each."""
+        return (
+            (self.once, self.once),
+            (self.receipts, {key: receipt.keep_until for key, receipt in self.receipts.items()}),
+            (self.counters, {key: until for key, (_, _, until) in self.counters.items()}),
+        )
+
     def copy(self) -> "Realm":
         """Answer a realm that holds the same and changes by itself."""
         return Realm(

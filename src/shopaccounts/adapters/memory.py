@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from shopaccounts.adapters._memory_realm import NEVER, Claim, Realm
+from shopaccounts.kernel.bounds import counter_state, page_limit
 from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken
 from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.ids import WorkerId
@@ -59,6 +60,12 @@ class MemoryStorage:
         """Answer the leases of one scope."""
         return MemoryLeases(self._realm(scope), self._lock)
 
+    def purge_lapsed(self, before: datetime, limit: int) -> int:
+        """Forget markers, receipts and counters that ended before *before*, in all realms, up to *limit* of each."""
+        with self._lock:
+            kinds = zip(*(realm.ends() for realm in self._realms.values()), strict=True)
+            return sum(_forget(kind, before, limit) for kind in kinds)
+
     def _realm(self, scope: Scope) -> Realm:
         with self._lock:
             return self._realms[scope.realm]
@@ -92,7 +99,7 @@ class MemoryStore:
             return None if entity is None else Found(entity, brought)
 
     def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
-        sort = _sort_key(book)
+        sort, limit = _sort_key(book), page_limit(limit)
         with self._lock:
             kept = self._realm.books[book.name].values()
             members = sorted((e for e in kept if book.groups[group](e) == value), key=sort)
@@ -334,6 +341,7 @@ class MemoryCounters:
             return Counted(kept[0], kept[1]) if kept else None
 
     def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
+        state = counter_state(state)
         with self._lock:
             kept = self._realm.counters.get(key)
             if (kept[1] if kept else None) != seen:
@@ -388,6 +396,15 @@ class MemoryLeases:
             holder, fence, _ = self._realm.leases.get(lease.name, ("", 0, NEVER))
             if fence == lease.fence:
                 self._realm.leases[lease.name] = (holder, fence, NEVER)
+
+
+def _forget(kept: Iterable[tuple[dict[Any, Any], dict[Any, datetime]]], before: datetime, limit: int) -> int:
+    """Forget what ended first, of one kind and all realms."""
+    lapsed = [(until, key, held) for held, ends in kept for key, until in ends.items() if until < before]
+    gone = sorted(lapsed, key=lambda end: end[0])[:limit]
+    for _, key, held in gone:
+        del held[key]
+    return len(gone)
 
 
 def _checked(change: Change) -> Change:

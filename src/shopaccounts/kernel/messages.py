@@ -66,7 +66,8 @@ class Message:
         variables: Plain values for the text; wiped with the secret part.
         deliver: False for a decoy, which is ended unsent and differs from others in nothing else.
         expires_at: The end of life of what it says; it is not sent from then on.
-        idempotency_key: Natural key of the cause; the same one is recorded once for each store.
+        id: Made of the store and the key of the cause, so that no cause is told of twice.
+        idempotency_key: Natural key of the cause.
     """
 
     id: MessageId
@@ -108,7 +109,6 @@ def _due(message: Message) -> datetime | None:
 MESSAGES = Book(
     name="messages",
     of=Message,
-    unique={"message_key": lambda m: (f"{m.store} {m.idempotency_key}",)},
     groups={"subject": lambda m: m.subject or None},
     order=lambda m: m.created_at,
     due=_due,

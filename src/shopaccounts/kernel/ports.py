@@ -111,7 +111,11 @@ class Records(Protocol):
         ...
 
     def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Answer[Rows[T]]:
-        """List the entities of a group, oldest first, at most *limit* (1 to 500)."""
+        """List the entities of a group, oldest first, at most *limit*.
+
+        Raises:
+            Defect: A *limit* of less than 1 or more than 500.
+        """
         ...
 
     def record(self, change: Change) -> Answer[Recorded | Replayed]:
@@ -201,7 +205,11 @@ class Counters(Protocol):
         ...
 
     def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> Answer[bool]:
-        """Replace the state that was read at revision *seen*; false if it has moved."""
+        """Replace the state that was read at revision *seen*; false if it has moved.
+
+        Raises:
+            Defect: A *state* of more than 256 bytes.
+        """
         ...
 
     def clear(self, key: str, seen: int) -> Answer[bool]:
@@ -236,7 +244,11 @@ class Leases(Protocol):
 
 
 class Storage(Protocol):
-    """A database, or whatever keeps the shop's books; opened once for each process."""
+    """A database, or whatever keeps the shop's books; opened once for each process.
+
+    Promises:
+        1. Markers, receipts and counters that have lapsed are forgotten page by page; whatever hasn't stays (KER-196).
+    """
 
     def open(self, scope: Scope) -> Store:
         """Answer the books of one scope."""
@@ -248,4 +260,12 @@ class Storage(Protocol):
 
     def leases(self, scope: Scope) -> Leases:
         """Answer the leases of one scope."""
+        ...
+
+    def purge_lapsed(self, before: datetime, limit: int) -> Answer[int]:
+        """Forget markers, receipts and counters that ended before *before*, in all realms, up to *limit* of each kind.
+
+        Returns:
+            How many there were of all three kinds; 0 if none is left.
+        """
         ...

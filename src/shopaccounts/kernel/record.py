@@ -386,7 +386,8 @@ def _merged(one: Write, other: Write) -> Write:
     if one.was is None or one.was != other.was or not isinstance(one.now, Mergeable):
         msg = f"two different writes of {one.place}"
         raise Defect(msg)
-    return attrs.evolve(one, now=attrs.evolve(one.now.merged(other.now, one.was), version=one.now.version))  # type: ignore[misc]  # an attrs class
+    both = one.now.merged(other.now, one.was)
+    return one.book.change(one.was, both)
 
 
 def _refuse_oversize(change: Change) -> None:

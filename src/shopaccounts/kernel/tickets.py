@@ -38,7 +38,7 @@ __all__ = [
     "Use",
     "fits",
     "forge",
-    "live_group",
+    "is_replaced",
     "mint",
     "peek",
     "read_selector",
@@ -165,18 +165,22 @@ class TicketSpent:
     at: datetime
 
 
-def live_group(subject: str, purpose: str) -> str:
-    """Answer the group of which at most one ticket is live: issuing a new one sweeps the older."""
-    return f"{subject} {purpose}"
+def is_replaced(ticket: Ticket, newest: Ticket | None) -> bool:
+    """Tell whether a newer ticket of its subject and purpose was issued, so that this one is live no more.
+
+    Args:
+        ticket: The ticket in hand.
+        newest: The newest of its group ``issued``.
+    """
+    return newest is not None and newest.id != ticket.id
 
 
 TICKETS = Book(
     name="tickets",
     of=Ticket,
-    unique={"live_ticket": lambda t: () if t.is_spent else (live_group(t.subject, t.purpose),)},
     groups={
         "subject": lambda t: t.subject or None,
-        "live": lambda t: None if t.is_spent else live_group(t.subject, t.purpose),
+        "issued": lambda t: f"{t.subject} {t.purpose}" if t.subject else None,
     },
     order=lambda t: t.issued_at,
     keep_until=lambda t: t.expires_at,

@@ -9,6 +9,7 @@ The rules, in plain English:
   category allows.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -20,14 +21,14 @@ import attrs
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import Defect, InvalidInput
-from shopaccounts.kernel.ids import MessageId
+from shopaccounts.kernel.ids import MessageId, StoreId
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.text import require_locale, require_text
 from shopaccounts.kernel.vault import Ring, SealContext, Vault
 
-__all__ = ["MESSAGE_KIND", "MessagePolicy", "compose", "read_sealed", "seal_context"]
+__all__ = ["MESSAGE_KIND", "MessagePolicy", "compose", "message_id", "read_sealed", "seal_context"]
 
 MESSAGE_KIND: Final = "message"
 _TEMPLATE: Final = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
@@ -62,6 +63,11 @@ class MessagePolicy:
             return secret_until
         lives = {MessageCategory.SECURITY: self.security, MessageCategory.MARKETING: self.marketing}
         return now + lives.get(category, self.transactional)
+
+
+def message_id(store: StoreId, key: str) -> MessageId:
+    """Answer the id of the one message that a cause may have in a store."""
+    return MessageId(hashlib.sha256(f"{store} {key}".encode()).hexdigest()[:32])
 
 
 def seal_context(message_id: str, realm: str) -> SealContext:
@@ -111,7 +117,7 @@ async def compose(
     _check_names(template, variables, secrets)
     _check_texts(to, locale, variables)
     now = desk.now()
-    id = MessageId(desk.entropy.new_id(now))
+    id = message_id(desk.scope.store, key)
     hidden = {"to": to, "secrets": {name: secret.reveal() for name, secret in secrets.items()}}
     plain = Secret(json.dumps(hidden, sort_keys=True, separators=(",", ":")).encode())
     return Message(

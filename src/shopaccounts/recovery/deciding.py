@@ -6,8 +6,8 @@
 * A suspended account: a word that it is suspended, once a day.
 * A closing account: how to stay.
 
-A reset link dies when the account's security, password or contacts change, and when its owner signs in meanwhile. Only
-a link that was spent can set a new password, and it sets that of its own account.
+A reset link dies when the account's security, password or contacts change, when a newer one is issued, and when its
+owner signs in meanwhile. Only a link that was spent can set a new password, and it sets that of its own account.
 """
 
 from datetime import datetime, timedelta

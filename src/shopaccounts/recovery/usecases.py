@@ -13,14 +13,14 @@ from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.limits import MAX_WINDOW
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.ports import Records
-from shopaccounts.kernel.record import Change, Found, Sweep
+from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp, Stamps
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import TICKETS, Ticket, live_group, mint, peek, read_selector, spend
+from shopaccounts.kernel.tickets import TICKETS, Ticket, is_replaced, mint, peek, read_selector, spend
 from shopaccounts.kernel.vault import Vault
 from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import (
@@ -68,6 +68,7 @@ _SPENT_BY: Final = (
     SECURITY.via("subject"),
     PASSWORDS.via("subject"),
     SESSIONS.newest("account", via="subject"),
+    TICKETS.newest("issued", via="issued"),
 )
 
 
@@ -117,7 +118,7 @@ class Recovery:
         async def decide() -> None:
             await self._send(email)
 
-        await self.desk.retrying(decide, _CROWD, on_taken=True)
+        await self.desk.retrying(decide, _CROWD)
         return ResetSent(channel=Channel.EMAIL, masked=mask(email), resend_after=self.budget.resend_after)
 
     async def peek_reset(self, token: Secret[str], context: RequestContext) -> ResetOffer:
@@ -200,7 +201,6 @@ class Recovery:
         return Change(
             writes=(TICKETS.add(ticket),),
             guards=(CUSTOMERS.unchanged(customer),),
-            sweeps=(Sweep(book=TICKETS, group="live", value=live_group(customer.id, RESET.name)),),
             messages=(letter,),
             events=self.desk.tell(ResetRequested(at=now, account=customer.id)),
         )
@@ -277,7 +277,8 @@ class Recovery:
         customer = as_of(stored, now)
         email = email_of(customer, ticket.bound)
         wanted = email is not None and reply_to(customer, email) is Reply.RESET and self._may_reset(found)
-        if email is None or not wanted or signed_in_since(ticket, found[SESSIONS]):
+        overtaken = is_replaced(ticket, found[TICKETS]) or signed_in_since(ticket, found[SESSIONS])
+        if email is None or not wanted or overtaken:
             raise ResetLinkStale(ticket.purpose)
         return _Opened(ticket=ticket, customer=customer, security=security, email=email, found=found)
 

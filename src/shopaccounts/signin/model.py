@@ -88,8 +88,7 @@ class Session:
 SESSIONS = Book(
     name="sessions",
     of=Session,
-    unique={"public_id": lambda s: (s.public_id,)},
-    groups={"account": lambda s: s.account},
+    groups={"account": lambda s: s.account, "public_id": lambda s: s.public_id},
     order=lambda s: s.created_at,
     keep_until=lambda s: s.ends_at,
 )

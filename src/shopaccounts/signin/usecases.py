@@ -148,10 +148,10 @@ class SignIn:
 
         async def decide() -> None:
             live = await self._require(value, context)
-            found = await got(self.records.find(SESSIONS, public_id, by="public_id"))
-            if found is None or found.it.account != live.customer.id:
+            named = await got(self.records.rows(SESSIONS, "public_id", public_id, None, 1))
+            if not named.items or named.items[0].account != live.customer.id:
                 raise SessionUnknown
-            await self._end(found.it, EndReason.ENDED_BY_OWNER)
+            await self._end(named.items[0], EndReason.ENDED_BY_OWNER)
 
         await self.desk.retrying(decide)
 
@@ -305,7 +305,7 @@ class SignIn:
             variables=self.storefront.variables(),
             secrets={},
             subject=customer.id,
-            key=f"suspended_tried {customer.id} {now.isoformat()}",
+            key=f"suspended_tried {self.desk.entropy.token(128)}",
             category=MessageCategory.SECURITY,
             priority=Priority.SECURITY,
             expires_at=now + _DAY,

@@ -9,13 +9,14 @@ written; any doubt raises, and the transaction takes everything back; and it dec
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
 
+from shopaccounts.kernel.bounds import counter_state, page_limit
 from shopaccounts.kernel.canonical import canonical, time_text
 from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken, Unavailable
 from shopaccounts.kernel.ids import WorkerId
@@ -44,6 +45,7 @@ _GET: Final = "SELECT value FROM kept WHERE realm = ? AND space = ? AND key = ?"
 _ALL: Final = "SELECT key, value FROM kept WHERE realm = ? AND space = ? ORDER BY key"
 _PUT: Final = "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)"
 _DROP: Final = "DELETE FROM kept WHERE realm = ? AND space = ? AND key = ?"
+_EVERYWHERE: Final = "SELECT realm, space, key, value FROM kept WHERE space LIKE ?"
 
 
 class _Kept:
@@ -65,6 +67,13 @@ class _Kept:
     def drop(self, space: str, key: str) -> None:
         self._db.execute(_DROP, (self._realm, space, key))
 
+    def forget(self, spaces: str, end: Callable[[Any], str], before: str, limit: int) -> int:
+        """Drop up to *limit* of what ended first, in all realms; answer how many."""
+        found = self._db.execute(_EVERYWHERE, (spaces,)).fetchall()
+        gone = sorted((end(json.loads(value)), *place) for *place, value in found if end(json.loads(value)) < before)
+        self._db.executemany(_DROP, [place for _, *place in gone[:limit]])
+        return len(gone[:limit])
+
     def next(self, space: str, key: str) -> int:
         number: int = self.get(space, key, 0) + 1
         self.put(space, key, number)
@@ -85,7 +94,7 @@ class _Part:
         self._path, self._realm = path, realm
 
     @contextmanager
-    def _transaction(self) -> Iterator[_Kept]:
+    def transaction(self) -> Iterator[_Kept]:
         """Everything in it is kept, or nothing (KER-110); nobody else writes meanwhile (KER-114)."""
         try:
             with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as db, db:
@@ -101,13 +110,14 @@ class TemplateStore(_Part):
     # Reading: whole entities, all of one moment (KER-121).
 
     def find(self, book: AnyBook, key: str, by: str = BY_ID, bring: tuple[Bring, ...] = ()) -> Found[Any] | None:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             place = [book.name, key] if by == BY_ID else kept.get(f"key {by}", key, ["", ""])
             it = kept.entity(book, place[1]) if place[0] == book.name else None
             return it and Found(it, {wanted.book.name: _brought(kept, wanted, book, it) for wanted in bring})
 
     def rows(self, book: AnyBook, group: str, value: str, after: Position | None, limit: int) -> Rows[Any]:
-        with self._transaction() as kept:
+        limit = page_limit(limit)
+        with self.transaction() as kept:
             members = sorted((e for e in kept.entities(book) if book.groups[group](e) == value), key=_sort_key(book))
         rest = [e for e in members if after is None or _sort_key(book)(e) > (time_text(after.at), after.id)]
         page = tuple(rest[:limit])
@@ -117,7 +127,7 @@ class TemplateStore(_Part):
 
     def record(self, change: Change) -> Recorded | Replayed:
         change.checked()
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             if change.receipt and (answered := _answered(kept, change.receipt)):
                 return answered
             _judge(kept, change, self._realm)
@@ -136,7 +146,7 @@ class TemplateStore(_Part):
             return PageResult.TAKEN
 
     def purge(self, book: AnyBook, before: datetime, limit: int) -> int:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             lapsed = [(until, e.id, e) for e in kept.entities(book) if (until := book.keep_until(e)) and until < before]
             gone = sorted(lapsed, key=lambda one: one[:2])[:limit]
             for _, _, entity in gone:
@@ -148,7 +158,7 @@ class TemplateStore(_Part):
     def claim_due(
         self, book: AnyBook, now: datetime, limit: int, lease: timedelta, worker: WorkerId
     ) -> tuple[Claimed[Any], ...]:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             states = {e.id: _work(kept, book, e.id) | {"by": worker} for e in kept.entities(book)}
             due = [e for e in _heads(kept, book) if _is_due(book, e, states[e.id], time_text(now))]
             due.sort(key=lambda e: (-book.priority(e), _due_at(book, e, states[e.id]), e.id))
@@ -158,29 +168,29 @@ class TemplateStore(_Part):
             return tuple(Claimed(e, states[e.id]["fence"], now + lease, states[e.id]["tries"]) for e in due[:limit])
 
     def renew(self, book: AnyBook, claims: Sequence[Claimed[Any]], now: datetime, lease: timedelta) -> frozenset[str]:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             moved = {claim.item.id: _move(kept, book, claim, until=time_text(now + lease)) for claim in claims}
             return frozenset(id for id, ours in moved.items() if ours)
 
     def release(self, book: AnyBook, claims: Sequence[Claimed[Any]], retry_at: datetime | None) -> None:
         tried = {"retry_at": time_text(retry_at)} if retry_at else {}
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             for claim in claims:
                 tries = claim.attempts + bool(retry_at)
                 _move(kept, book, claim, fence=claim.fence + 1, until=_NEVER, tries=tries, **tried)
 
     def park(self, book: AnyBook, claim: Claimed[Any], reason: str) -> None:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             gone = {"fence": claim.fence + 1, "until": _NEVER, "tries": claim.attempts + 1, "parked": reason}
             _move(kept, book, claim, **gone)
 
     def parked(self, book: AnyBook, limit: int) -> tuple[Parked, ...]:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             states = [(id, state) for id, state in kept.all(f"work {book.name}") if state["parked"]]
             return tuple(Parked(id, state["parked"], state["tries"]) for id, state in states[:limit])
 
     def unpark(self, book: AnyBook, id: str) -> bool:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             state = _work(kept, book, id)
             if state["parked"]:
                 kept.put(f"work {book.name}", id, state | {"parked": "", "tries": 0, "retry_at": _NEVER})
@@ -312,26 +322,27 @@ class TemplateCounters(_Part):
     volatile = False
 
     def read(self, key: str) -> Counted | None:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             counter = kept.get("counter", key)
             return Counted(bytes.fromhex(counter[0]), counter[1]) if counter else None
 
     def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
-        with self._transaction() as kept:
+        state = counter_state(state)
+        with self.transaction() as kept:
             if kept.get("counter", key, ["", None])[1] != seen:
                 return False
             kept.put("counter", key, [state.hex(), kept.next("revision", ""), time_text(keep_until)])
             return True
 
     def clear(self, key: str, seen: int) -> bool:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             ours: bool = kept.get("counter", key, ["", None])[1] == seen
             if ours:
                 kept.drop("counter", key)
             return ours
 
     def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> int:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             state, _, until = kept.get("counter", key, ["", 0, _NEVER])
             total = amount + (int(bytes.fromhex(state)) if until > time_text(now) else 0)
             kept.put("counter", key, [str(total).encode().hex(), kept.next("revision", ""), time_text(keep_until)])
@@ -342,7 +353,7 @@ class TemplateLeases(_Part):
     """Leases of one realm."""
 
     def acquire(self, name: str, holder: WorkerId, ttl: timedelta, now: datetime) -> Lease | None:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             fence, until, *_ = kept.get("lease", name, [0, _NEVER])
             if until > time_text(now):
                 return None
@@ -350,7 +361,7 @@ class TemplateLeases(_Part):
             return Lease(name, fence + 1, now + ttl)
 
     def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease | None:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             fence, until, *holder = kept.get("lease", lease.name, [0, _NEVER])
             if fence != lease.fence or until == _NEVER:
                 return None
@@ -358,7 +369,7 @@ class TemplateLeases(_Part):
             return Lease(lease.name, fence, now + ttl)
 
     def release(self, lease: Lease) -> None:
-        with self._transaction() as kept:
+        with self.transaction() as kept:
             if kept.get("lease", lease.name, [0])[0] == lease.fence:
                 kept.put("lease", lease.name, [lease.fence + 1, _NEVER])
 
@@ -386,3 +397,13 @@ class TemplateStorage:
     def leases(self, scope: Scope) -> TemplateLeases:
         """Answer the leases of one scope."""
         return TemplateLeases(self._path, scope.realm)
+
+    def purge_lapsed(self, before: datetime, limit: int) -> int:
+        """Forget markers, receipts and counters that ended before *before*, in all realms, up to *limit* of each."""
+        ends: dict[str, Callable[[Any], str]] = {
+            "once %": str,
+            "receipt %": lambda text: time_text(load(Receipt, text).keep_until),
+            "counter": lambda counter: str(counter[2]),
+        }
+        with _Part(self._path, "").transaction() as kept:
+            return sum(kept.forget(spaces, end, time_text(before), limit) for spaces, end in ends.items())

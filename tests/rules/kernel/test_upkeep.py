@@ -7,7 +7,7 @@ import pytest
 
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk, SilentBell
-from shopaccounts.kernel.record import Change
+from shopaccounts.kernel.record import Change, Once, Receipt
 from shopaccounts.kernel.security import Stamps
 from shopaccounts.kernel.tickets import TICKETS, mint
 from shopaccounts.kernel.time import FixedClock
@@ -54,7 +54,7 @@ def upkeep(storage, scope, clock):
     store = storage.open(scope)
     desk = Desk(scope=scope, records=store, clock=clock, entropy=ScriptedEntropy(), bell=SilentBell())
     idle: Any = Backlog(clock, 0)
-    return Upkeep(desk=desk, records=store, relay=idle, registration=idle)
+    return Upkeep(desk=desk, records=store, storage=storage, relay=idle, registration=idle)
 
 
 async def issue(upkeep, *lives):
@@ -111,6 +111,19 @@ class TestTick:
         assert (await upkeep.tick()).purged == 1
         assert await stored(upkeep, over) is None
         assert await stored(upkeep, running) == running
+
+    @pytest.mark.proves("REL-14", "KER-196")
+    async def test_a_marker_a_receipt_and_a_counter_go_a_day_after_their_end(self, upkeep, storage, scope, clock):
+        end = NOW + HOUR
+        once = Once(namespace="toys", key="k", now=NOW, keep_until=end)
+        receipt = Receipt(namespace="toys", key="k", body_hash="b", result=b"answer", keep_until=end)
+        await upkeep.desk.record(Change(once=(once,), receipt=receipt))
+        await got(storage.counters(scope).add("k", 1, NOW, end))
+        clock.advance(HOUR + DAY - 10 * SECOND)
+        assert (await upkeep.tick()).purged == 0
+        clock.advance(20 * SECOND)
+        assert (await upkeep.tick()).purged == len(("marker", "receipt", "counter"))
+        assert await got(storage.counters(scope).read("k")) is None
 
 
 async def stored(upkeep, ticket):

@@ -132,6 +132,11 @@ async def test_activity_moves_the_idle_end_and_neither_the_last_one_nor_the_proo
     assert session.idle_until == builder.clock.now() + timedelta(hours=2)
     assert session.ends_at == session.created_at + timedelta(hours=24)
     assert session.auth == step.auth
+    for _ in range(22):
+        builder.clock.advance(timedelta(hours=1))
+        await shop.signin.resume(step.session, HERE)
+    session = rows(builder, SESSIONS)[-1]
+    assert session.idle_until == session.ends_at
     assert before.version == 1
 
 

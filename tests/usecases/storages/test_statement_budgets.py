@@ -59,23 +59,23 @@ async def test_registering_costs_eight_statements_at_most(shop, builder) -> None
 
 
 @pytest.mark.proves("TES-112")
-async def test_proving_an_address_and_coming_in_costs_nine_statements_at_most(shop, builder) -> None:
+async def test_proving_an_address_and_coming_in_costs_eight_statements_at_most(shop, builder) -> None:
     form = RegistrationForm(identifier=ANN, password=PASSWORD)
     started = await shop.registration.register(form, HERE)
     completing = shop.registration.complete_registration(started.handle, builder.mailbag.last.code, HERE)
     _, number, statements = await costs(builder, completing)
-    assert number <= 9, statements
+    assert number <= 8, statements
     await shop.registration.register(RegistrationForm(identifier="eve@lamp.example"), HERE)
     taking = shop.registration.take_over_contact(builder.mailbag.last.token, NEW, HERE)
     _, number, statements = await costs(builder, taking)
-    assert number <= 9, statements
+    assert number <= 8, statements
 
 
 @pytest.mark.proves("TES-112")
-async def test_signing_in_by_password_costs_six_statements_at_most(shop, builder) -> None:
+async def test_signing_in_by_password_costs_five_statements_at_most(shop, builder) -> None:
     await shop.open_account(ANN)
     _, number, statements = await costs(builder, shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))
-    assert number <= 6, statements
+    assert number <= 5, statements
 
 
 @pytest.mark.proves("TES-112", "SIG-71")
@@ -89,7 +89,7 @@ async def test_coming_back_costs_one_look(shop, builder) -> None:
 
 
 @pytest.mark.proves("TES-112")
-async def test_a_reset_costs_ten_statements_at_most_however_many_sessions_it_ends(shop, builder) -> None:
+async def test_a_reset_costs_eight_statements_at_most_however_many_sessions_it_ends(shop, builder) -> None:
     for sessions in (1, SESSIONS):
         address = f"ann{sessions}@lamp.example"
         await shop.open_account(address)
@@ -98,7 +98,7 @@ async def test_a_reset_costs_ten_statements_at_most_however_many_sessions_it_end
         await shop.recovery.request_reset(address, HERE)
         resetting = shop.recovery.reset_password(builder.mailbag.last.token, NEW, HERE)
         _, number, statements = await costs(builder, resetting)
-        assert number <= 10, statements
+        assert number <= 8, statements
 
 
 @pytest.mark.proves("TES-112", "SIG-75")

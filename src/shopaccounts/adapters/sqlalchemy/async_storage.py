@@ -173,6 +173,10 @@ class JoinedAsyncSqlStorage:
         """Answer the leases of one scope."""
         return AsyncSqlLeases(SqlLeases(self._works, scope.realm))
 
+    async def purge_lapsed(self, before: datetime, limit: int) -> int:
+        """Forget markers, receipts and counters whose end is before *before*, in all realms; up to *limit* of each."""
+        return await greenlet_spawn(purge_lapsed, self._works, before, limit)
+
 
 class AsyncSqlStorage(JoinedAsyncSqlStorage):
     """The shop's books in SQLite or PostgreSQL, in transactions of their own.
@@ -211,10 +215,6 @@ class AsyncSqlStorage(JoinedAsyncSqlStorage):
         """
         host, tables = Awaiting(sleep_async), tables_of(options)
         return JoinedAsyncSqlStorage(works_of(options, tables, HostTransactions(connection, tables, host), host))
-
-    async def purge_lapsed(self, before: datetime, limit: int) -> int:
-        """Forget markers, receipts and counters whose end is before *before*, in all realms; up to *limit* of each."""
-        return await greenlet_spawn(purge_lapsed, self._works, before, limit)
 
     def rotation(self, scope: Scope) -> AsyncSqlRotation:
         """Answer what moves the sealed contents of one realm to new keys."""

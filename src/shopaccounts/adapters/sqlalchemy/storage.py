@@ -46,6 +46,10 @@ class JoinedSqlStorage:
         """Answer the leases of one scope."""
         return SqlLeases(self._works, scope.realm)
 
+    def purge_lapsed(self, before: datetime, limit: int) -> int:
+        """Forget markers, receipts and counters whose end is before *before*, in all realms; up to *limit* of each."""
+        return purge_lapsed(self._works, before, limit)
+
 
 class SqlStorage(JoinedSqlStorage):
     """The shop's books in SQLite or PostgreSQL, in transactions of their own.
@@ -77,10 +81,6 @@ class SqlStorage(JoinedSqlStorage):
         """
         host, tables = Blocking(block), tables_of(options)
         return JoinedSqlStorage(works_of(options, tables, HostTransactions(connection, tables, host), host))
-
-    def purge_lapsed(self, before: datetime, limit: int) -> int:
-        """Forget markers, receipts and counters whose end is before *before*, in all realms; up to *limit* of each."""
-        return purge_lapsed(self._works, before, limit)
 
     def rotation(self, scope: Scope) -> SqlRotation:
         """Answer what moves the sealed contents of one realm to new keys."""

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Place
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Lost
 from shopaccounts.adapters.sqlalchemy.works import Works
+from shopaccounts.kernel.bounds import counter_state, page_limit
 from shopaccounts.kernel.errors import StaleWrite, Taken
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
@@ -37,8 +38,8 @@ class SqlStore:
 
     def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
         """List the entities of a group, oldest first, at most *limit*."""
-        rows = self._works.reader.rows
-        return self._alone(lambda conn: rows(conn, self._realm, book, group, value, after, limit))
+        rows, most = self._works.reader.rows, page_limit(limit)
+        return self._alone(lambda conn: rows(conn, self._realm, book, group, value, after, most))
 
     # Writing
 
@@ -161,7 +162,7 @@ class SqlCounters:
 
     def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
         """Replace the state that was read at revision *seen*; false if it has moved."""
-        counting, realm = self._counting, self._realm
+        counting, realm, state = self._counting, self._realm, counter_state(state)
         if seen is None:
             first = self._first_revision()
             return self._alone(lambda conn: counting.begin(conn, realm, key, state, first, keep_until))

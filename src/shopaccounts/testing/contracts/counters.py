@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.errors import StaleWrite
+from shopaccounts.kernel.errors import Defect, StaleWrite
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import Counters, Lease, Leases, Storage
 from shopaccounts.kernel.record import Change, LeaseGuard, Recorded
@@ -46,6 +46,15 @@ class CountersContract:
             seen = await got(counters.read(f"k{n}"))
             assert seen is not None
             assert seen.state == state
+
+    @pytest.mark.proves("KER-151")
+    async def test_a_state_of_more_than_256_bytes_is_a_defect(self, counters: Counters) -> None:
+        await refused(Defect, counters.swap, "k", None, b"x" * 257, NOW + HOUR)
+        assert await got(counters.read("k")) is None
+        assert await got(counters.swap("k", None, b"x" * 256, NOW + HOUR))
+        first = await self.revision(counters)
+        await refused(Defect, counters.swap, "k", first, b"y" * 257, NOW + HOUR)
+        assert await self.revision(counters) == first
 
     @pytest.mark.proves("KER-150")
     async def test_a_state_is_replaced_only_by_who_has_seen_it(self, counters: Counters) -> None:

@@ -47,6 +47,7 @@ CALLS: dict[str, Ask] = {
     "add": lambda s, c: s.counters(c).add("k", 1, NOW, NOW),
     "acquire": lambda s, c: s.leases(c).acquire("nightly", WORKER, HOUR, NOW),
     "renew-lease": lambda s, c: s.leases(c).renew(Lease("nightly", 1, NOW), HOUR, NOW),
+    "purge-lapsed": lambda s, _: s.purge_lapsed(NOW, 10),
     "release-lease": lambda s, c: s.leases(c).release(Lease("nightly", 1, NOW)),
 }
 """Every call of every port of a storage."""

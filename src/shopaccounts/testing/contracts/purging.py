@@ -1,20 +1,23 @@
 """What retention promises: bounded, repeatable, and nothing becomes usable again."""
 
 # ruff: noqa: D102  (a test's name is its sentence)
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import attrs
 import pytest
 
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.errors import Taken
+from shopaccounts.kernel.ids import RealmId
 from shopaccounts.kernel.ports import Storage, Store
-from shopaccounts.kernel.record import Change
+from shopaccounts.kernel.record import Change, Once, Receipt, Recorded, Replayed
 from shopaccounts.kernel.scope import Scope
-from shopaccounts.testing.contracts.steps import find, listed, put
+from shopaccounts.testing.contracts.steps import find, listed, put, refused
 from shopaccounts.testing.toys import BOXES, LIDS, NOW, box, lid
 
 __all__ = ["PurgingContract"]
 
-SECOND = timedelta(seconds=1)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
 class PurgingContract:
@@ -62,3 +65,42 @@ class PurgingContract:
         assert await got(store.purge(BOXES, NOW + SECOND, 10)) == 1
         assert await find(store, BOXES, "ticket", "box_name") is None
         assert await got(store.record(Change(guards=(BOXES.absent("box"),)))) is not None
+
+    @pytest.mark.proves("KER-196", "KER-134")
+    async def test_what_has_lapsed_is_forgotten_page_by_page_and_the_rest_stays(
+        self, storage: Storage, scope: Scope
+    ) -> None:
+        await self.lapse(storage, NOW + 99 * HOUR)
+        store, counters = storage.open(scope), storage.counters(scope)
+        for n in range(5):
+            await got(store.record(_lapsing(n)))
+            await got(counters.add(f"k{n}", 1, NOW, NOW + n * HOUR))
+        pages = [await got(storage.purge_lapsed(NOW + 3 * HOUR, 2)) for _ in range(3)]
+        assert pages == [6, 3, 0]
+        assert [await got(counters.read(f"k{n}")) is not None for n in range(5)] == [False] * 3 + [True] * 2
+        for n, answer in ((2, Recorded), (3, Replayed)):
+            assert isinstance(await got(store.record(Change(receipt=_lapsing(n).receipt))), answer)
+        await refused(Taken("once:toys"), store.record, Change(once=_lapsing(3).once))
+
+    @pytest.mark.proves("KER-196")
+    async def test_what_has_lapsed_is_forgotten_in_all_realms(self, storage: Storage, scope: Scope) -> None:
+        await self.lapse(storage, NOW + 99 * HOUR)
+        for realm in (scope, attrs.evolve(scope, realm=RealmId(f"{scope.realm}-too"))):
+            await got(storage.open(realm).record(_lapsing(0)))
+        assert await got(storage.purge_lapsed(NOW, 10)) == 0
+        assert await got(storage.purge_lapsed(NOW + SECOND, 10)) == len(("marker", "receipt")) * 2
+
+    @staticmethod
+    async def lapse(storage: Storage, before: datetime) -> None:
+        """Forget what others have left behind."""
+        while await got(storage.purge_lapsed(before, 500)):
+            pass
+
+
+def _lapsing(n: int) -> Change:
+    """Answer a change whose marker and receipt lapse after *n* hours."""
+    end = NOW + n * HOUR
+    return Change(
+        once=(Once(namespace="toys", key=f"k{n}", now=NOW, keep_until=end),),
+        receipt=Receipt(namespace="toys", key=f"k{n}", body_hash="b", result=b"answer", keep_until=end),
+    )

@@ -7,10 +7,11 @@ import attrs
 import pytest
 
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ports import Position, Storage, Store
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.scope import Scope
-from shopaccounts.testing.contracts.steps import find, listed, put
+from shopaccounts.testing.contracts.steps import find, listed, put, refused
 from shopaccounts.testing.races import race
 from shopaccounts.testing.toys import BOXES, LIDS, NOW, Box, box, lid
 
@@ -114,6 +115,14 @@ class ReadingContract:
         assert (last.items, last.next) == (boxes[3:], None)
         empty = await got(store.rows(BOXES, "owner", "nobody", None, 3))
         assert (empty.items, empty.next) == ((), None)
+
+    @pytest.mark.proves("KER-123")
+    async def test_a_page_of_none_or_of_more_than_500_is_a_defect(self, store: Store, scope: Scope) -> None:
+        await put(store, BOXES, box(scope, owner="ann"))
+        for limit in (-1, 0, 501, 10_000):
+            await refused(Defect, store.rows, BOXES, "owner", "ann", None, limit)
+        for limit in (1, 500):
+            assert len((await got(store.rows(BOXES, "owner", "ann", None, limit))).items) == 1
 
     @pytest.mark.proves("KER-123")
     async def test_a_walk_meets_whatever_stays_once_though_others_come_and_go(self, store: Store, scope: Scope) -> None:

@@ -114,8 +114,8 @@ SPOILS: dict[str, tuple[Spoil, Conflict]] = {
         Taken("once:spent"),
     ),
     "a-message-that-was-recorded": (
-        lambda _, c: Change(messages=(notice(c, "second", cause="said"),)),
-        Taken("message_key"),
+        lambda _, c: Change(messages=(notice(c, "said"),)),
+        StaleWrite("messages", "said"),
     ),
 }
 

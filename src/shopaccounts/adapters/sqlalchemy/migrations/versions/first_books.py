@@ -76,17 +76,18 @@ def _outbox_tables() -> None:
 
 
 def _account_tables() -> None:
-    _book("tickets", (_group("subject"), _group("live"), *_sorted(), _keep_until()))
+    _book("tickets", (_group("subject"), _group("issued"), *_sorted(), _keep_until()))
     _book("security", ())
     _book("customers", (_key_id(), *_sorted(), *_work()))
     _book("passwords", ())
-    _book("sessions", (_group("account"), *_sorted(), _keep_until()))
+    _book("sessions", (_group("account"), _group("public_id"), *_sorted(), _keep_until()))
     _book("attempts", (_key_id(), _group("account"), _group("contact"), *_sorted(), _keep_until()))
     _book("stop_notices", (_keep_until(),))
     for name, group in (
         ("tickets", "subject"),
-        ("tickets", "live"),
+        ("tickets", "issued"),
         ("sessions", "account"),
+        ("sessions", "public_id"),
         ("attempts", "account"),
         ("attempts", "contact"),
     ):

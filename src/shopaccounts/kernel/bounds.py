@@ -1,0 +1,40 @@
+"""How much may be asked of a port at once; every storage asks here, so that all of them refuse the same.
+
+* A page of a listing has 1 to 500 entities.
+* A counter's state has up to 256 bytes.
+
+Whoever asks for more is a programmer who has to act: nothing is read or written, and a ``Defect`` says why.
+"""
+
+from typing import Final
+
+from shopaccounts.kernel.errors import Defect
+
+__all__ = ["MAX_PAGE", "MAX_STATE_BYTES", "counter_state", "page_limit"]
+
+MAX_PAGE: Final = 500
+MAX_STATE_BYTES: Final = 256
+
+
+def page_limit(limit: int) -> int:
+    """Answer *limit* if a listing may have so many entities on a page.
+
+    Raises:
+        Defect: It is less than 1 or more than 500.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        msg = f"a page of {limit}; at least 1 and at most {MAX_PAGE}"
+        raise Defect(msg)
+    return limit
+
+
+def counter_state(state: bytes) -> bytes:
+    """Answer *state* if a counter may hold so many bytes.
+
+    Raises:
+        Defect: It has more than 256.
+    """
+    if len(state) > MAX_STATE_BYTES:
+        msg = f"a counter's state of {len(state)} bytes; at most {MAX_STATE_BYTES}"
+        raise Defect(msg)
+    return state
