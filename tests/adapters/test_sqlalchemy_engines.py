@@ -138,11 +138,11 @@ class Unskipping:
         drive(late.close())
 
 
-@pytest.mark.proves("KER-148")
+@pytest.mark.proves("KER-148", "TES-102")
 class TestDueWork(Unskipping, DueWorkContract): ...
 
 
-@pytest.mark.proves("KER-148")
+@pytest.mark.proves("KER-148", "TES-102")
 class TestRaces(Unskipping, RaceContract):
     callers: ClassVar[int] = 8
     rounds: ClassVar[int] = 1

@@ -33,6 +33,7 @@ REVEALING = (
     "kernel/blind.py::_index",
     "kernel/codes.py::code_mac",
     "kernel/limits.py::counter_key",
+    "kernel/paging.py::_mac",
     "kernel/tickets.py::_text_of",
     "kernel/web.py::LinkBuilder.link",
     "kernel/writing.py::compose",

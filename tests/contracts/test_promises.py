@@ -29,6 +29,7 @@ PROMISES: Final = {
         "paging.PagesContract.test_a_page_may_be_empty_and_so_may_its_changes",
         "writing.WritingContract.test_an_empty_change_does_nothing",
     ),
+    "KER-108": ("writing.WritingContract.test_the_answer_tells_nothing_that_a_rule_could_decide_on",),
     "KER-110": (
         "cancelling.CancellingContract.test_a_change_that_is_cancelled_at_any_moment_is_stored_whole_or_not_at_all",
         "kills.KillsContract.test_a_process_that_dies_at_any_step_leaves_all_or_nothing",
@@ -203,6 +204,11 @@ PROMISES: Final = {
         "counters.CountersContract.test_a_sum_that_lapsed_counts_as_nothing",
     ),
     "KER-153": ("counters.CountersContract.test_counters_say_whether_they_outlive_a_restart",),
+    "KER-156": (
+        "quotas.QuotasContract.test_no_crowd_takes_more_than_there_is",
+        "quotas.QuotasContract.test_a_crowd_gives_the_same_back_once",
+        "quotas.QuotasContract.test_what_a_change_takes_is_taken_with_it_or_not_at_all",
+    ),
     "KER-160": (
         "vault.VaultContract.test_what_is_sealed_is_worthless_in_any_other_place",
         "vault.KeyringContract.test_the_active_key_of_a_ring_stays_the_same_until_one_is_added",
@@ -279,6 +285,7 @@ PROMISES: Final = {
     "REL-105": ("events.EventsContract.test_a_message_that_ends_keeps_neither_address_nor_secret",),
     "REL-109": ("events.EventsContract.test_a_message_that_fails_holds_up_no_other",),
     "REL-110": ("kills.KillsContract.test_a_process_that_dies_at_any_step_leaves_all_or_nothing",),
+    "REL-111": ("events.EventsContract.test_messages_of_somebody_who_is_erased_go_with_the_change_that_erases",),
     "REL-112": ("events.EventsContract.test_an_event_that_was_not_handed_on_is_not_purged",),
     "ADA-102": ("writing.WritingContract.test_nothing_is_stored_if_one_part_does_not_hold",),
     "ADA-103": (

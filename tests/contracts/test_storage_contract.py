@@ -19,6 +19,7 @@ from shopaccounts.testing.contracts.failures import FailuresContract
 from shopaccounts.testing.contracts.keys import KeysContract
 from shopaccounts.testing.contracts.paging import PagesContract
 from shopaccounts.testing.contracts.purging import PurgingContract
+from shopaccounts.testing.contracts.quotas import QuotasContract
 from shopaccounts.testing.contracts.races import ProcessesContract, RaceContract
 from shopaccounts.testing.contracts.reading import ReadingContract
 from shopaccounts.testing.contracts.realms import RealmsContract
@@ -148,6 +149,9 @@ class TestLeases(Flavoured, LeasesContract): ...
 
 
 class TestRaces(Flavoured, RaceContract): ...
+
+
+class TestQuotas(Flavoured, QuotasContract): ...
 
 
 class TestRandomHistories(Flavoured):

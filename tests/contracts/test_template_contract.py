@@ -11,6 +11,7 @@ from shopaccounts.testing.contracts.events import EventsContract
 from shopaccounts.testing.contracts.keys import KeysContract
 from shopaccounts.testing.contracts.paging import PagesContract
 from shopaccounts.testing.contracts.purging import PurgingContract
+from shopaccounts.testing.contracts.quotas import QuotasContract
 from shopaccounts.testing.contracts.races import RaceContract
 from shopaccounts.testing.contracts.reading import ReadingContract
 from shopaccounts.testing.contracts.realms import RealmsContract
@@ -64,3 +65,6 @@ class TestLeases(Template, LeasesContract): ...
 
 
 class TestRaces(Template, RaceContract): ...
+
+
+class TestQuotas(Template, QuotasContract): ...

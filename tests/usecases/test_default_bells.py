@@ -2,15 +2,21 @@
 
 import asyncio
 import queue
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from shopaccounts import Adapters, AsyncShopAccounts, Policies, ShopAccounts
 from shopaccounts.adapters.crypto import RootKeyring
 from shopaccounts.adapters.memory import MemoryStorage
+from shopaccounts.kernel.desk import SilentBell
 from shopaccounts.kernel.ids import StoreId
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.storefront import Storefront
+from shopaccounts.kernel.time import FixedClock
 from shopaccounts.kernel.web import LinkBuilder
 from shopaccounts.passwords import Argon2Profile, PasswordPolicy
 from shopaccounts.registration import RegistrationForm
@@ -42,12 +48,13 @@ class Tray:
         pass
 
 
-def adapters(tray: Tray, *, late: bool = False) -> Adapters:
+def adapters(tray: Tray, *, late: bool = False, **more: Any) -> Adapters:
     storage = Late(MemoryStorage()) if late else MemoryStorage()
     keyring = RootKeyring([Secret(bytes(range(32)))])
-    return Adapters(storage=storage, keyring=keyring, couriers={Channel.EMAIL: tray})
+    return Adapters(storage=storage, keyring=keyring, couriers={Channel.EMAIL: tray}, **more)
 
 
+@pytest.mark.proves("KER-149")
 def test_a_blocking_shop_sends_mail_from_a_thread_of_its_own() -> None:
     tray = Tray()
     shop = ShopAccounts(adapters=adapters(tray), storefront=FRONT, policies=POLICIES)
@@ -55,6 +62,7 @@ def test_a_blocking_shop_sends_mail_from_a_thread_of_its_own() -> None:
     assert tray.mails.get(timeout=10).to == "ann@winter.example"
 
 
+@pytest.mark.proves("KER-149")
 def test_an_async_shop_sends_mail_from_a_task_of_its_loop() -> None:
     async def main() -> str:
         tray = Tray()
@@ -64,3 +72,15 @@ def test_an_async_shop_sends_mail_from_a_task_of_its_loop() -> None:
         return tray.mails.get_nowait().to
 
     assert asyncio.run(main()) == "ann@winter.example"
+
+
+@pytest.mark.proves("KER-149")
+def test_a_shop_without_bell_and_worker_sends_mail_when_a_request_calls_upkeep() -> None:
+    tray, clock = Tray(), FixedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    silent = adapters(tray, bell=SilentBell(), clock=clock)
+    shop = ShopAccounts(adapters=silent, storefront=FRONT, policies=POLICIES)
+    shop.registration.register(FORM, RequestContext(secure=True))
+    assert tray.mails.empty()
+    clock.advance(timedelta(minutes=1))
+    assert shop.upkeep.tick().finished
+    assert tray.mails.get_nowait().to == "ann@winter.example"

@@ -239,7 +239,7 @@ class _Machine(RuleBasedStateMachine):
             ),
             "event": lambda: Change(events=(happened(self.scope, f"e{number}", owner),)),
             "nobody's event": lambda: Change(events=(happened(self.scope, f"e{number}"),)),
-            "message": lambda: Change(messages=(notice(self.scope, f"m{number}", cause=key),)),
+            "message": lambda: Change(messages=(notice(self.scope, f"m-{key}"),)),
             "sweep": lambda: Change(sweeps=(Sweep(book=BOXES, group="owner", value=owner, spare=spare),)),
             "lid": lambda: Change(writes=(LIDS.add(lid(self.scope, f"l{number}", box=IDS[number % len(IDS)])),)),
         }

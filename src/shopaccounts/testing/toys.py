@@ -17,6 +17,7 @@ from shopaccounts.kernel.ids import EventId, MessageId, RealmId
 from shopaccounts.kernel.messages import MESSAGES, Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.personal import described, impersonal
+from shopaccounts.kernel.quotas import QUOTAS
 from shopaccounts.kernel.record import AnyBook, Book
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.vault import Sealed
@@ -122,7 +123,7 @@ BOXES = Book(
 
 LIDS = Book(name="toy_lids", of=Lid, groups={"box": lambda x: x.box}, order=lambda x: x.put_at)
 
-TOYS: tuple[AnyBook, ...] = (BOXES, LIDS, EVENTS, MESSAGES)
+TOYS: tuple[AnyBook, ...] = (BOXES, LIDS, EVENTS, MESSAGES, QUOTAS)
 """Every book that the contracts use."""
 
 
@@ -158,8 +159,8 @@ def happened(scope: Scope, id: str, subject: str = "", data: str = "{}") -> Enve
     )
 
 
-def notice(scope: Scope, id: str, cause: str = "", **fields: object) -> Message:
-    """Answer a message that is due at ``NOW``; two of the same *cause* are one message."""
+def notice(scope: Scope, id: str, **fields: object) -> Message:
+    """Answer a message that is due at ``NOW``."""
     plain: dict[str, object] = {
         "template": "toys.box_opened",
         "channel": Channel.EMAIL,
@@ -173,5 +174,5 @@ def notice(scope: Scope, id: str, cause: str = "", **fields: object) -> Message:
         "due_at": NOW,
         "expires_at": NOW + timedelta(days=1),
     }
-    named = {"id": MessageId(id), "realm": scope.realm, "store": scope.store, "idempotency_key": cause or id}
+    named = {"id": MessageId(id), "realm": scope.realm, "store": scope.store, "idempotency_key": id}
     return Message(**(plain | named | fields))  # type: ignore[arg-type]  # as the class says

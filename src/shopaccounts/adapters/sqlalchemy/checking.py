@@ -32,7 +32,7 @@ from sqlalchemy.sql.expression import CompoundSelect
 
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Place
 from shopaccounts.adapters.sqlalchemy.judging import Known, Lost
-from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, insert_into, numbered
+from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, insert_new, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf
 from shopaccounts.adapters.sqlalchemy.types import Instant
 
@@ -97,7 +97,7 @@ class Checker(Statements):
     @built_once
     def put(self, shelf: Shelf, dialect: str) -> Any:
         """Insert entities, leaving out those whose place is taken."""
-        return insert_into(shelf.table, dialect).on_conflict_do_nothing()
+        return insert_new(shelf.table, dialect)
 
     @built_once
     def _leave(self, shelf: Shelf) -> Delete:

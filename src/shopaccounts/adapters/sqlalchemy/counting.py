@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Delete, Select, Update, and_, bindparam, case, delete, null, select, update
 
-from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal, insert_into
+from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal, insert_into, insert_new
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.ports import Counted, Lease
 
@@ -58,7 +58,7 @@ class Counting(Statements):
 
     @built_once
     def _begin(self, dialect: str) -> Any:
-        return insert_into(self.tables.counters, dialect).on_conflict_do_nothing()
+        return insert_new(self.tables.counters, dialect)
 
     @built_once
     def _swap(self) -> Update:

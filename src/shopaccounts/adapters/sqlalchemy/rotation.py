@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.expression import CompoundSelect
 
 from shopaccounts.adapters.sqlalchemy.sealing import Bodies, SealedBodies
-from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal, insert_into
+from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal, insert_new
 from shopaccounts.adapters.sqlalchemy.tables import Shelf
 from shopaccounts.adapters.sqlalchemy.works import Works
 from shopaccounts.kernel.errors import BadPolicy
@@ -66,7 +66,7 @@ class RotationStatements(Statements):
     @built_once
     def digested(self, dialect: str) -> Any:
         """Add digests that aren't there yet."""
-        return insert_into(self.tables.keys, dialect).on_conflict_do_nothing()
+        return insert_new(self.tables.keys, dialect)
 
     @built_once
     def undigested(self) -> Delete:

@@ -10,7 +10,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from shopaccounts.adapters.sqlalchemy.tables import Tables
 
-__all__ = ["Statements", "among", "built_once", "equal", "insert_into", "numbered"]
+__all__ = ["Statements", "among", "built_once", "equal", "insert_into", "insert_new", "numbered"]
 
 S = TypeVar("S", bound="Statements")
 P = ParamSpec("P")
@@ -44,6 +44,11 @@ def insert_into(table: Table, dialect: str) -> "sqlite.Insert | postgresql.Inser
     """Answer an insert that can say what is to happen on a conflict, and that tells how many rows it touched."""
     new = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     return new.execution_options(preserve_rowcount=True)
+
+
+def insert_new(table: Table, dialect: str) -> "sqlite.Insert | postgresql.Insert":
+    """Answer an insert that leaves out rows whose primary key is taken; any other constraint still refuses."""
+    return insert_into(table, dialect).on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
 
 
 def equal(columns: Columns, *names: str) -> list[ColumnElement[bool]]:

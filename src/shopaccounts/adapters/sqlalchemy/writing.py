@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Delete, Update, bindparam, case, delete, sele
 from shopaccounts.adapters.sqlalchemy.checking import Checker, expect
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, Lost, judge, judge_places
-from shopaccounts.adapters.sqlalchemy.statements import built_once, equal, insert_into
+from shopaccounts.adapters.sqlalchemy.statements import built_once, equal, insert_into, insert_new
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.errors import Conflict, KeyReused, Taken
@@ -185,7 +185,7 @@ class Writer(Checker):
 
     @built_once
     def _keep_receipt(self, dialect: str) -> Any:
-        return insert_into(self.tables.receipts, dialect).on_conflict_do_nothing()
+        return insert_new(self.tables.receipts, dialect)
 
     @built_once
     def _swept(self, shelf: Shelf, group: str) -> Any:
@@ -228,7 +228,7 @@ class Writer(Checker):
 
     @built_once
     def _claimed(self, dialect: str) -> Any:
-        return insert_into(self.tables.keys, dialect).on_conflict_do_nothing()
+        return insert_new(self.tables.keys, dialect)
 
     @built_once
     def _marked(self, dialect: str) -> Any:

@@ -12,7 +12,7 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.messages import MESSAGES, MessageState
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.ports import Storage, Store
-from shopaccounts.kernel.record import Change, ClaimGuard, Once
+from shopaccounts.kernel.record import Change, ClaimGuard, Once, Sweep
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.contracts.steps import find, listed, put, refused
 from shopaccounts.testing.toys import BOXES, NOW, box, happened, notice
@@ -50,6 +50,23 @@ class EventsContract:
         await got(store.record(Change(events=(happened(scope, "w", "ann"), happened(scope, "a", "ben")))))
         assert await self.numbers(store, "ann") == [("z", 1), ("y", 2), ("x", 3), ("w", 4)]
         assert await self.numbers(store, "ben") == [("b", 1), ("a", 2)]
+
+    @pytest.mark.proves("REL-111")
+    async def test_messages_of_somebody_who_is_erased_go_with_the_change_that_erases(
+        self, store: Store, scope: Scope
+    ) -> None:
+        told = (notice(scope, "first", subject="ann"), notice(scope, "later", subject="ann", due_at=NOW + HOUR))
+        others = (notice(scope, "of-ben", subject="ben"), notice(scope, "of-nobody"))
+        await got(store.record(Change(messages=(*told, *others))))
+        (held,) = await put(store, BOXES, box(scope, "held"))
+        erased = Change(sweeps=(Sweep(book=MESSAGES, group="subject", value="ann"),), removals=(BOXES.remove(held),))
+        stale = attrs.evolve(erased, guards=(BOXES.absent("held"),), removals=())
+        await refused(StaleWrite("toy_boxes", "held"), store.record, stale)
+        assert len(await listed(store, MESSAGES, "subject", "ann")) == len(told)
+        await got(store.record(erased))
+        assert await listed(store, MESSAGES, "subject", "ann") == ()
+        claims = await got(store.claim_due(MESSAGES, NOW + HOUR, 10, HOUR, WORKER))
+        assert {claim.item.id for claim in claims} == {"of-ben", "of-nobody"}
 
     @pytest.mark.proves("REL-102")
     async def test_an_event_without_a_subject_has_no_number(self, store: Store, scope: Scope) -> None:

@@ -114,8 +114,8 @@ SPOILS: dict[str, tuple[Spoil, Conflict]] = {
         Taken("once:spent"),
     ),
     "a-message-that-was-recorded": (
-        lambda _, c: Change(messages=(notice(c, "said"),)),
-        StaleWrite("messages", "said"),
+        lambda _, c: Change(messages=(notice(c, "first"),)),
+        StaleWrite("messages", "first"),
     ),
 }
 
@@ -148,7 +148,7 @@ class WritingContract:
             box(scope, "holder", name="mine"),
         )
         spent = Once(namespace="spent", key="k", now=NOW, keep_until=NOW + HOUR)
-        await got(store.record(Change(once=(spent,), messages=(notice(scope, "first", cause="said"),))))
+        await got(store.record(Change(once=(spent,), messages=(notice(scope, "first"),))))
         return Shelf(changed, removed, swept, holder)
 
     @pytest.mark.proves("KER-110", "REL-101")
@@ -249,6 +249,20 @@ class WritingContract:
         shelf = await self.shelf(store, scope)
         assert isinstance(await got(store.record(shelf.change(scope))), Recorded)
         assert await got(store.record(shelf.change(scope))) == Replayed(b"answer")
+
+    @pytest.mark.proves("KER-108")
+    async def test_the_answer_tells_nothing_that_a_rule_could_decide_on(
+        self, store: Store, scope: Scope, recorded: Recorded
+    ) -> None:
+        one, other = box(scope, "one", owner="swept"), box(scope, "other")
+        sweep = Change(sweeps=(Sweep(book=BOXES, group="owner", value="swept"),))
+        once = Once(namespace="toys", key="k", now=NOW, keep_until=NOW + timedelta(hours=1))
+        adding = Change(writes=(BOXES.add(one), BOXES.add(other)), once=(once,))
+        told = Change(events=(happened(scope, "event", "ann"),), guards=(BOXES.absent("missing"),))
+        removing = Change(removals=(BOXES.remove(other),))
+        answers = [await got(store.record(change)) for change in (sweep, adding, told, sweep, removing)]
+        assert answers == [recorded] * 5
+        assert [field.name for field in attrs.fields(Recorded)] == ["durable"]
 
     @pytest.mark.proves("KER-106")
     async def test_an_empty_change_does_nothing(self, store: Store) -> None:
