@@ -271,6 +271,7 @@ def _refuse_async(adapters: Adapters, scope: Scope) -> None:
         (adapters.storage.open(scope), Store),
         (adapters.counters or adapters.storage.counters(scope), Counters),
         (adapters.storage.leases(scope), Leases),
+        (adapters.storage, Storage),
         (adapters.keyring, Keyring),
         (adapters.vault, Vault),
         (adapters.hasher, Hasher),

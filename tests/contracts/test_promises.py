@@ -109,6 +109,7 @@ PROMISES: Final = {
     ),
     "KER-125": ("reading.ReadingContract.test_a_listing_is_in_order_and_ties_go_by_id",),
     "KER-127": ("failures.FailuresContract.test_a_storage_that_is_not_reached_says_so",),
+    "CUS-27": ("keys.KeysContract.test_keys_that_look_alike_are_different_keys",),
     "KER-130": (
         "keys.KeysContract.test_keys_that_look_alike_are_different_keys",
         "keys.KeysContract.test_ids_markers_and_requests_that_look_alike_are_different_ones",

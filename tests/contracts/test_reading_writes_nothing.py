@@ -47,8 +47,8 @@ def fill(storage: Any, scope: Scope) -> None:
     )
     once = Once(namespace="toys", key="k", now=NOW, keep_until=NOW)
     writes = (*map(BOXES.add, boxes), LIDS.add(lid(scope, box="box")))
-    told = {"events": (happened(scope, "e", "ann"),), "messages": (notice(scope, "m"),)}
-    store.record(Change(writes=writes, once=(once,), **told))
+    told = Change(events=(happened(scope, "e", "ann"),), messages=(notice(scope, "m"),))
+    store.record(Change(writes=writes, once=(once,)) | told)
     (claim,) = store.claim_due(BOXES, NOW, 1, HOUR, WORKER)
     store.park(BOXES, claim, "reason")
     counters.add("k", 1, NOW, NOW + HOUR)

@@ -34,6 +34,10 @@ def adapters(**other):
     return Adapters(**{**ready, **other})
 
 
+class HalfLateStorage(MemoryStorage):
+    async def purge_lapsed(self, before, limit): ...
+
+
 class LateKeyring:
     async def current(self, ring): ...
     def key(self, ring, id): ...
@@ -75,6 +79,7 @@ class LateTarget:
     ("other", "named"),
     [
         ({"storage": AsyncSqlStorage("sqlite+aiosqlite://")}, "AsyncSqlStore.claim_due is asynchronous"),
+        ({"storage": HalfLateStorage()}, "HalfLateStorage.purge_lapsed is asynchronous"),
         ({"keyring": LateKeyring()}, "LateKeyring.current is asynchronous"),
         ({"vault": LateVault()}, "LateVault.open is asynchronous"),
         ({"hasher": ThreadedArgon2Hasher(CHEAP)}, "ThreadedArgon2Hasher.hash is asynchronous"),

@@ -61,7 +61,7 @@ class KeysContract:
         """Open a store in a realm of its own."""
         return storage.open(scope)
 
-    @pytest.mark.proves("KER-130")
+    @pytest.mark.proves("KER-130", "CUS-27")
     @pytest.mark.parametrize("kind", LOOKALIKES)
     async def test_keys_that_look_alike_are_different_keys(self, store: Store, scope: Scope, kind: str) -> None:
         boxes = [box(scope, f"b{n}", name=name) for n, name in enumerate(LOOKALIKES[kind])]
