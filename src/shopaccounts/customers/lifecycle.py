@@ -101,7 +101,7 @@ def follow(
 
 def as_of(customer: Customer, now: datetime) -> Customer:
     """Answer *customer* as everybody sees the record at *now*: a suspension ends by itself at its time."""
-    over = customer.status is SUSPENDED and customer.standing.until is not None and now >= customer.standing.until
+    over = customer.status is SUSPENDED and customer.status_until is not None and now >= customer.status_until
     return follow(customer, Trigger.LIFT) if over else customer
 
 

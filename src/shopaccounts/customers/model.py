@@ -135,6 +135,16 @@ class Customer:
         """Where the record stands as it is stored; ``as_of`` knows what time has changed since."""
         return self.standing.status
 
+    @property
+    def status_reason(self) -> StatusReason | None:
+        """Why the account was stopped."""
+        return self.standing.reason
+
+    @property
+    def status_until(self) -> datetime | None:
+        """When the status ends or lapses by itself."""
+        return self.standing.until
+
     def contacts_for(self, role: ContactRole, *, verified: bool = True) -> tuple[ContactPoint, ...]:
         """Answer the contacts with *role*, by default only those that are verified."""
         return tuple(c for c in self.contacts if role in c.roles and (is_verified(c) or not verified))
@@ -165,6 +175,6 @@ CUSTOMERS = Book(
     of=Customer,
     unique={"login_contact": _login_keys},
     order=lambda c: c.created_at,
-    due=lambda c: c.standing.until if c.status is AccountStatus.PENDING else None,
+    due=lambda c: c.status_until if c.status is AccountStatus.PENDING else None,
     personal=True,
 )

@@ -93,7 +93,7 @@ class Gate:
         part = Change(writes=(SESSIONS.add(session),), events=self.desk.tell(told))
         cookies = (self.cookie(session, value, now),)
         if scope is SessionScope.CLOSING:
-            return AccountClosing(session=value, closes_at=customer.standing.until, set_cookies=cookies), part
+            return AccountClosing(session=value, closes_at=customer.status_until, set_cookies=cookies), part
         signed_in = SignedIn(
             session=value, account=customer.id, public_id=session.public_id, auth=auth, set_cookies=cookies
         )
@@ -118,9 +118,9 @@ class Gate:
         return SetCookie(name=SESSION_COOKIE, value=value, same_site=self.policy.same_site, max_age=life)
 
     def _turned_away(self, customer: Customer, now: datetime) -> tuple[SignInStep, Change]:
-        reason = customer.standing.reason.value if customer.standing.reason else None
+        reason = customer.status_reason.value if customer.status_reason else None
         told = self.desk.tell(SuspendedTried(at=now, account=customer.id))
-        return AccountSuspended(reason=reason, until=customer.standing.until), Change(events=told)
+        return AccountSuspended(reason=reason, until=customer.status_until), Change(events=told)
 
     def _open_session(
         self,
