@@ -46,7 +46,7 @@ def customer(*contacts: ContactPoint, status: AccountStatus = S.ACTIVE, before: 
     )
 
 
-@pytest.mark.proves("CUS-31")
+@pytest.mark.proves("CUS-31", "KER-220")
 def test_a_contact_is_verified_while_its_value_is_the_one_that_was_proven() -> None:
     proven = contact("ann@lamp.example")
     assert is_verified(proven)

@@ -86,7 +86,7 @@ async def test_the_session_goes_on_while_somebody_asks(shop) -> None:
     assert isinstance(await shop.signin.resume(account.session, HERE), Resumed)
 
 
-@pytest.mark.proves("RCV-3")
+@pytest.mark.proves("RCV-3", "KER-206")
 @pytest.mark.parametrize("trigger", [None, Trigger.SUSPEND, Trigger.REQUEST_CLOSING])
 async def test_mail_goes_to_the_spelling_that_was_proven_and_never_to_what_was_typed(shop, builder, trigger) -> None:
     account = await shop.open_account("Ann@lamp.example")
@@ -173,6 +173,7 @@ async def test_five_an_hour_go_to_a_mailbox_whoever_it_belongs_to(shop, builder,
     assert held.value.retry_after == timedelta(minutes=55)
 
 
+@pytest.mark.proves("KER-206")
 async def test_spellings_and_tags_of_a_mailbox_share_its_budget(shop) -> None:
     await shop.recovery.request_reset(ANN, HERE)
     for spelling in ("ANN@lamp.example", "ann+lamps@lamp.example"):

@@ -51,6 +51,7 @@ async def test_registering_an_address_does_not_show_by_its_waits_whether_it_was_
     assert await guess(shop) == timedelta(seconds=1)
 
 
+@pytest.mark.proves("KER-206")
 async def test_spellings_of_an_address_share_their_waits(shop) -> None:
     for address in ("Ann@lamp.example", ANN, "ANN@LAMP.EXAMPLE", ANN, ANN):
         assert await guess(shop, address) is None
