@@ -170,7 +170,7 @@ def standing(world):
         "attempts": Counter(attempt for attempt in attempts if not attempt[0]),
         "stamps": [s.stamps for s in world.rows("security")],
         "passwords": len(world.rows("passwords")),
-        "spent tickets": sum(ticket.is_spent for ticket in world.rows("tickets")),
+        "spent tickets": sum(ticket.spent_at is not None for ticket in world.rows("tickets")),
         "notices": Counter(m.template for m in world.rows("messages") if m.template in ONCE),
     }
 
@@ -193,8 +193,8 @@ def assert_whole(world):
             assert f"verify {attempt.id}" in keys
     for ticket in world.rows("tickets"):
         assert f"reset {ticket.selector}" in keys
-        assert not ticket.is_spent or f"was_reset {ticket.selector} 0" in keys
-    assert told["recovery.password_reset"] == sum(ticket.is_spent for ticket in world.rows("tickets"))
+        assert ticket.spent_at is None or f"was_reset {ticket.selector} 0" in keys
+    assert told["recovery.password_reset"] == sum(ticket.spent_at is not None for ticket in world.rows("tickets"))
 
 
 async def assert_owner_gets_in(world):

@@ -56,7 +56,6 @@ class SessionScope(Enum):
     """What a session may be used for."""
 
     FULL = "full"
-    CHANGE_PASSWORD = "change_password"  # noqa: S105  (the name of a scope)
     CLOSING = "closing"
 
 

@@ -140,11 +140,6 @@ class Ticket:
         """The public half of the text, by which the row is found."""
         return self.id
 
-    @property
-    def is_spent(self) -> bool:
-        """Whether it was used."""
-        return self.spent_at is not None
-
 
 @attrs.frozen
 class Forged:

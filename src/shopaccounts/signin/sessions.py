@@ -20,7 +20,6 @@ __all__ = ["end", "judge_session", "touched"]
 
 _STATUS_OF_SCOPE = {
     SessionScope.FULL: AccountStatus.ACTIVE,
-    SessionScope.CHANGE_PASSWORD: AccountStatus.ACTIVE,
     SessionScope.CLOSING: AccountStatus.CLOSING,
 }
 
