@@ -67,7 +67,7 @@ class MessagePolicy:
 
 def message_id(store: StoreId, key: str) -> MessageId:
     """Answer the id of the one message that a cause may have in a store."""
-    return MessageId(hashlib.sha256(f"{store} {key}".encode()).hexdigest()[:32])
+    return MessageId(hashlib.sha256(f"{store}\0{key}".encode()).hexdigest()[:32])
 
 
 def seal_context(message_id: str, realm: str) -> SealContext:
