@@ -70,10 +70,10 @@ def _walk(place: Place) -> dict[str, list[str]]:
     step("complete the registration", lambda: complete(started.handle, code, context()))
     session = step("sign in", lambda: sign_in(PASSWORD)).session
     step("refuse a sign-in", refused)
-    step("resume a session", lambda: accounts.signin.resume(session, context()))
-    step("sign out", lambda: accounts.signin.sign_out(session, context()))
+    step("resume a session", lambda: accounts.sessions.resume(session, context()))
+    step("sign out", lambda: accounts.sessions.sign_out(session, context()))
     session = sign_in(PASSWORD).session
-    step("sign out everywhere", lambda: accounts.signin.sign_out_everywhere(session, context()))
+    step("sign out everywhere", lambda: accounts.sessions.sign_out_everywhere(session, context()))
     clock.advance(timedelta(minutes=2))  # one mailbox gets one mail a minute
     step("ask for a reset", lambda: accounts.recovery.request_reset(address, context()))
     link = Secret(shop.mailbox.last["link"].partition("token=")[2])

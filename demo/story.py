@@ -118,7 +118,7 @@ class Story:
 
     def _get_it_wrong(self) -> None:
         self._teller.chapter("Ann gets her password wrong")
-        self._opened.shop.signin.sign_out(self._sessions.pop().session, _browser("Laptop"))
+        self._opened.shop.sessions.sign_out(self._sessions.pop().session, _browser("Laptop"))
         self._teller.say(f"She signs out. On another day she types a wrong password, {_WRONG_TRIES} times.")
         self._clock.advance(timedelta(days=1))
         for _ in range(_WRONG_TRIES):
@@ -139,7 +139,7 @@ class Story:
         self._until_accepted(lambda: self._sign_in("Laptop", self._typed_password()))
         self._clock.advance(_MINUTE)
         self._sign_in("Phone", self._password)
-        sessions = self._opened.shop.signin.list_sessions(self._sessions[-1].session, _browser("Phone"))
+        sessions = self._opened.shop.sessions.list_sessions(self._sessions[-1].session, _browser("Phone"))
         browsers = " and ".join(session.agent for session in sessions)
         self._teller.say(f"On her laptop and on her phone. Her account lists both: {browsers}.")
         self._show_stored()
@@ -196,7 +196,7 @@ class Story:
         self._opened.shop.recovery.reset_password(Secret(token), password, _browser("Laptop"))
 
     def _resumed(self, signed_in: SignedIn) -> object:
-        return self._opened.shop.signin.resume(signed_in.session, _browser("Laptop"))
+        return self._opened.shop.sessions.resume(signed_in.session, _browser("Laptop"))
 
     # The shop loses its power
 

@@ -15,6 +15,7 @@ TARGET = SOURCE / "blocking"
 FACES = {
     "registration": ("registration.usecases", "Registration"),
     "signin": ("signin.usecases", "SignIn"),
+    "sessions": ("signin.staying", "Sessions"),
     "recovery": ("recovery.usecases", "Recovery"),
     "relay": ("relay.usecases", "Relay"),
     "upkeep": ("upkeep", "Upkeep"),

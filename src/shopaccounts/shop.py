@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import attrs
 
-from shopaccounts.customers import LifecyclePolicy
+from shopaccounts.customers import LifecyclePolicy, NoticePolicy, Notices
 from shopaccounts.kernel.chance import Entropy, SystemEntropy
 from shopaccounts.kernel.desk import Bell, Desk, SilentBell
 from shopaccounts.kernel.errors import Defect
@@ -15,6 +15,7 @@ from shopaccounts.kernel.ports import Counters, Leases, Storage, Store
 from shopaccounts.kernel.request import TransportPolicy
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.sending import SendBudget, SendPolicy
+from shopaccounts.kernel.staff import Agents, NoAgents, Staff
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import Clock, SystemClock
 from shopaccounts.kernel.vault import Keyring, Vault
@@ -22,7 +23,16 @@ from shopaccounts.passwords import Hasher, PasswordPolicy
 from shopaccounts.recovery import Recovery, ResetPolicy
 from shopaccounts.registration import Registration, RegistrationPolicy, Verifications
 from shopaccounts.relay import Courier, Relay, RelayPolicy, Target, Templates
-from shopaccounts.signin import AttemptPolicy, Attempts, Gate, SessionPolicy, SignIn
+from shopaccounts.signin import (
+    AttemptPolicy,
+    Attempts,
+    Gate,
+    SessionDoorkeeper,
+    SessionPolicy,
+    Sessions,
+    SignIn,
+    StepUpPolicy,
+)
 from shopaccounts.upkeep import Upkeep
 
 __all__ = ["Adapters", "AsyncShopAccounts", "Policies", "ShopAccounts"]
@@ -35,10 +45,12 @@ class Policies:
     registration: RegistrationPolicy = attrs.field(factory=RegistrationPolicy)
     passwords: PasswordPolicy = attrs.field(factory=PasswordPolicy)
     sessions: SessionPolicy = attrs.field(factory=SessionPolicy)
+    step_up: StepUpPolicy = attrs.field(factory=StepUpPolicy)
     attempts: AttemptPolicy = attrs.field(factory=AttemptPolicy)
     sends: SendPolicy = attrs.field(factory=SendPolicy)
     resets: ResetPolicy = attrs.field(factory=ResetPolicy)
     lifecycle: LifecyclePolicy = attrs.field(factory=LifecyclePolicy)
+    notices: NoticePolicy = attrs.field(factory=NoticePolicy)
     relay: RelayPolicy = attrs.field(factory=RelayPolicy)
     transport: TransportPolicy = attrs.field(factory=TransportPolicy)
 
@@ -56,6 +68,7 @@ class Adapters:
         templates: Words messages; None takes the library's own texts.
         counters: Counts attempts; None takes the storage's.
         targets: Who hears of events.
+        agents: Knows what the shop's own people may do; nobody may do anything unless the host says so.
         bell: Wakes the relay after a change; None delivers in the background.
         clock, entropy: None takes the system's.
     """
@@ -69,6 +82,7 @@ class Adapters:
     counters: Counters | None = None
     targets: tuple[Target, ...] = ()
     bell: Bell | None = None
+    agents: Agents = attrs.field(factory=NoAgents)
     clock: Clock = attrs.field(factory=SystemClock)
     entropy: Entropy = attrs.field(factory=SystemEntropy)
 
@@ -79,6 +93,7 @@ class _Wired:
 
     registration: Registration
     signin: SignIn
+    sessions: Sessions
     recovery: Recovery
     relay: Relay
     upkeep: Upkeep
@@ -114,6 +129,7 @@ class AsyncShopAccounts:
             self.adapters, self.storefront, self.policies, self.scope, self.adapters.bell or self._task_bell()
         )
         self.registration, self.signin, self.recovery = wired.registration, wired.signin, wired.recovery
+        self.sessions = wired.sessions
         self.relay, self.upkeep = wired.relay, wired.upkeep
 
     def for_scope(self, scope: Scope) -> Self:
@@ -151,6 +167,7 @@ class ShopAccounts:
             BlockingRecovery,
             BlockingRegistration,
             BlockingRelay,
+            BlockingSessions,
             BlockingSignIn,
             BlockingUpkeep,
         )
@@ -165,6 +182,7 @@ class ShopAccounts:
         )
         self.registration = BlockingRegistration(wired.registration)
         self.signin = BlockingSignIn(wired.signin)
+        self.sessions = BlockingSessions(wired.sessions)
         self.recovery = BlockingRecovery(wired.recovery)
         self.relay = BlockingRelay(wired.relay)
         self.upkeep = BlockingUpkeep(wired.upkeep)
@@ -187,9 +205,17 @@ def _wire(adapters: Adapters, storefront: Storefront, policies: Policies, scope:
         msg = "adapters without their defaults"
         raise Defect(msg)
     desk = Desk(scope=scope, records=store, clock=adapters.clock, entropy=adapters.entropy, bell=bell)
+    notices = Notices(desk=desk, vault=vault, storefront=storefront, policy=policies.notices)
+    staff = Staff(scope=scope, agents=adapters.agents)
     attempts = Attempts(counters=counters, keyring=adapters.keyring, policy=policies.attempts)
     budget = SendBudget(counters=counters, keyring=adapters.keyring, policy=policies.sends)
     gate = Gate(desk=desk, policy=policies.sessions)
+    doorkeeper = SessionDoorkeeper(
+        desk=desk, records=store, gate=gate, step_up=policies.step_up, transport=policies.transport
+    )
+    sessions = Sessions(
+        desk=desk, records=store, doorkeeper=doorkeeper, policy=policies.sessions, transport=policies.transport
+    )
     verifications = Verifications(
         desk=desk, vault=vault, keyring=adapters.keyring, storefront=storefront, policy=policies.registration
     )
@@ -218,7 +244,6 @@ def _wire(adapters: Adapters, storefront: Storefront, policies: Policies, scope:
         gate=gate,
         vault=vault,
         storefront=storefront,
-        sessions=policies.sessions,
         transport=policies.transport,
     )
     recovery = Recovery(
@@ -230,6 +255,7 @@ def _wire(adapters: Adapters, storefront: Storefront, policies: Policies, scope:
         budget=budget,
         verifications=verifications,
         storefront=storefront,
+        notices=notices,
         policy=policies.resets,
         passwords=policies.passwords,
         transport=policies.transport,
@@ -244,7 +270,9 @@ def _wire(adapters: Adapters, storefront: Storefront, policies: Policies, scope:
         policy=policies.relay,
     )
     upkeep = Upkeep(desk=desk, records=store, storage=adapters.storage, relay=relay, registration=registration)
-    return _Wired(registration=registration, signin=signin, recovery=recovery, relay=relay, upkeep=upkeep)
+    return _Wired(
+        registration=registration, signin=signin, sessions=sessions, recovery=recovery, relay=relay, upkeep=upkeep
+    )
 
 
 def _with_defaults(adapters: Adapters, policies: Policies, *, blocking: bool) -> Adapters:

@@ -179,22 +179,22 @@ class IdentityMachine(RuleBasedStateMachine):
     @rule(everywhere=st.booleans())
     def the_owner_signs_out(self, everywhere) -> None:
         value = self.alive[-1]
-        if not isinstance(run(self.shop.signin.resume(value, OWNER)), Resumed):
+        if not isinstance(run(self.shop.sessions.resume(value, OWNER)), Resumed):
             self.dead.append(self.alive.pop())
         elif everywhere:
-            run(self.shop.signin.sign_out_everywhere(value, OWNER))
+            run(self.shop.sessions.sign_out_everywhere(value, OWNER))
             self.all_end()
         else:
-            run(self.shop.signin.sign_out(value, OWNER))
+            run(self.shop.sessions.sign_out(value, OWNER))
             self.dead.append(self.alive.pop())
 
     @precondition(lambda self: self.alive)
     @rule()
     def the_owner_ends_the_other_sessions(self) -> None:
         value = self.alive[-1]
-        if not isinstance(run(self.shop.signin.resume(value, OWNER)), Resumed):
+        if not isinstance(run(self.shop.sessions.resume(value, OWNER)), Resumed):
             return
-        renewed = run(self.shop.signin.end_other_sessions(value, OWNER))
+        renewed = run(self.shop.sessions.end_other_sessions(value, OWNER))
         self.all_end()
         self.alive, self.entered = [renewed.session], self.entered + 1
 
@@ -254,7 +254,7 @@ class IdentityMachine(RuleBasedStateMachine):
     @invariant()
     def what_ended_stays_ended(self) -> None:
         for value in getattr(self, "dead", [])[-10:]:
-            assert isinstance(run(self.shop.signin.resume(value, OWNER)), NoSession)
+            assert isinstance(run(self.shop.sessions.resume(value, OWNER)), NoSession)
 
     @invariant()
     def every_session_came_through_the_gate(self) -> None:

@@ -86,5 +86,5 @@ async def test_a_session_that_ends_meanwhile_is_not_renewed(shop, meanwhile) -> 
     account = await shop.open_account(ANN)
     other, between = meanwhile(SECURITY, account.id, lambda s: s.bump(Stamp.ACCOUNT))
     with pytest.raises(SignInRequired):
-        await other.signin.end_other_sessions(account.session, HERE)
+        await other.sessions.end_other_sessions(account.session, HERE)
     assert between.happened

@@ -55,7 +55,7 @@ async def test_no_secret_and_no_address_is_left_anywhere(host, caplog) -> None:
     await hear(shop.signin.sign_in_with_password(ANN, NEW, HERE))
     await hear(shop.signin.sign_in_with_password("x" + ANN, PASSWORD, HERE))
     entered = await hear(shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))
-    await hear(shop.signin.list_sessions(entered.session, HERE))
+    await hear(shop.sessions.list_sessions(entered.session, HERE))
     builder.clock.advance(timedelta(minutes=2))
     await hear(shop.recovery.request_reset(ANN, HERE))
     reset = letters.last.token

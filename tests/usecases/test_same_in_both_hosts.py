@@ -107,13 +107,13 @@ class Visit:
         return await acts[step]()
 
     async def with_session(self, step):
-        signin = self.shop.signin
+        sessions = self.shop.sessions
         acts = {
-            "resume": signin.resume,
-            "list": signin.list_sessions,
-            "sign out": signin.sign_out,
-            "everywhere": signin.sign_out_everywhere,
-            "others": signin.end_other_sessions,
+            "resume": sessions.resume,
+            "list": sessions.list_sessions,
+            "sign out": sessions.sign_out,
+            "everywhere": sessions.sign_out_everywhere,
+            "others": sessions.end_other_sessions,
         }
         return await acts[step](self.session, HERE)
 

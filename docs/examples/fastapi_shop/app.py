@@ -176,7 +176,7 @@ async def sign_in(
 async def sign_out(visit: ThisVisit) -> Response:
     """Sign out here."""
     if visit.session:
-        visit.leave_cookies(*(await visit.shop.signin.sign_out(visit.session, visit.context)).clear_cookies)
+        visit.leave_cookies(*(await visit.shop.sessions.sign_out(visit.session, visit.context)).clear_cookies)
     return go("/", note="signed-out")
 
 
@@ -185,7 +185,7 @@ async def enter(visit: Visit, step: SignInStep, path: str = "/") -> Response:
     match step:
         case SignedIn():
             if visit.session:
-                await visit.shop.signin.sign_out(visit.session, visit.context)
+                await visit.shop.sessions.sign_out(visit.session, visit.context)
             visit.leave_cookies(*step.set_cookies)
             return go("/account" if path == "/" else path)
         case AccountSuspended():
@@ -209,21 +209,21 @@ async def account(visit: ThisVisit) -> Response:
 @pages.get("/account/sessions")
 async def sessions(visit: ThisVisit) -> Response:
     """Show where the customer is signed in."""
-    listed = await visit.shop.signin.list_sessions(visit.require_session(), visit.context)
+    listed = await visit.shop.sessions.list_sessions(visit.require_session(), visit.context)
     return visit.page("sessions.html", sessions=listed)
 
 
 @pages.post("/account/sessions/{public_id}/end")
 async def end_session(visit: ThisVisit, public_id: str) -> Response:
     """Sign out one device."""
-    await visit.shop.signin.end_session(visit.require_session(), public_id, visit.context)
+    await visit.shop.sessions.end_session(visit.require_session(), public_id, visit.context)
     return go("/account/sessions", note="session-ended")
 
 
 @pages.post("/account/sessions/end-others")
 async def end_others(visit: ThisVisit) -> Response:
     """Sign out every device but this one."""
-    signed_in = await visit.shop.signin.end_other_sessions(visit.require_session(), visit.context)
+    signed_in = await visit.shop.sessions.end_other_sessions(visit.require_session(), visit.context)
     visit.leave_cookies(*signed_in.set_cookies)
     return go("/account/sessions", note="others-ended")
 
@@ -231,7 +231,7 @@ async def end_others(visit: ThisVisit) -> Response:
 @pages.post("/account/sessions/end-all")
 async def end_all(visit: ThisVisit) -> Response:
     """Sign out everywhere."""
-    signed_out = await visit.shop.signin.sign_out_everywhere(visit.require_session(), visit.context)
+    signed_out = await visit.shop.sessions.sign_out_everywhere(visit.require_session(), visit.context)
     visit.leave_cookies(*signed_out.clear_cookies)
     return go("/", note="signed-out")
 

@@ -121,7 +121,7 @@ async def _visit(request: Request) -> Visit:
     )
     shop: AsyncShopAccounts = request.app.state.shop
     session = _cookie(request, SESSION_COOKIE)
-    found = await shop.signin.resume(session, context) if session else None
+    found = await shop.sessions.resume(session, context) if session else None
     if isinstance(found, NoSession):
         request.state.cookies.extend(found.clear_cookies)
     resumed = found if isinstance(found, Resumed) else None

@@ -148,7 +148,7 @@ def sign_out() -> Response:
     """Sign out here."""
     session = visit().session
     if session:
-        leave_cookies(*the_shop().signin.sign_out(session, visit().context).clear_cookies)
+        leave_cookies(*the_shop().sessions.sign_out(session, visit().context).clear_cookies)
     return go("/", note="signed-out")
 
 
@@ -158,7 +158,7 @@ def enter(step: SignInStep, path: str = "/") -> Response:
         case SignedIn():
             earlier = visit().session
             if earlier:
-                the_shop().signin.sign_out(earlier, visit().context)
+                the_shop().sessions.sign_out(earlier, visit().context)
             leave_cookies(*step.set_cookies)
             return go("/account" if path == "/" else path)
         case AccountSuspended():
@@ -182,27 +182,27 @@ def account() -> Response:
 @pages.get("/account/sessions")
 def sessions() -> Response:
     """Show where the customer is signed in."""
-    return page("sessions.html", sessions=the_shop().signin.list_sessions(visit().require_session(), visit().context))
+    return page("sessions.html", sessions=the_shop().sessions.list_sessions(visit().require_session(), visit().context))
 
 
 @pages.post("/account/sessions/<public_id>/end")
 def end_session(public_id: str) -> Response:
     """Sign out one device."""
-    the_shop().signin.end_session(visit().require_session(), public_id, visit().context)
+    the_shop().sessions.end_session(visit().require_session(), public_id, visit().context)
     return go("/account/sessions", note="session-ended")
 
 
 @pages.post("/account/sessions/end-others")
 def end_others() -> Response:
     """Sign out every device but this one."""
-    leave_cookies(*the_shop().signin.end_other_sessions(visit().require_session(), visit().context).set_cookies)
+    leave_cookies(*the_shop().sessions.end_other_sessions(visit().require_session(), visit().context).set_cookies)
     return go("/account/sessions", note="others-ended")
 
 
 @pages.post("/account/sessions/end-all")
 def end_all() -> Response:
     """Sign out everywhere."""
-    leave_cookies(*the_shop().signin.sign_out_everywhere(visit().require_session(), visit().context).clear_cookies)
+    leave_cookies(*the_shop().sessions.sign_out_everywhere(visit().require_session(), visit().context).clear_cookies)
     return go("/", note="signed-out")
 
 

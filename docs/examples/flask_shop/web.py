@@ -105,7 +105,7 @@ def _look_up() -> Visit:
         user_agent=request.user_agent.string,
     )
     session = _cookie(SESSION_COOKIE)
-    found = the_shop().signin.resume(session, context) if session else None
+    found = the_shop().sessions.resume(session, context) if session else None
     if isinstance(found, NoSession):
         leave_cookies(*found.clear_cookies)
     resumed = found if isinstance(found, Resumed) else None

@@ -3,6 +3,7 @@
 from shopaccounts.blocking.recovery import BlockingRecovery
 from shopaccounts.blocking.registration import BlockingRegistration
 from shopaccounts.blocking.relay import BlockingRelay
+from shopaccounts.blocking.sessions import BlockingSessions
 from shopaccounts.blocking.signin import BlockingSignIn
 from shopaccounts.blocking.upkeep import BlockingUpkeep
 
@@ -10,6 +11,7 @@ __all__ = [
     "BlockingRecovery",
     "BlockingRegistration",
     "BlockingRelay",
+    "BlockingSessions",
     "BlockingSignIn",
     "BlockingUpkeep",
 ]

@@ -2,8 +2,7 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.request import RequestContext
-from shopaccounts.kernel.secret import Secret
-from shopaccounts.signin.model import NoSession, Resumed, SessionSummary, SignedIn, SignedOut, SignInStep
+from shopaccounts.signin.model import SignInStep
 from shopaccounts.signin.usecases import SignIn
 
 __all__ = ["BlockingSignIn"]
@@ -37,52 +36,3 @@ class BlockingSignIn:
             InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.sign_in_with_password(identifier, password, context, remember=remember))
-
-    def resume(self, value: Secret[str], context: RequestContext) -> Resumed | NoSession:
-        """Answer who a session value belongs to.
-
-        Raises:
-            InsecureTransport: The request didn't come over TLS.
-        """
-        return run(self._inner.resume(value, context))
-
-    def list_sessions(self, value: Secret[str], context: RequestContext) -> tuple[SessionSummary, ...]:
-        """Answer where the account is signed in: of its newest 500 sessions those that are live, newest first.
-
-        Raises:
-            SignInRequired: The value opens nothing.
-        """
-        return run(self._inner.list_sessions(value, context))
-
-    def end_session(self, value: Secret[str], public_id: str, context: RequestContext) -> None:
-        """End one session of the account.
-
-        Raises:
-            SessionUnknown: The account has no such session; another account's is answered the same.
-            SignInRequired: The value opens nothing.
-        """
-        run(self._inner.end_session(value, public_id, context))
-
-    def sign_out(self, value: Secret[str], context: RequestContext) -> SignedOut:
-        """End the session on the server, whatever happens to the cookie; ending twice is no error.
-
-        Raises:
-            InsecureTransport: The request didn't come over TLS.
-        """
-        return run(self._inner.sign_out(value, context))
-
-    def sign_out_everywhere(self, value: Secret[str], context: RequestContext) -> SignedOut:
-        """End every session of the account, this one too; it costs the same for one and for a thousand.
-
-        Raises:
-            SignInRequired: The value opens nothing.
-        """
-        return run(self._inner.sign_out_everywhere(value, context))
-
-    def end_other_sessions(self, value: Secret[str], context: RequestContext) -> SignedIn:
-        """End every session of the account but this one, which gets a new value.
-
-        Raises:
-            SignInRequired: The value opens nothing.
-        """
-        return run(self._inner.end_other_sessions(value, context))

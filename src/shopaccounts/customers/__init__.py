@@ -13,7 +13,13 @@ from shopaccounts.customers.contact_points import (
     VerificationMethod,
     is_verified,
 )
-from shopaccounts.customers.errors import StatusForbids
+from shopaccounts.customers.errors import (
+    NoticeLinkExpired,
+    NoticeLinkInvalid,
+    NoticeLinkStale,
+    NoticeLinkUsed,
+    StatusForbids,
+)
 from shopaccounts.customers.lifecycle import TRANSITIONS, as_of, follow
 from shopaccounts.customers.model import (
     CUSTOMERS,
@@ -23,12 +29,18 @@ from shopaccounts.customers.model import (
     Standing,
     StatusReason,
     Trigger,
+    identifier_key,
     login_key,
 )
-from shopaccounts.customers.policy import LifecyclePolicy
+from shopaccounts.customers.notices import FREEZE, NOT_ME_CHANGE, NOT_ME_SIGN_IN, Notices
+from shopaccounts.customers.policy import LifecyclePolicy, NoticePolicy
+from shopaccounts.customers.usernames import Username, canonical_username, username_keys
 
 __all__ = [
     "CUSTOMERS",
+    "FREEZE",
+    "NOT_ME_CHANGE",
+    "NOT_ME_SIGN_IN",
     "TRANSITIONS",
     "AccountStatus",
     "ContactPoint",
@@ -36,15 +48,25 @@ __all__ = [
     "Customer",
     "FormerContact",
     "LifecyclePolicy",
+    "NoticeLinkExpired",
+    "NoticeLinkInvalid",
+    "NoticeLinkStale",
+    "NoticeLinkUsed",
+    "NoticePolicy",
+    "Notices",
     "Origin",
     "Standing",
     "StatusForbids",
     "StatusReason",
     "Trigger",
+    "Username",
     "Verification",
     "VerificationMethod",
     "as_of",
+    "canonical_username",
     "follow",
+    "identifier_key",
     "is_verified",
     "login_key",
+    "username_keys",
 ]

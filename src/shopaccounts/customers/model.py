@@ -1,13 +1,14 @@
 """The customer record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 
 import attrs
 
 from shopaccounts.customers.contact_points import ContactPoint, ContactRole, FormerContact, is_verified, misfit
-from shopaccounts.kernel.contact import ContactKind
+from shopaccounts.customers.usernames import Username, canonical_username, username_keys
+from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ids import CustomerId, RealmId
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
@@ -123,6 +124,12 @@ class Customer:
     locale: str | None = attrs.field(
         default=None, metadata=personal("customer", Category.PREFERENCE, on_erase=OnErase.NULL)
     )
+    fields: Mapping[str, str] = attrs.field(
+        factory=dict, repr=False, metadata=personal("customer", Category.IDENTITY, on_erase=OnErase.NULL)
+    )
+    username: Username | None = attrs.field(
+        default=None, repr=False, metadata=personal("customer", Category.IDENTITY, on_erase=OnErase.NULL)
+    )
     created_at: datetime
     origin: Origin
 
@@ -149,6 +156,12 @@ class Customer:
         """Answer the contacts with *role*, by default only those that are verified."""
         return tuple(c for c in self.contacts if role in c.roles and (is_verified(c) or not verified))
 
+    def notice_addresses(self, now: datetime) -> tuple[str, ...]:
+        """Answer where notices go: proven addresses that take them, and those that were replaced a short while ago."""
+        former = (former.contact for former in self.former_contacts if now < former.until)
+        told = (*self.contacts_for(ContactRole.NOTIFY), *former)
+        return tuple(dict.fromkeys(c.value.stored for c in told if isinstance(c.value, EmailAddress)))
+
     def contact_with(self, kind: ContactKind, key: str) -> ContactPoint | None:
         """Answer the contact that has this value."""
         return next((c for c in self.contacts if c.kind is kind and c.key == key), None)
@@ -161,6 +174,22 @@ class Customer:
 def login_key(kind: ContactKind, key: str) -> str:
     """Answer the unique key under which the holder of a sign-in address is found."""
     return f"{kind.value} {key}"
+
+
+def identifier_key(text: str, *, usernames: bool = False) -> str:
+    """Answer the unique key under which whoever signs in with *text* is found.
+
+    Args:
+        text: An address, or a user name, as typed.
+        usernames: Whether the shop has user names.
+
+    Raises:
+        EmailInvalid, EmailUnsupportedCharacters: It is neither; that depends on the text alone.
+    """
+    name = canonical_username(text) if usernames else None
+    if name is not None:
+        return f"name {name}"
+    return login_key(ContactKind.EMAIL, EmailAddress.parse(text).login_key)
 
 
 def _login_keys(customer: Customer) -> Iterator[str]:

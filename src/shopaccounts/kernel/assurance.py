@@ -17,6 +17,7 @@ __all__ = [
     "AuthContext",
     "Level",
     "Method",
+    "Operation",
     "Proof",
     "ProofKind",
     "Requirement",
@@ -57,6 +58,23 @@ class SessionScope(Enum):
 
     FULL = "full"
     CLOSING = "closing"
+    CHANGE_PASSWORD = "change_password"  # noqa: S105  (the name of a task)
+
+
+class Operation(Enum):
+    """What a customer may want to do, as far as it takes different proofs."""
+
+    LOOK = "look"
+    END_SESSIONS = "end_sessions"
+    CHANGE_PASSWORD = "change_password"  # noqa: S105  (the name of an operation)
+    CHANGE_CONTACTS = "change_contacts"
+    CHANGE_QUESTIONS = "change_questions"
+    INVITE = "invite"
+    RECOVER = "recover"
+    CLOSE_ACCOUNT = "close_account"
+    CANCEL_CLOSING = "cancel_closing"
+    EXPORT_DATA = "export_data"
+    CONFIRM_IDENTITY = "confirm_identity"
 
 
 @attrs.frozen(kw_only=True)

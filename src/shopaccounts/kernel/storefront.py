@@ -19,10 +19,12 @@ class Storefront:
     Args:
         name: As customers know the shop; stands in messages, and is no part of a good password.
         links: Builds the links in messages.
+        contact: Where customers reach the shop, as security notices tell it; empty leaves it out.
     """
 
     name: str
     links: LinkBuilder
+    contact: str = ""
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -31,7 +33,8 @@ class Storefront:
 
     def variables(self, **more: str) -> Mapping[str, str]:
         """Answer the variables of a message, the shop's name among them."""
-        return {"shop": self.name, **more}
+        reached_at = {"contact": self.contact} if self.contact else {}
+        return {"shop": self.name, **reached_at, **more}
 
     def link(self, store: StoreId, purpose: str, ticket: Secret[str]) -> Secret[str]:
         """Answer the link to the page where a ticket is used."""

@@ -210,7 +210,7 @@ def fits(text: Secret[str], purpose: Use, realm: RealmId, selector: str, digest:
 
 
 def mint(
-    purpose: Purpose,
+    purpose: Use,
     *,
     realm: RealmId,
     subject: str,

@@ -88,7 +88,8 @@ class LinkBuilder:
 
     Args:
         base: The address of each storefront, https.
-        paths: Purpose to the path of its landing page.
+        paths: Purpose to the path of its landing page; what isn't named has its page at ``/account/`` and the purpose
+            with hyphens, as ``/account/freeze-account``.
         token_in: ``query``, or ``fragment`` for pages that read it by script.
         allow_loopback: Accept http for loopback hosts, for development.
 
@@ -97,7 +98,7 @@ class LinkBuilder:
     """
 
     base: Mapping[StoreId, str]
-    paths: Mapping[str, str]
+    paths: Mapping[str, str] = attrs.field(factory=dict)
     token_in: str = "query"  # noqa: S105  (where the ticket stands, not a ticket)
     allow_loopback: bool = False
 
@@ -117,10 +118,11 @@ class LinkBuilder:
         """Answer the link to the landing page of *purpose*.
 
         Raises:
-            Defect: No address for this store, or no path for this purpose.
+            Defect: No address for this store.
         """
-        if store not in self.base or purpose not in self.paths:
-            msg = f"no link for purpose {purpose} in store {store}"
+        if store not in self.base:
+            msg = f"no address for store {store}"
             raise Defect(msg)
+        path = self.paths.get(purpose) or f"/account/{purpose.replace('_', '-')}"
         mark = "?" if self.token_in == "query" else "#"  # noqa: S105  (see above)
-        return Secret(f"{self.base[store].rstrip('/')}{self.paths[purpose]}{mark}token={quote(ticket.reveal())}")
+        return Secret(f"{self.base[store].rstrip('/')}{path}{mark}token={quote(ticket.reveal())}")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, ContactRole, Customer, as_of, login_key
+from shopaccounts.customers import CUSTOMERS, Customer, Notices, as_of, login_key
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
@@ -95,6 +95,7 @@ class Recovery:
     budget: SendBudget
     verifications: Verifications
     storefront: Storefront
+    notices: Notices
     policy: ResetPolicy
     passwords: PasswordPolicy
     transport: TransportPolicy
@@ -307,32 +308,8 @@ class Recovery:
                 SECURITY.change(opened.security, opened.security.bump(Stamp.PASSWORD)),
             ),
             guards=(CUSTOMERS.unchanged(customer),),
-            messages=await self._notices(customer, ticket, now),
             events=self.desk.tell(PasswordSet(at=now, account=customer.id), PasswordReset(at=now, account=customer.id)),
         )
-        await self.desk.record(change)
+        told = await self.notices.about(customer, "passwords.was_reset", f"was_reset {ticket.selector}", now)
+        await self.desk.record(change | told)
         return PasswordWasReset(masked=mask(opened.email))
-
-    async def _notices(self, customer: Customer, spent: Ticket, now: datetime) -> tuple[Message, ...]:
-        """Tell every proven address of the customer."""
-        addresses = [
-            c.value.stored for c in customer.contacts_for(ContactRole.NOTIFY) if isinstance(c.value, EmailAddress)
-        ]
-        return tuple([await self._notice(customer, to, spent, number, now) for number, to in enumerate(addresses)])
-
-    async def _notice(self, customer: Customer, to: str, spent: Ticket, number: int, now: datetime) -> Message:
-        return await compose(
-            self.desk,
-            self.vault,
-            template="passwords.was_reset",
-            channel=Channel.EMAIL,
-            to=to,
-            locale=customer.locale or self.desk.scope.locale,
-            variables=self.storefront.variables(at=now.isoformat(timespec="minutes")),
-            secrets={},
-            subject=customer.id,
-            key=f"was_reset {spent.selector} {number}",
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=now + _DAY,
-        )

@@ -4,6 +4,7 @@ Customers get in the way they like; a stranger who guesses is slowed down withou
 where they are signed in and can throw others out. Every way in ends at one gate (``Gate``), which alone opens sessions.
 """
 
+from shopaccounts.signin.doorkeeping import SessionDoorkeeper
 from shopaccounts.signin.errors import SessionUnknown, SignInRefused, SignInRequired
 from shopaccounts.signin.gate import Gate
 from shopaccounts.signin.model import (
@@ -19,7 +20,8 @@ from shopaccounts.signin.model import (
     SignInStep,
     WhyNoSession,
 )
-from shopaccounts.signin.policy import AttemptPolicy, SessionPolicy
+from shopaccounts.signin.policy import AttemptPolicy, SessionPolicy, StepUpPolicy
+from shopaccounts.signin.staying import Sessions
 from shopaccounts.signin.throttling import Attempts
 from shopaccounts.signin.usecases import SignIn
 
@@ -33,14 +35,17 @@ __all__ = [
     "NoSession",
     "Resumed",
     "Session",
+    "SessionDoorkeeper",
     "SessionPolicy",
     "SessionSummary",
     "SessionUnknown",
+    "Sessions",
     "SignIn",
     "SignInRefused",
     "SignInRequired",
     "SignInStep",
     "SignedIn",
     "SignedOut",
+    "StepUpPolicy",
     "WhyNoSession",
 ]

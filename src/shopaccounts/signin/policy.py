@@ -1,14 +1,18 @@
 """How long sessions live, and how fast one may guess."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
 
 import attrs
 
+from shopaccounts.kernel.assurance import Level, Operation, Requirement
 from shopaccounts.kernel.limits import Wait
 from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.web import SameSite
 
-__all__ = ["AttemptPolicy", "SessionPolicy"]
+__all__ = ["AttemptPolicy", "SessionPolicy", "StepUpPolicy"]
 
 
 @attrs.frozen(kw_only=True)
@@ -56,3 +60,43 @@ class AttemptPolicy:
 
     password: Wait = Wait(free=5, base=timedelta(seconds=1), cap=timedelta(hours=1), forget_after=timedelta(hours=24))
     network: Wait = Wait(free=50, base=timedelta(seconds=1), cap=timedelta(minutes=15), forget_after=timedelta(hours=1))
+
+
+_QUARTER: Final = timedelta(minutes=15)
+_HIGHEST: Final = Requirement(level=Level.MULTI, max_age=_QUARTER)
+_ANY_PROOF: Final = Requirement(level=Level.SINGLE, max_age=_QUARTER)
+
+
+def _rules(rules: Mapping[Operation, Requirement]) -> Mapping[Operation, Requirement]:
+    return MappingProxyType(dict(rules))
+
+
+@attrs.frozen(kw_only=True)
+class StepUpPolicy:
+    """For what a customer who is signed in has to prove again who they are.
+
+    Args:
+        rules: What an operation asks for: the level (at most the highest that the account can reach) and how old the
+            newest proof of it may be. What isn't named asks for nothing but the session.
+
+    Why these defaults:
+        rules: 15 minutes and the highest level for everything that changes who can get in or takes data or the account
+            away; any proof of 15 minutes for ending other sessions. [OWASP ASVS 7.5.1, 7.5.2]
+    """
+
+    rules: Mapping[Operation, Requirement] = attrs.field(
+        converter=_rules,
+        default={
+            Operation.END_SESSIONS: _ANY_PROOF,
+            Operation.CHANGE_PASSWORD: _HIGHEST,
+            Operation.CHANGE_CONTACTS: _HIGHEST,
+            Operation.CHANGE_QUESTIONS: _HIGHEST,
+            Operation.RECOVER: _HIGHEST,
+            Operation.CLOSE_ACCOUNT: _HIGHEST,
+            Operation.EXPORT_DATA: _HIGHEST,
+        },
+    )
+
+    def within(self, max_age: timedelta) -> "StepUpPolicy":
+        """Answer the same rules with another age of the newest proof."""
+        return StepUpPolicy(rules={op: attrs.evolve(rule, max_age=max_age) for op, rule in self.rules.items()})

@@ -1,6 +1,5 @@
 """What customers do at the door: sign in, come back, look where they are signed in, sign out."""
 
-from collections import deque
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -8,44 +7,30 @@ import attrs
 
 from shopaccounts.customers import CUSTOMERS, AccountStatus, ContactRole, Customer, as_of, is_verified, login_key
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.assurance import Method, Proof, ProofKind, SessionScope
+from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import StaleWrite, Taken
-from shopaccounts.kernel.ids import AccountId
+from shopaccounts.kernel.errors import Taken
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
-from shopaccounts.kernel.ports import Position, Records
+from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Found, Once
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
-from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp
+from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import fits, selector_in
 from shopaccounts.kernel.vault import Vault
 from shopaccounts.kernel.web import SESSION_COOKIE, ClearCookie
 from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import PASSWORDS, Hasher, Match, PasswordRecord, Prepared, prepare_to_verify
 from shopaccounts.passwords.events import PasswordRehashed
-from shopaccounts.signin.errors import SessionUnknown, SignInRefused, SignInRequired
-from shopaccounts.signin.events import SessionEnded, SignInRefusedEvent
+from shopaccounts.signin.errors import SignInRefused
+from shopaccounts.signin.events import SignInRefusedEvent
 from shopaccounts.signin.gate import Gate
 from shopaccounts.signin.model import (
-    SESSION,
-    SESSIONS,
     AccountSuspended,
-    EndReason,
-    NoSession,
-    Resumed,
     Session,
-    SessionSummary,
-    SignedIn,
-    SignedOut,
     SignInStep,
-    WhyNoSession,
 )
-from shopaccounts.signin.policy import SessionPolicy
-from shopaccounts.signin.sessions import end, is_live, judge_session, touched
 from shopaccounts.signin.throttling import Attempts
 
 __all__ = ["SignIn"]
@@ -79,7 +64,6 @@ class SignIn:
     gate: Gate
     vault: Vault
     storefront: Storefront
-    sessions: SessionPolicy
     transport: TransportPolicy
 
     async def sign_in_with_password(
@@ -110,110 +94,6 @@ class SignIn:
 
         async def decide() -> SignInStep:
             return await self._with_password(email, typed, context, judged, remember=remember)
-
-        return await self.desk.retrying(decide)
-
-    async def resume(self, value: Secret[str], context: RequestContext) -> Resumed | NoSession:
-        """Answer who a session value belongs to.
-
-        Raises:
-            InsecureTransport: The request didn't come over TLS.
-        """
-        self.transport.check(context)
-        live = await self._look_up(value)
-        if isinstance(live, WhyNoSession):
-            return NoSession(reason=live, clear_cookies=_CLEAR)
-        await self._touch(live.session)
-        return Resumed(account=live.customer.id, auth=live.session.auth, public_id=live.session.public_id)
-
-    async def list_sessions(self, value: Secret[str], context: RequestContext) -> tuple[SessionSummary, ...]:
-        """Answer where the account is signed in: of its newest 500 sessions those that are live, newest first.
-
-        Raises:
-            SignInRequired: The value opens nothing.
-        """
-        live = await self._require(value, context)
-        newest = await self._newest_sessions(live.customer.id)
-        now = self.desk.now()
-        return tuple(_summary(s, live.session) for s in reversed(newest) if is_live(s, live.security, now))
-
-    async def end_session(self, value: Secret[str], public_id: str, context: RequestContext) -> None:
-        """End one session of the account.
-
-        Raises:
-            SessionUnknown: The account has no such session; another account's is answered the same.
-            SignInRequired: The value opens nothing.
-        """
-        require_text(public_id, "label")
-
-        async def decide() -> None:
-            live = await self._require(value, context)
-            named = await got(self.records.rows(SESSIONS, "public_id", public_id, None, 1))
-            if not named.items or named.items[0].account != live.customer.id:
-                raise SessionUnknown
-            await self._end(named.items[0], EndReason.ENDED_BY_OWNER)
-
-        await self.desk.retrying(decide)
-
-    async def sign_out(self, value: Secret[str], context: RequestContext) -> SignedOut:
-        """End the session on the server, whatever happens to the cookie; ending twice is no error.
-
-        Raises:
-            InsecureTransport: The request didn't come over TLS.
-        """
-        self.transport.check(context)
-
-        async def decide() -> SignedOut:
-            found = await self._find(value)
-            if found is not None:
-                await self._end(found.it, EndReason.SIGNED_OUT)
-            return SignedOut(clear_cookies=_CLEAR)
-
-        return await self.desk.retrying(decide)
-
-    async def sign_out_everywhere(self, value: Secret[str], context: RequestContext) -> SignedOut:
-        """End every session of the account, this one too; it costs the same for one and for a thousand.
-
-        Raises:
-            SignInRequired: The value opens nothing.
-        """
-
-        async def decide() -> SignedOut:
-            live = await self._require(value, context)
-            now = self.desk.now()
-            told = SessionEnded(at=now, account=live.customer.id, session=None, reason=EndReason.ENDED_BY_OWNER.value)
-            moved = SECURITY.change(live.security, live.security.bump(Stamp.ACCOUNT))
-            await self.desk.record(Change(writes=(moved,), events=self.desk.tell(told)))
-            return SignedOut(clear_cookies=_CLEAR)
-
-        return await self.desk.retrying(decide)
-
-    async def end_other_sessions(self, value: Secret[str], context: RequestContext) -> SignedIn:
-        """End every session of the account but this one, which gets a new value.
-
-        Raises:
-            SignInRequired: The value opens nothing.
-        """
-
-        async def decide() -> SignedIn:
-            live = await self._require(value, context)
-            now = self.desk.now()
-            security = live.security.bump(Stamp.ACCOUNT)
-            successor, text = self.gate.rotated(live.session, security, now)
-            told = SessionEnded(at=now, account=live.customer.id, session=None, reason=EndReason.ENDED_BY_OWNER.value)
-            writes = (
-                SECURITY.change(live.security, security),
-                SESSIONS.change(live.session, end(live.session, EndReason.ROTATED)),
-                SESSIONS.add(successor),
-            )
-            await self.desk.record(Change(writes=writes, events=self.desk.tell(told)))
-            return SignedIn(
-                session=text,
-                account=live.customer.id,
-                public_id=successor.public_id,
-                auth=successor.auth,
-                set_cookies=(self.gate.cookie(successor, text, now),),
-            )
 
         return await self.desk.retrying(decide)
 
@@ -321,71 +201,8 @@ class SignIn:
         told = self.desk.tell(PasswordRehashed(at=now, account=record.id))
         return Change(writes=(PASSWORDS.change(record, better),), events=told)
 
-    # Sessions
-
-    async def _find(self, value: Secret[str]) -> Found[Session] | None:
-        """Answer the session of this value, dead or alive; None if there is no such session."""
-        selector = selector_in(value, SESSION)
-        bring = (CUSTOMERS.via("account"), SECURITY.via("account"))
-        found = await got(self.records.find(SESSIONS, selector, bring=bring)) if selector else None
-        return found if found and fits(value, SESSION, found.it.realm, found.it.id, found.it.digest) else None
-
-    async def _look_up(self, value: Secret[str]) -> _Live | WhyNoSession:
-        found = await self._find(value)
-        customer, security = (found[CUSTOMERS], found[SECURITY]) if found else (None, None)
-        if found is None or customer is None or security is None:
-            return WhyNoSession.UNKNOWN
-        dead = judge_session(found.it, customer, security, self.desk.now())
-        return dead or _Live(session=found.it, customer=customer, security=security)
-
-    async def _require(self, value: Secret[str], context: RequestContext) -> _Live:
-        self.transport.check(context)
-        live = await self._look_up(value)
-        if isinstance(live, WhyNoSession) or live.session.auth.scope is not SessionScope.FULL:
-            raise SignInRequired
-        return live
-
-    async def _newest_sessions(self, account: AccountId) -> tuple[Session, ...]:
-        newest: deque[Session] = deque(maxlen=_LISTED)
-        after: Position | None = None
-        while True:
-            rows = await got(self.records.rows(SESSIONS, "account", account, after, _LISTED))
-            newest.extend(rows.items)
-            if rows.next is None:
-                return tuple(newest)
-            after = rows.next
-
-    async def _touch(self, session: Session) -> None:
-        """Note the activity; losing it to another request does no harm."""
-        seen = touched(session, self.sessions, self.desk.now())
-        if seen is None:
-            return
-        try:
-            await self.desk.record(Change(writes=(SESSIONS.change(session, seen),)))
-        except StaleWrite:
-            return
-
-    async def _end(self, session: Session, reason: EndReason) -> None:
-        if session.ended is not None:
-            return
-        told = SessionEnded(at=self.desk.now(), account=session.account, session=session.public_id, reason=reason.value)
-        ended = SESSIONS.change(session, end(session, reason))
-        await self.desk.record(Change(writes=(ended,), events=self.desk.tell(told)))
-
 
 def _may_open(customer: Customer, email: EmailAddress, now: datetime) -> bool:
     contact = customer.contact_with(ContactKind.EMAIL, email.login_key)
     known = contact is not None and ContactRole.LOGIN in contact.roles and is_verified(contact)
     return known and as_of(customer, now).status in _OPENS
-
-
-def _summary(session: Session, current: Session) -> SessionSummary:
-    return SessionSummary(
-        public_id=session.public_id,
-        agent=session.agent,
-        created_at=session.created_at,
-        last_seen=session.last_seen,
-        level=int(session.auth.level),
-        methods=tuple(proof.method.value for proof in session.auth.proofs),
-        current=session.id == current.id,
-    )

@@ -41,7 +41,7 @@ from shopaccounts.recovery import Recovery
 from shopaccounts.registration import Registered, Registration, RegistrationForm
 from shopaccounts.relay import Relay, Wording
 from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
-from shopaccounts.signin import SignedIn, SignIn
+from shopaccounts.signin import Sessions, SignedIn, SignIn
 from shopaccounts.testing.doubles import Late, ScriptedEntropy
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
 from shopaccounts.testing.wrapping import PortCall, afterwards, wrapped
@@ -204,6 +204,7 @@ class BuiltShop:
     builder: "ShopBuilder"
     registration: Registration
     signin: SignIn
+    sessions: Sessions
     recovery: Recovery
     relay: Relay
     upkeep: Upkeep
@@ -302,6 +303,7 @@ class ShopBuilder:
             builder=self,
             registration=shop.registration,
             signin=shop.signin,
+            sessions=shop.sessions,
             recovery=shop.recovery,
             relay=shop.relay,
             upkeep=shop.upkeep,
@@ -347,7 +349,7 @@ class ShopBuilder:
         return found.it if found else None
 
     def _awaitable(self, shop: Any) -> BuiltShop:
-        names = ("registration", "signin", "recovery", "relay", "upkeep")
+        names = ("registration", "signin", "sessions", "recovery", "relay", "upkeep")
         faces: dict[str, Any] = {name: _Awaitable(getattr(shop, name)) for name in names}
         return BuiltShop(builder=self, **faces)
 

@@ -101,10 +101,10 @@ class Walk:
         self.do(signin.sign_in_with_password, TYPED, WRONG)
         self.do(signin.sign_in_with_password, "stranger.nobody@lamp.example", WRONG)
         value = self.session(self.do(signin.sign_in_with_password, KEY, FIRST, remember=True))
-        self.do(signin.resume, value)
-        self.do(signin.list_sessions, value)
-        self.do(signin.end_session, value, "no-such-session")
-        value = self.session(self.do(signin.end_other_sessions, value))
+        self.do(sessions.resume, value)
+        self.do(sessions.list_sessions, value)
+        self.do(sessions.end_session, value, "no-such-session")
+        value = self.session(self.do(sessions.end_other_sessions, value))
         self.do(recovery.request_reset, TYPED)
         token = Secret(self.mail()["link"].removeprefix(RESET_PAGE))
         self.do(recovery.peek_reset, token)
@@ -112,10 +112,10 @@ class Walk:
         self.do(recovery.reset_password, token, SECOND)
         self.do(recovery.reset_password, token, SECOND)
         self.do(recovery.request_reset, "stranger.nobody@lamp.example")
-        self.do(signin.resume, value)
+        self.do(sessions.resume, value)
         for _ in range(7):
             self.do(signin.sign_in_with_password, TYPED, WRONG)
-        self.do(signin.sign_out, self.session(self.do(signin.sign_in_with_password, TYPED, SECOND) or self.wait()))
+        self.do(sessions.sign_out, self.session(self.do(signin.sign_in_with_password, TYPED, SECOND) or self.wait()))
         return self
 
     def wait(self):

@@ -120,11 +120,15 @@ class TestLinks:
             links(token_in="path")
 
     @pytest.mark.proves("KER-214")
-    @pytest.mark.parametrize(("store", "purpose"), [("other", "password_reset"), ("main", "unheard_of")])
-    def test_a_store_or_purpose_without_a_page_is_a_programmers_mistake(self, store, purpose):
-        with pytest.raises(Defect, match="no link") as defect:
-            links().link(store, purpose, TICKET)
+    def test_a_store_without_an_address_is_a_programmers_mistake(self):
+        with pytest.raises(Defect, match="no address") as defect:
+            links().link("other", "password_reset", TICKET)
         assert TICKET.reveal() not in str(defect.value)
+
+    @pytest.mark.proves("KER-214")
+    def test_a_purpose_that_the_shop_gave_no_path_has_one_all_the_same(self):
+        address = urlsplit(links().link("main", "freeze_account", TICKET).reveal())
+        assert (address.scheme, address.path) == ("https", "/account/freeze-account")
 
     @pytest.mark.proves("KER-214")
     @pytest.mark.parametrize("offer", [ContactOffer, ResetOffer])

@@ -83,7 +83,7 @@ async def test_asking_changes_nothing_about_the_account(shop, builder, situation
 async def test_the_session_goes_on_while_somebody_asks(shop) -> None:
     account = await shop.open_account(ANN)
     await shop.recovery.request_reset(ANN, request_from("203.0.113.9"))
-    assert isinstance(await shop.signin.resume(account.session, HERE), Resumed)
+    assert isinstance(await shop.sessions.resume(account.session, HERE), Resumed)
 
 
 @pytest.mark.proves("RCV-3", "KER-206")

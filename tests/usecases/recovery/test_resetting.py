@@ -66,7 +66,7 @@ async def test_a_link_sets_a_new_password_and_ends_everything_else(shop, builder
     kept = await builder.kept(PASSWORDS, account.id)
     assert (kept.must_change, kept.set_at) == (None, builder.clock.now())
     assert (await builder.kept(SECURITY, account.id)).stamps == security.stamps.bump(Stamp.PASSWORD)
-    assert isinstance(await shop.signin.resume(account.session, HERE), NoSession)
+    assert isinstance(await shop.sessions.resume(account.session, HERE), NoSession)
     assert [e.name for e in rows(builder, EVENTS)][-2:] == ["passwords.set", "recovery.password_reset"]
     with pytest.raises(SignInRefused):
         await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
@@ -101,7 +101,7 @@ async def test_every_proven_address_hears_of_it_and_no_other(shop, builder, link
         ("passwords.was_reset", ANN, True),
         ("passwords.was_reset", "work@lamp.example", True),
     }
-    assert not any(notice.secrets for notice in notices)
+    assert {name for notice in notices for name in notice.secrets} == {"not_me_link", "freeze_link"}
 
 
 @pytest.mark.proves("RCV-10", "KER-235")
@@ -175,7 +175,7 @@ async def test_a_renewed_session_is_no_sign_in(shop, builder, link) -> None:
     account = await shop.open_account(ANN)
     token = await link(shop)
     builder.clock.advance(timedelta(hours=0, minutes=10))
-    await shop.signin.resume(account.session, HERE)
+    await shop.sessions.resume(account.session, HERE)
     await shop.recovery.peek_reset(token, HERE)
 
 

@@ -65,7 +65,7 @@ async def test_the_code_and_the_handle_together_open_the_account_and_sign_in(sho
     assert isinstance(done.step, SignedIn)
     assert done.step.auth.level is Level.SINGLE
     assert {proof.method for proof in done.step.auth.proofs} == {Method.EMAIL_CODE, Method.PASSWORD}
-    assert isinstance(await shop.signin.resume(done.step.session, HERE), Resumed)
+    assert isinstance(await shop.sessions.resume(done.step.session, HERE), Resumed)
     assert told(builder)[1:] == [
         "registration.contact_verified",
         "registration.account_activated",

@@ -48,7 +48,7 @@ async def test_the_right_password_opens_a_session_of_one_factor(shop, builder) -
     assert isinstance(step, SignedIn)
     assert (step.account, step.auth.level, step.auth.scope) == (account.id, Level.SINGLE, SessionScope.FULL)
     assert [proof.method for proof in step.auth.proofs] == [Method.PASSWORD]
-    resumed = await shop.signin.resume(step.session, HERE)
+    resumed = await shop.sessions.resume(step.session, HERE)
     assert resumed == Resumed(account=account.id, auth=step.auth, public_id=step.public_id)
     assert told(builder)[-1] == "signin.signed_in"
 
@@ -84,7 +84,7 @@ def test_only_the_gate_makes_sessions() -> None:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="SESSIONS"), attr="add")):
                     keepers.add(name)
     assert makers == {"signin/gate.py"}
-    assert keepers == {"signin/gate.py", "signin/usecases.py"}, "the second place keeps what the gate has renewed"
+    assert keepers == {"signin/gate.py", "signin/doorkeeping.py"}, "the second place keeps what the gate has renewed"
 
 
 @pytest.mark.proves("SIG-1")
@@ -155,7 +155,7 @@ async def test_a_frozen_account_gives_no_session(shop, builder) -> None:
     account = await shop.open_account(ANN)
     await builder.edit(SECURITY, account.id, lambda s: attrs.evolve(s, frozen=True))
     assert isinstance(await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE), AccountSuspended)
-    assert isinstance(await shop.signin.resume(account.session, HERE), NoSession)
+    assert isinstance(await shop.sessions.resume(account.session, HERE), NoSession)
 
 
 @pytest.mark.proves("SIG-2", "SIG-9")
@@ -167,11 +167,11 @@ async def test_a_closing_account_gives_a_short_session_that_may_do_one_thing(sho
     assert isinstance(step, AccountClosing)
     assert step.closes_at == closes_at
     assert step.set_cookies[0].max_age is None
-    resumed = await shop.signin.resume(step.session, HERE)
+    resumed = await shop.sessions.resume(step.session, HERE)
     assert isinstance(resumed, Resumed)
     assert resumed.auth.scope is SessionScope.CLOSING
     builder.clock.advance(timedelta(minutes=30))
-    assert isinstance(await shop.signin.resume(step.session, HERE), NoSession)
+    assert isinstance(await shop.sessions.resume(step.session, HERE), NoSession)
 
 
 # What somebody else did meanwhile
@@ -206,7 +206,7 @@ async def test_right_data_opens_as_many_sessions_at_once_as_try(host) -> None:
     outcomes = await race(5, lambda _: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))
     assert [one.error for one in outcomes] == [None] * 5
     for one in outcomes:
-        assert isinstance(await shop.signin.resume(one.value.session, HERE), Resumed)
+        assert isinstance(await shop.sessions.resume(one.value.session, HERE), Resumed)
 
 
 @pytest.mark.proves("SIG-7", "PAS-31")
@@ -222,7 +222,7 @@ async def test_a_hash_of_older_settings_is_made_anew_with_the_sign_in(shop, buil
     assert "m=16" in after.hash
     assert (after.set_at, after.version) == (before.set_at, before.version + 1)
     assert "passwords.rehashed" in told(builder)
-    assert isinstance(await shop.signin.resume(account.session, HERE), Resumed), "it is the same password"
+    assert isinstance(await shop.sessions.resume(account.session, HERE), Resumed), "it is the same password"
     assert isinstance(await dearer.signin.sign_in_with_password(ANN, PASSWORD, HERE), SignedIn)
     assert (await builder.kept(PASSWORDS, account.id)).version == after.version
 
@@ -264,12 +264,12 @@ async def test_nobody_signs_in_over_an_unencrypted_connection(shop) -> None:
     bare = request_from(secure=False)
     for use in (
         shop.signin.sign_in_with_password(ANN, PASSWORD, bare),
-        shop.signin.resume(account.session, bare),
-        shop.signin.list_sessions(account.session, bare),
-        shop.signin.end_session(account.session, "x", bare),
-        shop.signin.sign_out(account.session, bare),
-        shop.signin.sign_out_everywhere(account.session, bare),
-        shop.signin.end_other_sessions(account.session, bare),
+        shop.sessions.resume(account.session, bare),
+        shop.sessions.list_sessions(account.session, bare),
+        shop.sessions.end_session(account.session, "x", bare),
+        shop.sessions.sign_out(account.session, bare),
+        shop.sessions.sign_out_everywhere(account.session, bare),
+        shop.sessions.end_other_sessions(account.session, bare),
     ):
         with pytest.raises(InsecureTransport):
             await use

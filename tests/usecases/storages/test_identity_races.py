@@ -167,29 +167,29 @@ async def test_who_signs_in_while_all_sessions_end_is_in_or_out_and_nothing_betw
     async def either(index):
         signin = builder.build().signin
         if index == 0:
-            return await signin.sign_out_everywhere(account.session, HERE)
+            return await builder.build().sessions.sign_out_everywhere(account.session, HERE)
         return await signin.sign_in_with_password(ANN, PASSWORD, HERE)
 
     outcomes = await race(4, either)
     assert [one.error for one in outcomes] == [None] * 4
-    assert not isinstance(await shop.signin.resume(account.session, HERE), Resumed)
+    assert not isinstance(await shop.sessions.resume(account.session, HERE), Resumed)
     security_of = {session.public_id: session for session in await listed(builder, SESSIONS, "account", account.id)}
     for one in outcomes[1:]:
-        alive = isinstance(await shop.signin.resume(one.value.session, HERE), Resumed)
+        alive = isinstance(await shop.sessions.resume(one.value.session, HERE), Resumed)
         assert alive == (security_of[one.value.public_id].stamps.account == 1)
 
 
 @pytest.mark.proves("SIG-75")
 async def test_signing_out_everywhere_at_once_is_done_once(shop, builder) -> None:
     account = await shop.open_account(ANN)
-    outcomes = await race(CROWD, lambda _: builder.build().signin.sign_out_everywhere(account.session, HERE))
+    outcomes = await race(CROWD, lambda _: builder.build().sessions.sign_out_everywhere(account.session, HERE))
     assert_one_winner(outcomes, SignInRequired)
 
 
 @pytest.mark.proves("SIG-77")
 async def test_signing_out_at_once_is_no_error_for_anybody_and_told_once(shop, builder) -> None:
     account = await shop.open_account(ANN)
-    outcomes = await race(CROWD, lambda _: builder.build().signin.sign_out(account.session, HERE))
+    outcomes = await race(CROWD, lambda _: builder.build().sessions.sign_out(account.session, HERE))
     assert [one.error for one in outcomes] == [None] * CROWD
     told = [event.name for event in await listed(builder, EVENTS, "subject", account.id)]
     assert told.count("signin.session_ended") == 1

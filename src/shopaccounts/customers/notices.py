@@ -1,0 +1,136 @@
+"""Telling owners what happened to their account, with a way to object.
+
+* A notice is recorded with the change that causes it, so that nothing happens without it.
+* It goes to every proven address that takes notices, and to those that were replaced or removed a short while ago: a
+  thief who changes the address can't keep the owner from hearing of it.
+* All of one event's notices carry the same two links: "that wasn't me", and "stop my account".
+* Nobody can switch them off.
+
+[NIST SP 800-63B-4 4.6; OWASP ASVS 6.3.7]
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import attrs
+
+from shopaccounts.customers.errors import (
+    NoticeLinkExpired,
+    NoticeLinkInvalid,
+    NoticeLinkStale,
+    NoticeLinkUsed,
+)
+from shopaccounts.customers.model import Customer
+from shopaccounts.customers.policy import NoticePolicy
+from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.record import Change
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.security import Stamps
+from shopaccounts.kernel.storefront import Storefront
+from shopaccounts.kernel.tickets import TICKETS, Purpose, Refusals, Ticket, Use, mint
+from shopaccounts.kernel.vault import Vault
+from shopaccounts.kernel.writing import compose
+
+__all__ = ["FREEZE", "NOT_ME_CHANGE", "NOT_ME_SIGN_IN", "Notices"]
+
+FREEZE: Final = Purpose(
+    "freeze_account",
+    "frz",
+    frozenset(),
+    Refusals(NoticeLinkInvalid, NoticeLinkExpired, NoticeLinkUsed, NoticeLinkStale),
+)
+"""Stops the account, from any notice, without signing in."""
+NOT_ME_SIGN_IN: Final = Use("not_me_sign_in", "nms", frozenset())
+"""Objects to a session; it depends on no stamp, so that nothing a thief does takes it away."""
+NOT_ME_CHANGE: Final = Use("not_me_change", "nmc", frozenset())
+"""Objects to a change of the account; as above."""
+_DAY: Final = timedelta(days=1)
+
+
+@attrs.frozen(kw_only=True)
+class Notices:
+    """Writes what owners are told."""
+
+    desk: Desk
+    vault: Vault
+    storefront: Storefront
+    policy: NoticePolicy
+
+    async def about(
+        self,
+        customer: Customer,
+        template: str,
+        key: str,
+        now: datetime,
+        *,
+        objection: Use = NOT_ME_CHANGE,
+        bound: str = "",
+        also: Iterable[EmailAddress] = (),
+        variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, Secret[str]] | None = None,
+    ) -> Change:
+        """Answer the part of a change that tells every address of a customer, with both links.
+
+        Args:
+            customer: Whose account it is, as it was before what happened.
+            template: Which text.
+            key: Natural key of what happened; a second notice with it is refused by the store.
+            now: When it happened.
+            objection: What "that wasn't me" objects to.
+            bound: The public id of the session, or the id of the change, that is objected to.
+            also: Addresses that the change itself brings.
+            variables: Plain values for the text besides the shop and the time.
+            secrets: Links for the text besides the two of every notice.
+        """
+        not_me, not_me_link = self._link(objection, customer, bound, now)
+        freeze, freeze_link = self._link(FREEZE, customer, "", now)
+        hidden = {"not_me_link": not_me_link, "freeze_link": freeze_link, **(secrets or {})}
+        shown = self.storefront.variables(at=now.isoformat(timespec="minutes"), **(variables or {}))
+        addresses = dict.fromkeys((*customer.notice_addresses(now), *(email.stored for email in also)))
+        messages = [
+            await self._letter(customer, template, to, f"{key} {number}", shown, hidden, now)
+            for number, to in enumerate(addresses)
+        ]
+        return Change(writes=(TICKETS.add(not_me), TICKETS.add(freeze)), messages=tuple(messages))
+
+    def _link(self, use: Use, customer: Customer, bound: str, now: datetime) -> tuple[Ticket, Secret[str]]:
+        ticket, text = mint(
+            use,
+            realm=customer.realm,
+            subject=customer.id,
+            bound=bound,
+            stamps=Stamps(),
+            life=self.policy.link_life,
+            now=now,
+            entropy=self.desk.entropy,
+        )
+        return ticket, self.storefront.link(self.desk.scope.store, use.name, text)
+
+    async def _letter(
+        self,
+        customer: Customer,
+        template: str,
+        to: str,
+        key: str,
+        variables: Mapping[str, str],
+        secrets: Mapping[str, Secret[str]],
+        now: datetime,
+    ) -> Message:
+        return await compose(
+            self.desk,
+            self.vault,
+            template=template,
+            channel=Channel.EMAIL,
+            to=to,
+            locale=customer.locale or self.desk.scope.locale,
+            variables=variables,
+            secrets=secrets,
+            subject=customer.id,
+            key=key,
+            category=MessageCategory.SECURITY,
+            priority=Priority.SECURITY,
+            expires_at=now + _DAY,
+        )

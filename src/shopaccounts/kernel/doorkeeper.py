@@ -1,0 +1,101 @@
+"""Who is signed in: what every context asks before it does something for a customer.
+
+A use-case hands over the session value and says what is to be done. It gets the account back, as of one moment, with
+whatever else it wants to decide on; or the customer is asked to sign in, or to prove again who they are.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeVar
+
+import attrs
+
+from shopaccounts.kernel.assurance import AuthContext, Operation, SessionScope
+from shopaccounts.kernel.ids import AccountId
+from shopaccounts.kernel.record import Book, Bring, Change, Entity, Found
+from shopaccounts.kernel.request import RequestContext
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.security import AccountSecurity
+from shopaccounts.kernel.web import SetCookie
+
+__all__ = ["FULL_ONLY", "Doorkeeper", "NextValue", "Present"]
+
+T = TypeVar("T", bound=Entity)
+
+FULL_ONLY: Final = frozenset({SessionScope.FULL})
+
+
+@attrs.frozen(kw_only=True)
+class Present:
+    """Somebody who is signed in, as of one moment.
+
+    Args:
+        account: Whose session it is.
+        session: Its public id.
+        auth: How it came about.
+        since: When the session began.
+        security: The account's stamps and flags.
+        found: The session with what was to be brought along.
+    """
+
+    account: AccountId
+    session: str
+    auth: AuthContext
+    since: datetime
+    security: AccountSecurity
+    found: Found[Any]
+
+    def __getitem__(self, book: Book[T]) -> T | None:
+        return self.found[book]
+
+
+@attrs.frozen(kw_only=True)
+class NextValue:
+    """The value that this browser's session has from now on; the earlier one is dead."""
+
+    session: Secret[str]
+    public_id: str
+    set_cookies: tuple[SetCookie, ...]
+
+
+class Doorkeeper(Protocol):
+    """Tells who is behind a session value."""
+
+    async def present(
+        self,
+        value: Secret[str],
+        context: RequestContext,
+        operation: Operation,
+        bring: tuple[Bring, ...] = (),
+        scopes: Collection[SessionScope] = FULL_ONLY,
+    ) -> Present:
+        """Answer who is signed in, if the proofs are good enough for *operation*.
+
+        The customer record and the security row are always brought along.
+
+        Args:
+            value: The session value.
+            context: Where the request came from.
+            operation: What is to be done.
+            bring: What else to read in the same moment; linked by the session's group ``account``.
+            scopes: Sessions of which scope may do it.
+
+        Raises:
+            SignInRequired: The value opens nothing, or not this.
+            FreshSignInNeeded: The proofs are too weak or too old.
+            NotWhileImpersonating: An agent who acts for a customer may not.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        ...
+
+    def hand_on(self, present: Present, security: AccountSecurity, now: datetime) -> tuple[NextValue, Change]:
+        """Answer a new value for this session under new stamps, and the part of a change that makes it so.
+
+        The part writes the security row, so that whatever its stamps end has ended; the session goes on.
+
+        Args:
+            present: Who is signed in.
+            security: The account's row after what the customer did.
+            now: When.
+        """
+        ...
