@@ -103,6 +103,7 @@ PROMISES: Final = {
     "KER-123": (
         "reading.ReadingContract.test_a_listing_is_in_order_and_ties_go_by_id",
         "reading.ReadingContract.test_a_page_has_no_more_than_its_limit_and_the_last_one_says_so",
+        "reading.ReadingContract.test_a_listing_the_other_way_round_shows_the_same_newest_first",
         "reading.ReadingContract.test_a_page_of_none_or_of_more_than_500_is_a_defect",
         "reading.ReadingContract.test_a_walk_meets_whatever_stays_once_though_others_come_and_go",
         "reading.ReadingContract.test_a_listing_has_the_members_of_its_group_as_of_now",
@@ -191,7 +192,9 @@ PROMISES: Final = {
     "KER-150": (
         "counters.CountersContract.test_a_state_comes_back_as_it_went_in",
         "counters.CountersContract.test_a_state_is_replaced_only_by_who_has_seen_it",
-        "counters.CountersContract.test_a_state_is_forgotten_only_by_who_has_seen_it",
+        "counters.CountersContract.test_several_states_are_read_at_once_and_those_that_are_absent_are_left_out",
+        "counters.CountersContract.test_of_several_states_each_is_replaced_by_itself",
+        "counters.CountersContract.test_what_is_forgotten_is_absent_and_whatever_else_there_is_stays",
         "counters.CountersContract.test_a_state_that_was_forgotten_and_set_anew_is_another_one",
         "counters.CountersContract.test_amounts_add_up",
         "counters.CountersContract.test_keys_that_look_alike_are_different_counters",

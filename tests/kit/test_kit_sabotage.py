@@ -71,8 +71,17 @@ class TakenFirst(MemoryStore):
 
 
 class Unsorted(MemoryStore):
-    def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
-        page = super().rows(book, group, value, after, limit)
+    def rows(
+        self,
+        book: Book[T],
+        group: str,
+        value: str,
+        after: Position | None,
+        limit: int,
+        *,
+        newest_first: bool = False,
+    ) -> Rows[T]:
+        page = super().rows(book, group, value, after, limit, newest_first=newest_first)
         return attrs.evolve(page, items=page.items[::-1])
 
 

@@ -10,7 +10,7 @@ from shopaccounts import serial
 from shopaccounts.adapters.memory import MemoryStorage
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import OutcomeUnknown, StaleWrite, TryLater, Unavailable
-from shopaccounts.kernel.limits import Throttle, Wait
+from shopaccounts.kernel.limits import Held, Limit, Throttle, Wait
 from shopaccounts.kernel.ports import Storage
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.scope import Scope
@@ -58,9 +58,9 @@ async def test_attempts_that_can_not_be_counted_are_not_let_in(empty: Storage) -
     for plan in ({("read", 1): Fault(Unavailable("x"))}, {("swap", 1): Fault(Unavailable("x"), took_effect=True)}):
         throttle = Throttle(Faulty(plan)(empty).counters(SCOPE))
         with pytest.raises(TryLater):
-            await throttle.attempt("pw:k", rule, NOW)
-    held = await Throttle(empty.counters(SCOPE)).attempt("pw:k", rule, NOW)
-    assert held is not None, "the charge whose answer was lost counts; never one too few"
+            await throttle.charge(Limit("pw:k", rule), now=NOW)
+    answer = await Throttle(empty.counters(SCOPE)).charge(Limit("pw:k", rule), now=NOW)
+    assert isinstance(answer, Held), "the charge whose answer was lost counts; never one too few"
 
 
 @pytest.mark.proves("TES-109")

@@ -4,6 +4,7 @@ One lock for each storage; entities are immutable, so nothing handed out can cha
 nothing until every part of it has been judged.
 """
 
+import operator
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +14,12 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from shopaccounts.adapters._memory_realm import NEVER, Claim, Realm
-from shopaccounts.kernel.bounds import counter_state, page_limit
+from shopaccounts.kernel.bounds import page_limit, require_counter_states
 from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken
 from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
+from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows, Swap
 from shopaccounts.kernel.record import (
     MAX_ENTITY_BYTES,
     AnyBook,
@@ -98,17 +99,27 @@ class MemoryStore:
             brought = {} if entity is None else {b.book.name: self._brought(b, book, entity) for b in bring}
             return None if entity is None else Found(entity, brought)
 
-    def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
+    def rows(
+        self,
+        book: Book[T],
+        group: str,
+        value: str,
+        after: Position | None,
+        limit: int,
+        *,
+        newest_first: bool = False,
+    ) -> Rows[T]:
         sort, limit = _sort_key(book), page_limit(limit)
         with self._lock:
-            kept = self._realm.books[book.name].values()
-            members = sorted((e for e in kept if book.groups[group](e) == value), key=sort)
-        rest = [e for e in members if after is None or sort(e) > (after.at, after.id)]
+            kept = self._realm.books.get(book.name, {}).values()
+            members = sorted((e for e in kept if book.groups[group](e) == value), key=sort, reverse=newest_first)
+        comes_after = operator.lt if newest_first else operator.gt
+        rest = [e for e in members if after is None or comes_after(sort(e), (after.at, after.id))]
         page = tuple(rest[:limit])
         return Rows(page, Position(*sort(page[-1])) if len(rest) > limit else None)
 
     def _by_id(self, book: Book[T], id: str) -> T | None:
-        entity: T | None = self._realm.books[book.name].get(id)
+        entity: T | None = self._realm.books.get(book.name, {}).get(id)
         return entity
 
     def _by_key(self, book: Book[T], name: str, key: str) -> T | None:
@@ -117,7 +128,7 @@ class MemoryStore:
 
     def _brought(self, bring: Bring, book: AnyBook, entity: Any) -> Any:
         value = entity.id if bring.via == BY_ID else book.groups[bring.via](entity)
-        kept = self._realm.books[bring.book.name]
+        kept = self._realm.books.get(bring.book.name, {})
         if bring.group is None:
             return kept.get(value or "")
         members = [e for e in kept.values() if value is not None and bring.book.groups[bring.group](e) == value]
@@ -141,7 +152,7 @@ class MemoryStore:
 
     def purge(self, book: Book[T], before: datetime, limit: int) -> int:
         with self._lock:
-            kept = self._realm.books[book.name].values()
+            kept = self._realm.books.get(book.name, {}).values()
             lapsed = [(e, until) for e in kept if (until := book.keep_until(e)) and until < before]
             gone = [entity for entity, _ in sorted(lapsed, key=lambda pair: (pair[1], pair[0].id))[:limit]]
             for entity in gone:
@@ -335,27 +346,22 @@ class MemoryCounters:
     def __init__(self, realm: Realm, lock: threading.RLock) -> None:
         self._realm, self._lock = realm, lock
 
-    def read(self, key: str) -> Counted | None:
+    def read(self, *keys: str) -> Mapping[str, Counted]:
         with self._lock:
-            kept = self._realm.counters.get(key)
-            return Counted(kept[0], kept[1]) if kept else None
+            kept = self._realm.counters
+            return {key: Counted(*kept[key][:2]) for key in keys if key in kept}
 
-    def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
-        state = counter_state(state)
+    def swap(self, *swaps: Swap) -> frozenset[str]:
+        require_counter_states(swap.state for swap in swaps)
         with self._lock:
-            kept = self._realm.counters.get(key)
-            if (kept[1] if kept else None) != seen:
-                return False
-            self._store(key, state, keep_until)
-            return True
+            unmoved = [swap for swap in swaps if self._revision(swap.key) == swap.seen]
+            for swap in unmoved:
+                self._store(swap.key, swap.state, swap.keep_until)
+            return frozenset(swap.key for swap in unmoved)
 
-    def clear(self, key: str, seen: int) -> bool:
+    def clear(self, key: str) -> None:
         with self._lock:
-            kept = self._realm.counters.get(key)
-            if kept is None or kept[1] != seen:
-                return False
-            del self._realm.counters[key]
-            return True
+            self._realm.counters.pop(key, None)
 
     def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> int:
         with self._lock:
@@ -363,6 +369,10 @@ class MemoryCounters:
             total = amount + (int(kept[0]) if kept and kept[2] > now else 0)
             self._store(key, str(total).encode(), keep_until)
             return total
+
+    def _revision(self, key: str) -> int | None:
+        kept = self._realm.counters.get(key)
+        return kept[1] if kept else None
 
     def _store(self, key: str, state: bytes, keep_until: datetime) -> None:
         self._realm.revision += 1

@@ -51,6 +51,7 @@ class Method(Enum):
     PASSWORD = "password"  # noqa: S105  (the name of a method)
     EMAIL_CODE = "email_code"
     EMAIL_LINK = "email_link"
+    SECURITY_ANSWERS = "security_answers"
 
 
 class SessionScope(Enum):
@@ -62,15 +63,25 @@ class SessionScope(Enum):
 
 
 class Operation(Enum):
-    """What a customer may want to do, as far as it takes different proofs."""
+    """What a customer may want to do, as far as it takes different proofs.
+
+    Args:
+        LOOK: Seeing what is there; agents who act for customers may.
+        SHOP: What agents who help may do as well.
+        MANAGE: Deciding about one's account, as far as it takes no fresh proof; agents may not.
+    """
 
     LOOK = "look"
+    SHOP = "shop"
+    MANAGE = "manage"
     END_SESSIONS = "end_sessions"
+    REPLACE_PASSWORD = "replace_password"  # noqa: S105  (the name of an operation; the current one is asked for it)
     CHANGE_PASSWORD = "change_password"  # noqa: S105  (the name of an operation)
     CHANGE_CONTACTS = "change_contacts"
     CHANGE_QUESTIONS = "change_questions"
     INVITE = "invite"
     RECOVER = "recover"
+    CANCEL_RECOVERY = "cancel_recovery"
     CLOSE_ACCOUNT = "close_account"
     CANCEL_CLOSING = "cancel_closing"
     EXPORT_DATA = "export_data"

@@ -6,11 +6,12 @@
 Whoever asks for more is a programmer who has to act: nothing is read or written, and a ``Defect`` says why.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from shopaccounts.kernel.errors import Defect
 
-__all__ = ["MAX_PAGE", "MAX_STATE_BYTES", "counter_state", "page_limit"]
+__all__ = ["MAX_PAGE", "MAX_STATE_BYTES", "page_limit", "require_counter_states"]
 
 MAX_PAGE: Final = 500
 MAX_STATE_BYTES: Final = 256
@@ -28,13 +29,13 @@ def page_limit(limit: int) -> int:
     return limit
 
 
-def counter_state(state: bytes) -> bytes:
-    """Answer *state* if a counter may hold so many bytes.
+def require_counter_states(states: Iterable[bytes]) -> None:
+    """Demand that counters may hold so many bytes.
 
     Raises:
-        Defect: It has more than 256.
+        Defect: One has more than 256.
     """
-    if len(state) > MAX_STATE_BYTES:
-        msg = f"a counter's state of {len(state)} bytes; at most {MAX_STATE_BYTES}"
+    longest = max(map(len, states), default=0)
+    if longest > MAX_STATE_BYTES:
+        msg = f"a counter's state of {longest} bytes; at most {MAX_STATE_BYTES}"
         raise Defect(msg)
-    return state

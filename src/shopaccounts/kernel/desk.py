@@ -14,7 +14,7 @@ from shopaccounts.kernel.events import Envelope, Event
 from shopaccounts.kernel.ids import EventId
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Recorded, Replayed
-from shopaccounts.kernel.scope import Scope
+from shopaccounts.kernel.scope import Actor, ActorKind, Scope
 from shopaccounts.kernel.time import Clock
 
 __all__ = ["Bell", "Desk", "SilentBell"]
@@ -57,6 +57,11 @@ class Desk:
         """Answer the time at which this decision is taken."""
         return self.clock.now()
 
+    @property
+    def by_itself(self) -> "Desk":
+        """The same desk for what nobody asked for: the shop acts."""
+        return attrs.evolve(self, scope=attrs.evolve(self.scope, actor=Actor(ActorKind.SYSTEM)))
+
     def tell(self, *events: Event, cause: str = "") -> tuple[Envelope, ...]:
         """Put events into their envelopes."""
         return tuple(self._envelope(event, cause or self.scope.trace) for event in events)
@@ -71,10 +76,15 @@ class Desk:
             realm=self.scope.realm,
             store=self.scope.store,
             subject=event.subject,
-            actor=self.scope.actor,
+            actor=self._actor(event.subject),
             cause=cause,
             data=event.data(),
+            kept_until=event.at + event.kept_for,
         )
+
+    def _actor(self, subject: str) -> Actor:
+        actor = self.scope.actor
+        return Actor(actor.kind, subject) if actor.kind is ActorKind.CUSTOMER and not actor.id else actor
 
     async def record(self, change: Change) -> Recorded | Replayed:
         """Store *change*, then ring for what it brought to the outbox."""

@@ -2,7 +2,8 @@
 
 An attempt is counted before the secret is looked at: read the state, ask the rule, swap; if somebody swapped in
 between, ask again. So any number of attempts at once gets in exactly as often as the rule says, and a held attempt
-writes nothing and reaches no hasher.
+writes nothing and reaches no hasher. What several rules have to admit is read at once and charged at once, and only if
+all of them do.
 
 ``Wait`` is a delay that doubles and never locks. ``Window`` is an exact sliding window, for things that are sent.
 [NIST SP 800-63B-4 3.2.2; OWASP ASVS 6.3.1; OWASP Authentication Cheat Sheet]
@@ -12,7 +13,7 @@ import hashlib
 import hmac
 import logging
 import struct
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Generic, TypeVar
 
@@ -21,13 +22,14 @@ import attrs
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import TryLater
 from shopaccounts.kernel.policy import require
-from shopaccounts.kernel.ports import Counted, Counters
+from shopaccounts.kernel.ports import Counted, Counters, Swap
 from shopaccounts.kernel.secret import Secret
 
 __all__ = [
     "Admitted",
     "Failures",
     "Held",
+    "Limit",
     "SendLog",
     "Throttle",
     "Wait",
@@ -58,14 +60,21 @@ class Wait:
         cap: The longest wait.
         forget_after: Silence after which the count starts anew, no shorter than the longest wait; None: only success
             forgets.
+        disable_after: Failures in a row after which what was tried is no way in any more, until its owner has renewed
+            it; None: never. [NIST SP 800-63B-4 3.2.2 asks for 100 at most]
+
+    Why these defaults:
+        disable_after: never, since whoever can guess could then take the owner's way in. [OWASP ASVS 6.1.1]
     """
 
     free: int
     base: timedelta
     cap: timedelta
     forget_after: timedelta | None
+    disable_after: int | None = None
 
     def __attrs_post_init__(self) -> None:
+        require(self.disable_after is None or self.disable_after > self.free, "nobody is disabled by free attempts")
         require(self.free >= 1, "a wait leaves at least one attempt free")
         require(timedelta(0) < self.base <= self.cap, "a wait starts above zero and below its cap")
         require(self.forget_after is None or self.forget_after >= self.cap, "a wait is not forgotten before it ends")
@@ -117,6 +126,11 @@ class SendLog:
 
     sent_at: tuple[datetime, ...]
 
+    @property
+    def count(self) -> int:
+        """How many things were sent."""
+        return len(self.sent_at)
+
     def dump(self) -> bytes:
         """Answer the state as a counter keeps it."""
         return struct.pack(f">{len(self.sent_at)}q", *map(_micros, self.sent_at))
@@ -128,6 +142,7 @@ class SendLog:
 
 
 S = TypeVar("S", Failures, SendLog)
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -194,68 +209,104 @@ def counter_key(secret: Secret[bytes], prefix: str, *parts: str) -> str:
 
 
 @attrs.frozen
+class Limit:
+    """A counter, and the rule that it is judged by."""
+
+    key: str
+    rule: Wait | Window
+
+
+@attrs.frozen
 class Throttle:
     """Charges attempts on counters; who can't be counted isn't let in."""
 
     counters: Counters
 
-    async def attempt(self, key: str, rule: Wait, now: datetime) -> Held | None:
-        """Charge one attempt; None lets it go on.
+    async def charge(self, *limits: Limit, now: datetime, behind: Sequence[Limit] = ()) -> tuple[int, ...] | Held:
+        """Charge one attempt, or one sending, on every limit; one that is held is charged on none.
+
+        Of attempts made at the same moment, one that is admitted by some limits and held by others only because of the
+        rest may stay charged on those some: one too many is counted, never one too few.
+
+        Args:
+            limits: What admits the attempt; the first that doesn't is answered.
+            now: When it is made.
+            behind: Limits that are asked before and charged nothing.
+
+        Returns:
+            How many each limit has counted, this one with them.
 
         Raises:
             TryLater: The counters failed.
         """
-        return await _or_later(self._charge(key, rule, now))
+        return await _or_later(self._charge(limits, behind, now))
 
-    async def send(self, key: str, rule: Window, now: datetime) -> Held | None:
-        """Charge one sending; None lets it go on.
-
-        Raises:
-            TryLater: The counters failed.
-        """
-        return await _or_later(self._charge(key, rule, now))
-
-    async def held(self, key: str, rule: Wait | Window, now: datetime) -> Held | None:
-        """Tell whether an attempt or a sending would have to wait, and charge nothing.
+    async def count(self, key: str, now: datetime, keep_for: timedelta = _LONG) -> int:
+        """Count one thing and answer how many there were with it; ``forget`` begins anew.
 
         Raises:
             TryLater: The counters failed.
         """
-        return await _or_later(self._held(key, rule, now))
+        return await _or_later(self._count(key, now, now + keep_for))
 
     async def forget(self, key: str) -> None:
-        """Forget the failures under *key*, after a success; attempts that are being made meanwhile stay counted."""
+        """Forget what was counted under *key*, after a success."""
         try:
-            seen = await got(self.counters.read(key))
-            if seen is not None:
-                await got(self.counters.clear(key, seen.revision))
+            await got(self.counters.clear(key))
         except Exception:
             log.exception("the counters failed; a success could not clear what was counted before it")
 
-    async def _held(self, key: str, rule: Wait | Window, now: datetime) -> Held | None:
-        seen = await got(self.counters.read(key))
-        verdict = _judge(seen, rule, now)
-        return verdict if isinstance(verdict, Held) else None
+    async def _count(self, key: str, now: datetime, keep_until: datetime) -> int:
+        return await got(self.counters.add(key, 1, now, keep_until))
 
-    async def _charge(self, key: str, rule: Wait | Window, now: datetime) -> Held | None:
+    async def _charge(self, limits: Sequence[Limit], behind: Sequence[Limit], now: datetime) -> tuple[int, ...] | Held:
+        counted: dict[str, int] = {}
         for _ in range(ROUNDS):
-            seen = await got(self.counters.read(key))
-            verdict = _judge(seen, rule, now)
-            if isinstance(verdict, Held):
-                return verdict
-            revision = seen.revision if seen else None
-            if await got(self.counters.swap(key, revision, verdict.state.dump(), verdict.keep_until)):
-                return None
+            left = [limit for limit in limits if limit.key not in counted]
+            verdicts = await self._judge((*behind, *left), now)
+            if isinstance(verdicts, Held):
+                return verdicts
+            charges = verdicts[len(behind) :]
+            stored = await got(self.counters.swap(*(charge.swap for charge in charges)))
+            counted |= {charge.swap.key: charge.count for charge in charges if charge.swap.key in stored}
+            if len(counted) == len(limits):
+                return tuple(counted[limit.key] for limit in limits)
         return Held(timedelta(seconds=1))
 
+    async def _judge(self, limits: Sequence[Limit], now: datetime) -> "list[_Charge] | Held":
+        seen = await got(self.counters.read(*(limit.key for limit in limits)))
+        charges = []
+        for limit in limits:
+            verdict = _asked(limit, seen.get(limit.key), now)
+            if isinstance(verdict, Held):
+                return verdict
+            charges.append(verdict)
+        return charges
 
-def _judge(seen: Counted | None, rule: Wait | Window, now: datetime) -> Admitted[Failures] | Admitted[SendLog] | Held:
+
+@attrs.frozen
+class _Charge:
+    """What is to be stored for one attempt, and how many there are with it."""
+
+    swap: Swap
+    count: int
+
+
+def _asked(limit: Limit, seen: Counted | None, now: datetime) -> _Charge | Held:
+    verdict = _verdict(limit.rule, seen.state if seen else None, now)
+    if isinstance(verdict, Held):
+        return verdict
+    swap = Swap(limit.key, seen.revision if seen else None, verdict.state.dump(), verdict.keep_until)
+    return _Charge(swap, verdict.state.count)
+
+
+def _verdict(rule: Wait | Window, state: bytes | None, now: datetime) -> Admitted[Failures] | Admitted[SendLog] | Held:
     if isinstance(rule, Wait):
-        return admit(Failures.load(seen.state) if seen else None, rule, now)
-    return take(SendLog.load(seen.state) if seen else None, rule, now)
+        return admit(None if state is None else Failures.load(state), rule, now)
+    return take(None if state is None else SendLog.load(state), rule, now)
 
 
-async def _or_later(answer: Awaitable[Held | None]) -> Held | None:
+async def _or_later(answer: Awaitable[T]) -> T:
     """Take the counters' answer; whatever goes wrong with them, nobody gets in uncounted."""
     try:
         return await answer

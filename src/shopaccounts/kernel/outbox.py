@@ -17,5 +17,5 @@ EVENTS = Book(
     order=lambda e: e.recorded_at,
     due=lambda e: None if e.fanned_out_at else e.recorded_at,
     lane=lambda e: (e.subject, e.seq) if e.seq else None,
-    keep_until=lambda e: e.fanned_out_at,
+    keep_until=lambda e: e.kept_until if e.fanned_out_at else None,
 )

@@ -4,7 +4,7 @@ Three primitives decide every race, and nothing else may: *consume* (change an e
 ``Once``), *compare and set* (``was``, ``Guard``, ``swap``), *increment* (``add``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
@@ -29,6 +29,7 @@ __all__ = [
     "Rows",
     "Storage",
     "Store",
+    "Swap",
 ]
 
 T = TypeVar("T", bound=Entity)
@@ -81,6 +82,16 @@ class Counted:
 
 
 @attrs.frozen
+class Swap:
+    """A new state for a counter that was read at revision *seen* (None: absent), worth keeping until *keep_until*."""
+
+    key: str
+    seen: int | None
+    state: bytes
+    keep_until: datetime
+
+
+@attrs.frozen
 class Lease:
     """A named, time-limited right of one worker; *fence* grows with every new holder."""
 
@@ -110,8 +121,17 @@ class Records(Protocol):
         """Answer the entity with this id or unique key, and those to bring along; None if there is none."""
         ...
 
-    def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Answer[Rows[T]]:
-        """List the entities of a group, oldest first, at most *limit*.
+    def rows(
+        self,
+        book: Book[T],
+        group: str,
+        value: str,
+        after: Position | None,
+        limit: int,
+        *,
+        newest_first: bool = False,
+    ) -> Answer[Rows[T]]:
+        """List the entities of a group, oldest first unless told otherwise, at most *limit*.
 
         Raises:
             Defect: A *limit* of less than 1 or more than 500.
@@ -192,7 +212,7 @@ class Counters(Protocol):
     """Small states that many may change at once; they may live apart from the records.
 
     Promises:
-        1. ``swap`` stores iff the revision is still *seen* (None: absent), and tells whether it did (KER-150).
+        1. ``swap`` stores each state iff its revision is still *seen* (None: absent), and tells which (KER-150).
         2. N ``add(1)`` at once on an absent key answer 1 to N, each once (KER-150).
         3. A state of up to 256 bytes comes back as it went in, until *keep_until* (KER-151).
         4. A counter outlives a restart, unless the adapter says ``volatile`` (KER-153).
@@ -200,20 +220,23 @@ class Counters(Protocol):
 
     volatile: bool
 
-    def read(self, key: str) -> Answer[Counted | None]:
-        """Answer the state under *key*."""
+    def read(self, *keys: str) -> Answer[Mapping[str, Counted]]:
+        """Answer the states under *keys*; of one that is absent, nothing."""
         ...
 
-    def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> Answer[bool]:
-        """Replace the state that was read at revision *seen*; false if it has moved.
+    def swap(self, *swaps: Swap) -> Answer[frozenset[str]]:
+        """Replace states, no key twice; each goes by itself, and those whose revision has moved stay as they are.
+
+        Returns:
+            The keys of those that were replaced.
 
         Raises:
-            Defect: A *state* of more than 256 bytes.
+            Defect: A state of more than 256 bytes; none was replaced.
         """
         ...
 
-    def clear(self, key: str, seen: int) -> Answer[bool]:
-        """Forget the state that was read at revision *seen*; false if it has moved."""
+    def clear(self, key: str) -> Answer[None]:
+        """Forget the state or sum under *key*, if there is one."""
         ...
 
     def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> Answer[int]:

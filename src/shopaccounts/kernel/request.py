@@ -1,6 +1,7 @@
 """What a use-case may know of the request it serves. Hosts build it; nothing here reads a header."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import attrs
@@ -10,6 +11,7 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.text import CAPS
 
 __all__ = [
+    "HumanEvidence",
     "IpAddress",
     "IpNetwork",
     "RequestContext",
@@ -32,6 +34,21 @@ def _agent(value: str) -> str:
 
 
 @attrs.frozen(kw_only=True)
+class HumanEvidence:
+    """What tells people from programs.
+
+    Args:
+        answer: What the puzzle's service gave the browser; None if there was no puzzle.
+        honeypot: What stands in the field that people can't see; empty if a person filled in the form.
+        filled_in: How long the form was open before it was sent; None if nobody measured it.
+    """
+
+    answer: str | None = attrs.field(default=None, repr=False)
+    honeypot: str = attrs.field(default="", repr=False)
+    filled_in: timedelta | None = None
+
+
+@attrs.frozen(kw_only=True)
 class RequestContext:
     """Where a request came from.
 
@@ -41,6 +58,7 @@ class RequestContext:
         user_agent: Cut to 512 characters, controls removed.
         device: Secret of the device cookie, if the browser sent one.
         binding: Secret of this browser that holds its flows together.
+        human: What tells whether a person sent it, where the host asked.
 
     Raises:
         InvalidInput: A user agent that is no text.
@@ -51,6 +69,7 @@ class RequestContext:
     user_agent: str = attrs.field(default="", converter=_agent)
     device: Secret[str] | None = None
     binding: Secret[str] | None = None
+    human: HumanEvidence | None = None
 
     @property
     def network(self) -> str:

@@ -32,11 +32,13 @@ class Scope:
     """The realm (pool of logins), the store (storefront) and the actor that a use-case works for.
 
     Stores are opened for a scope, so that no statement can forget the realm.
+
+    Unless told otherwise a customer acts, each for their own account: the event says for which.
     """
 
     realm: RealmId
     store: StoreId
-    actor: Actor = Actor(ActorKind.SYSTEM)
+    actor: Actor = Actor(ActorKind.CUSTOMER)
     locale: str = "en"
     trace: str = ""
 

@@ -11,7 +11,7 @@ from enum import Enum
 import attrs
 
 from shopaccounts.kernel.ids import AccountId, RealmId
-from shopaccounts.kernel.personal import described, impersonal
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 
 __all__ = ["SECURITY", "AccountSecurity", "Stamp", "Stamps"]
@@ -54,19 +54,34 @@ class Stamps:
 @described(data_class="security", default=impersonal("counters and switches"))
 @attrs.frozen(kw_only=True)
 class AccountSecurity:
-    """One row for each account that has credentials; every decision about access guards or writes it."""
+    """One row for each account that has credentials; every decision about access guards or writes it.
+
+    Args:
+        stamps: How often each part of the account's security has changed.
+        not_before: Sessions that began earlier are over.
+        ended_why: Why the shop's own people ended them, in their words.
+        hold_until: Until when nothing of value may leave the account.
+        frozen: Its owner stopped it.
+    """
 
     id: AccountId
     realm: RealmId
     version: int = 1
     stamps: Stamps = Stamps()
     not_before: datetime | None = None
+    ended_why: str | None = attrs.field(
+        default=None, repr=False, metadata=personal("security", Category.CONTENT, on_erase=OnErase.NULL)
+    )
     hold_until: datetime | None = None
     frozen: bool = False
 
     def bump(self, *stamps: Stamp) -> "AccountSecurity":
         """Answer the row after something changed that ends what depends on *stamps*."""
         return attrs.evolve(self, stamps=self.stamps.bump(*stamps))
+
+    def is_on_hold(self, now: datetime) -> bool:
+        """Tell whether nothing of value may leave the account yet, since its sign-in address was changed lately."""
+        return self.hold_until is not None and now < self.hold_until
 
     def merged(self, other: "AccountSecurity", was: "AccountSecurity") -> "AccountSecurity":
         """Join two changes of one row: a stamp that either side moved is moved once."""

@@ -4,6 +4,7 @@ Budgets count for every address, known or not, so that a refusal tells nothing a
 share one budget (``abuse_key``); a budget is never an access.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import attrs
@@ -11,7 +12,7 @@ import attrs
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.errors import Throttled
-from shopaccounts.kernel.limits import Held, Throttle, Window, counter_key
+from shopaccounts.kernel.limits import Held, Limit, Throttle, Window, counter_key
 from shopaccounts.kernel.ports import Counters
 from shopaccounts.kernel.vault import Keyring, Ring
 
@@ -56,16 +57,12 @@ class SendBudget:
             Throttled: A budget is used up.
             TryLater: The counters failed.
         """
-        throttle, secret = Throttle(self.counters), (await got(self.keyring.current(Ring.THROTTLE))).secret
         budgets = (
-            (counter_key(secret, "send_network", network), self.policy.network_hourly),
-            (counter_key(secret, "send_hour", email.abuse_key), self.policy.mailbox_hourly),
-            (counter_key(secret, "send_day", email.abuse_key), self.policy.mailbox_daily),
+            ("send_network", network, self.policy.network_hourly),
+            ("send_hour", email.abuse_key, self.policy.mailbox_hourly),
+            ("send_day", email.abuse_key, self.policy.mailbox_daily),
         )
-        for key, window in budgets:
-            _refuse(await throttle.held(key, window, now))
-        for key, window in budgets:
-            _refuse(await throttle.send(key, window, now))
+        await self._charge(budgets, now)
 
     async def take(self, prefix: str, value: str, window: Window, now: datetime) -> None:
         """Charge one thing against a window of its own.
@@ -74,10 +71,11 @@ class SendBudget:
             Throttled: The window is full.
             TryLater: The counters failed.
         """
-        key = await got(self.keyring.current(Ring.THROTTLE))
-        _refuse(await Throttle(self.counters).send(counter_key(key.secret, prefix, value), window, now))
+        await self._charge(((prefix, value, window),), now)
 
-
-def _refuse(held: Held | None) -> None:
-    if held is not None:
-        raise Throttled(held.retry_after)
+    async def _charge(self, budgets: Iterable[tuple[str, str, Window]], now: datetime) -> None:
+        secret = (await got(self.keyring.current(Ring.THROTTLE))).secret
+        limits = (Limit(counter_key(secret, prefix, value), window) for prefix, value, window in budgets)
+        charged = await Throttle(self.counters).charge(*limits, now=now)
+        if isinstance(charged, Held):
+            raise Throttled(charged.retry_after)

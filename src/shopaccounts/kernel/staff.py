@@ -12,7 +12,7 @@ import attrs
 
 from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.assurance import Level
-from shopaccounts.kernel.errors import Forbidden
+from shopaccounts.kernel.errors import Forbidden, InvalidInput
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.scope import Actor, ActorKind, Scope
 from shopaccounts.kernel.text import require_text
@@ -35,7 +35,6 @@ class Permission(Enum):
     CHECK_CONTACTS = "contacts.check"
     RECOVER = "recovery.help"
     IMPERSONATE = "signin.impersonate"
-    READ_HISTORY = "signin.history"
 
 
 @attrs.frozen(kw_only=True)
@@ -61,6 +60,7 @@ class Agents(Protocol):
     Promises:
         1. An agent that is unknown, gone or signed out answers None or ``active=False``.
         2. What is answered is the present state, not that of the agent's sign-in.
+        3. The accounts of the shop's own people are protected.
     """
 
     def facts(self, agent: str) -> Answer[AgentFacts | None]:
@@ -104,7 +104,7 @@ class Staff:
 
         Args:
             permission: What it takes.
-            reason: Why they do it, up to 500 characters; stands in the event.
+            reason: Why they do it, up to 500 characters.
 
         Raises:
             Forbidden: Nobody, or somebody who may not.
@@ -114,7 +114,10 @@ class Staff:
         known = await self.known(actor)
         if known is None or permission not in known.permissions:
             raise Forbidden
-        return OnDuty(agent=actor.id, reason=require_text(reason, "reason", cap=MAX_REASON), facts=known)
+        said = require_text(reason, "reason", cap=MAX_REASON)
+        if not said.strip():
+            raise InvalidInput("reason", "missing")
+        return OnDuty(agent=actor.id, reason=said, facts=known)
 
     async def known(self, actor: Actor) -> AgentFacts | None:
         """Answer what an actor may do as an agent; None if they are none, or not any more."""

@@ -48,6 +48,8 @@ __all__ = [
 
 SELECTOR_BYTES: Final = 16
 VERIFIER_BYTES: Final = 32
+LONG_PART: Final = 43
+"""As many signs as the last part of a text has."""
 CLOCK_SKEW: Final = timedelta(minutes=2)
 """How far in the future a ticket may have been issued, by a host whose clock runs ahead."""
 _TEXT: Final = re.compile(r"sa1\.([a-z]{3})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})")
@@ -191,10 +193,7 @@ def forge(purpose: Use, realm: RealmId, entropy: Entropy, selector: str = "") ->
         entropy: The dice.
         selector: That of another text which the same row keeps a half of; a fresh one is drawn if it is empty.
     """
-    drawn = entropy.raw(SELECTOR_BYTES + VERIFIER_BYTES)
-    selector, verifier = selector or as_token(drawn[:SELECTOR_BYTES]), as_token(drawn[SELECTOR_BYTES:])
-    text = Secret(f"sa1.{purpose.code}.{selector}.{verifier}")
-    return Forged(selector, _digest(purpose, realm, selector, verifier), text)
+    return Forged(*_drawn(purpose, realm, entropy, selector))
 
 
 def fits(text: Secret[str], purpose: Use, realm: RealmId, selector: str, digest: bytes) -> bool:
@@ -203,10 +202,10 @@ def fits(text: Secret[str], purpose: Use, realm: RealmId, selector: str, digest:
     Raises:
         InvalidInput: Not even a secret text.
     """
-    parts = _TEXT.fullmatch(_text_of(text))
-    if parts is None or parts[1] != purpose.code:
+    raw, head = _text_of(text), _head(purpose, selector)
+    if not raw.startswith(head) or len(raw) - len(head) != LONG_PART or not raw.isascii():
         return False
-    return same(digest, _digest(purpose, realm, selector, parts[3]))
+    return same(digest, _digest(purpose, realm, selector, raw[len(head) :]))
 
 
 def mint(
@@ -222,19 +221,19 @@ def mint(
     selector: str = "",
 ) -> tuple[Ticket, Secret[str]]:
     """Answer a new ticket and its text, which exists nowhere else; *selector* as in ``forge``."""
-    forged = forge(purpose, realm, entropy, selector)
+    selector, digest, text = _drawn(purpose, realm, entropy, selector)
     ticket = Ticket(
-        id=forged.selector,
+        id=selector,
         realm=realm,
         purpose=purpose.name,
         subject=subject,
-        digest=forged.digest,
+        digest=digest,
         bound=bound,
         stamps=stamps,
         issued_at=now,
         expires_at=now + life,
     )
-    return ticket, forged.text
+    return ticket, text
 
 
 def read_selector(text: Secret[str], purpose: Purpose) -> str:
@@ -271,7 +270,7 @@ def peek(ticket: Ticket | None, text: Secret[str], purpose: Purpose, stamps: Sta
         LinkStale: A stamp it depends on has moved.
     """
     refusals = purpose.refusals
-    if ticket is None or not fits(text, purpose, ticket.realm, ticket.selector, ticket.digest):
+    if ticket is None or not fits(text, purpose, ticket.realm, ticket.id, ticket.digest):
         raise refusals.invalid
     if ticket.issued_at - now > CLOCK_SKEW:
         raise refusals.invalid
@@ -302,6 +301,18 @@ def _text_of(text: Secret[str]) -> str:
     if not isinstance(raw, str):
         raise InvalidInput(field="token")
     return raw
+
+
+def _drawn(purpose: Use, realm: RealmId, entropy: Entropy, selector: str) -> tuple[str, bytes, Secret[str]]:
+    """Answer selector, digest and text of what is forged or minted."""
+    drawn = entropy.raw(SELECTOR_BYTES + VERIFIER_BYTES)
+    selector, verifier = selector or as_token(drawn[:SELECTOR_BYTES]), as_token(drawn[SELECTOR_BYTES:])
+    text = Secret(_head(purpose, selector) + verifier)
+    return selector, _digest(purpose, realm, selector, verifier), text
+
+
+def _head(purpose: Use, selector: str) -> str:
+    return f"sa1.{purpose.code}.{selector}."
 
 
 def _digest(purpose: Use, realm: str, selector: str, verifier: str) -> bytes:

@@ -17,7 +17,19 @@ import attrs
 from shopaccounts.adapters.argon2 import Argon2Hasher
 from shopaccounts.adapters.crypto import AesVault, RootKeyring
 from shopaccounts.adapters.memory import MemoryStorage
-from shopaccounts.customers import CUSTOMERS, ContactPoint, ContactRole, Customer, StatusReason, Trigger, as_of, follow
+from shopaccounts.customers import (
+    CUSTOMERS,
+    ClosingObjections,
+    Closings,
+    ContactPoint,
+    ContactRole,
+    Customer,
+    Customers,
+    StatusReason,
+    Trigger,
+    as_of,
+    follow,
+)
 from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.chance import Entropy, SystemEntropy
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
@@ -32,16 +44,27 @@ from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamp
 from shopaccounts.kernel.sending import SendPolicy
+from shopaccounts.kernel.staff import Agents, NoAgents
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.kernel.web import LinkBuilder
 from shopaccounts.kernel.writing import read_sealed, seal_context
-from shopaccounts.passwords import Argon2Profile, PasswordPolicy
-from shopaccounts.recovery import Recovery
-from shopaccounts.registration import Registered, Registration, RegistrationForm
+from shopaccounts.passwords import Argon2Profile, BreachedPasswords, PasswordImports, PasswordPolicy, Passwords
+from shopaccounts.recovery import CaseHelp, Cases, Objections, Questions, Recovery
+from shopaccounts.registration import (
+    AssistedRegistration,
+    ContactCare,
+    ContactChanges,
+    Contacts,
+    Invitations,
+    Registered,
+    Registration,
+    RegistrationForm,
+    Usernames,
+)
 from shopaccounts.relay import Relay, Wording
 from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
-from shopaccounts.signin import Sessions, SignedIn, SignIn
+from shopaccounts.signin import History, Impersonation, Sessions, SignedIn, SignIn
 from shopaccounts.testing.doubles import Late, ScriptedEntropy
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
 from shopaccounts.testing.wrapping import PortCall, afterwards, wrapped
@@ -85,9 +108,11 @@ SITUATIONS: Final = (
 """How an address may stand with a shop; ``BuiltShop.arrange`` brings one there."""
 
 
-def request_from(address: str = "192.0.2.1", *, agent: str = "", secure: bool = True) -> RequestContext:
-    """Answer the context of a request from a network address."""
-    return RequestContext(secure=secure, client_ip=ip_address(address), user_agent=agent)
+def request_from(
+    address: str = "192.0.2.1", *, agent: str = "", secure: bool = True, device: Secret[str] | None = None
+) -> RequestContext:
+    """Answer the context of a request from a network address, with the device cookie of a browser."""
+    return RequestContext(secure=secure, client_ip=ip_address(address), user_agent=agent, device=device)
 
 
 @attrs.frozen(kw_only=True)
@@ -118,7 +143,11 @@ class Letter:
     @property
     def token(self) -> Secret[str]:
         """The ticket in its link."""
-        return Secret(parse_qs(urlsplit(self.secrets["link"]).query)["token"][0])
+        return self.ticket("link")
+
+    def ticket(self, link: str) -> Secret[str]:
+        """Answer the ticket in the link of this name."""
+        return Secret(parse_qs(urlsplit(self.secrets[link]).query)["token"][0])
 
 
 class Mailbag:
@@ -152,12 +181,14 @@ class Mailbag:
 
     def _around(self, call: PortCall) -> Answer[Any]:
         answer = call.make()
-        return afterwards(answer, functools.partial(self._collect, call)) if call.method == "record" else answer
+        writes = call.method in {"record", "record_page"}
+        return afterwards(answer, functools.partial(self._collect, call)) if writes else answer
 
     def _collect(self, call: PortCall) -> None:
         assert isinstance(call.make, functools.partial), "a storage is wrapped, not a wrapper"
-        (change,) = call.make.args
-        self._messages.extend(change.messages)
+        (recorded,) = call.make.args
+        for change in recorded if call.method == "record_page" else (recorded,):
+            self._messages.extend(change.messages)
 
     def _opened(self, message: Message) -> Letter:
         assert message.sealed is not None, "a message is sealed until it has ended"
@@ -203,11 +234,27 @@ class BuiltShop:
 
     builder: "ShopBuilder"
     registration: Registration
+    invitations: Invitations
+    usernames: Usernames
+    assisted: AssistedRegistration
+    contacts: Contacts
+    contact_changes: ContactChanges
+    contact_care: ContactCare
     signin: SignIn
+    passwords: Passwords
     sessions: Sessions
+    history: History
+    impersonation: Impersonation
+    customers: Customers
+    closings: Closings
+    objections: Objections
     recovery: Recovery
+    questions: Questions
+    cases: Cases
+    case_help: CaseHelp
     relay: Relay
     upkeep: Upkeep
+    password_imports: PasswordImports
 
     async def open_account(self, email: str, password: str | None = PASSWORD) -> OpenAccount:
         """Register and prove an address."""
@@ -274,6 +321,10 @@ class ShopBuilder:
         entropy: The dice; ``SystemEntropy`` for tests with threads.
         clock: What time it is.
         scope: For which realm and store.
+        agents: What the shop's own people may do.
+        breached: Who knows leaked passwords.
+        closing_objections: What speaks against closing an account.
+        ports: What else the shop may ask, by its name among the ``Adapters``.
     """
 
     host: str = BLOCKING
@@ -283,6 +334,10 @@ class ShopBuilder:
     clock: FixedClock = attrs.field(factory=lambda: FixedClock(BEGINNING))
     scope: Scope = attrs.field(factory=Scope.single)
     keyring: RootKeyring = attrs.field(factory=lambda: RootKeyring([Secret(b"k" * 32)]))
+    agents: Agents = attrs.field(factory=NoAgents)
+    breached: BreachedPasswords | None = None
+    closing_objections: tuple[ClosingObjections, ...] = ()
+    ports: Mapping[str, Any] = attrs.field(factory=dict)
     mailbag: Mailbag = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -295,19 +350,11 @@ class ShopBuilder:
             wrap: What stands between the shop and each of its ports, such as a ``Recorder`` or a ``CrashAt``.
         """
         if self.host == BLOCKING:
-            return self._awaitable(self.blocking(wrap))
+            return self._built(self.blocking(wrap), _Awaitable)
         shop = AsyncShopAccounts(
             adapters=self._adapters(wrap), storefront=_FRONT, policies=self.policies, scope=self.scope
         )
-        return BuiltShop(
-            builder=self,
-            registration=shop.registration,
-            signin=shop.signin,
-            sessions=shop.sessions,
-            recovery=shop.recovery,
-            relay=shop.relay,
-            upkeep=shop.upkeep,
-        )
+        return self._built(shop, lambda face: face)
 
     def blocking(self, wrap: Wrap | None = None) -> ShopAccounts:
         """Answer a shop as a blocking host has it; *wrap* as in ``build``."""
@@ -323,9 +370,13 @@ class ShopBuilder:
             vault=around(AesVault(self.keyring, self.entropy)),
             hasher=around(QuickHasher(self.policies.passwords.hashing, entropy=self.entropy)),
             templates=PlainTemplates(),
+            agents=self.agents,
+            breached_passwords=around(self.breached) if self.breached else None,
+            closing_objections=self.closing_objections,
             bell=around(SilentBell()),
             clock=self.clock,
             entropy=self.entropy,
+            **{name: around(port) for name, port in self.ports.items()},
         )
 
     async def edit(self, book: Book[T], id: str, change: Callable[[T], T]) -> T:
@@ -348,10 +399,9 @@ class ShopBuilder:
         found = await got(self.storage.open(self.scope).find(book, id))
         return found.it if found else None
 
-    def _awaitable(self, shop: Any) -> BuiltShop:
-        names = ("registration", "signin", "sessions", "recovery", "relay", "upkeep")
-        faces: dict[str, Any] = {name: _Awaitable(getattr(shop, name)) for name in names}
-        return BuiltShop(builder=self, **faces)
+    def _built(self, shop: Any, as_face: Callable[[Any], Any]) -> BuiltShop:
+        names = (field.name for field in attrs.fields(BuiltShop) if field.name != "builder")
+        return BuiltShop(builder=self, **{name: as_face(getattr(shop, name)) for name in names})
 
 
 class Between:

@@ -18,7 +18,7 @@ from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.errors import Conflict, Defect, Rejected
 from shopaccounts.kernel.ids import RealmId, StoreId, WorkerId
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.ports import Claimed, Counted, Lease, Storage
+from shopaccounts.kernel.ports import Claimed, Lease, Storage, Swap
 from shopaccounts.kernel.record import Change, ClaimGuard, LeaseGuard, Once, Receipt, Recorded, Sweep, Write
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.plugin import Drive
@@ -149,16 +149,16 @@ class _Machine(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(NAMES), state=st.binary(max_size=3), clear=st.booleans(), blind=st.booleans())
     def swap(self, key: str, state: bytes, clear: bool, blind: bool) -> None:  # noqa: FBT001  (drawn)
-        """Swap or clear a state, having looked or not."""
+        """Swap a state, having looked or not, which somebody else may have cleared meanwhile."""
         until = self.now + timedelta(days=400)
 
         async def swap(storage: Storage, scope: Scope) -> tuple[bytes | None, bool]:
             counters = storage.counters(scope)
-            seen: Counted | None = None if blind else await got(counters.read(key))
-            if clear and seen:
-                return seen.state, await got(counters.clear(key, seen.revision))
-            done = await got(counters.swap(key, seen.revision if seen else None, state, until))
-            return seen.state if seen else None, done
+            seen = None if blind else (await got(counters.read(key))).get(key)
+            if clear:
+                await got(counters.clear(key))
+            done = await got(counters.swap(Swap(key, seen.revision if seen else None, state, until)))
+            return seen.state if seen else None, bool(done)
 
         self.same(lambda storage, scope, _: swap(storage, scope))
 

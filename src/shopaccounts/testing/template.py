@@ -8,6 +8,7 @@ written; any doubt raises, and the transaction takes everything back; and it dec
 """
 
 import json
+import operator
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,12 +17,12 @@ from typing import Any, Final
 
 import attrs
 
-from shopaccounts.kernel.bounds import counter_state, page_limit
+from shopaccounts.kernel.bounds import page_limit, require_counter_states
 from shopaccounts.kernel.canonical import canonical, time_text
 from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken, Unavailable
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
+from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows, Swap
 from shopaccounts.kernel.record import (
     MAX_ENTITY_BYTES,
     AnyBook,
@@ -115,11 +116,22 @@ class TemplateStore(_Part):
             it = kept.entity(book, place[1]) if place[0] == book.name else None
             return it and Found(it, {wanted.book.name: _brought(kept, wanted, book, it) for wanted in bring})
 
-    def rows(self, book: AnyBook, group: str, value: str, after: Position | None, limit: int) -> Rows[Any]:
-        limit = page_limit(limit)
+    def rows(
+        self,
+        book: AnyBook,
+        group: str,
+        value: str,
+        after: Position | None,
+        limit: int,
+        *,
+        newest_first: bool = False,
+    ) -> Rows[Any]:
+        limit, sort = page_limit(limit), _sort_key(book)
         with self.transaction() as kept:
-            members = sorted((e for e in kept.entities(book) if book.groups[group](e) == value), key=_sort_key(book))
-        rest = [e for e in members if after is None or _sort_key(book)(e) > (time_text(after.at), after.id)]
+            members = (e for e in kept.entities(book) if book.groups[group](e) == value)
+            in_order = sorted(members, key=sort, reverse=newest_first)
+        comes_after = operator.lt if newest_first else operator.gt
+        rest = [e for e in in_order if after is None or comes_after(sort(e), (time_text(after.at), after.id))]
         page = tuple(rest[:limit])
         return Rows(page, Position(book.order(page[-1]), page[-1].id) if book.order and len(rest) > limit else None)
 
@@ -321,25 +333,23 @@ class TemplateCounters(_Part):
 
     volatile = False
 
-    def read(self, key: str) -> Counted | None:
+    def read(self, *keys: str) -> dict[str, Counted]:
         with self.transaction() as kept:
-            counter = kept.get("counter", key)
-            return Counted(bytes.fromhex(counter[0]), counter[1]) if counter else None
+            counters = {key: kept.get("counter", key) for key in keys}
+            return {key: Counted(bytes.fromhex(held[0]), held[1]) for key, held in counters.items() if held}
 
-    def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
-        state = counter_state(state)
+    def swap(self, *swaps: Swap) -> frozenset[str]:
+        require_counter_states(swap.state for swap in swaps)
         with self.transaction() as kept:
-            if kept.get("counter", key, ["", None])[1] != seen:
-                return False
-            kept.put("counter", key, [state.hex(), kept.next("revision", ""), time_text(keep_until)])
-            return True
+            unmoved = [swap for swap in swaps if kept.get("counter", swap.key, ["", None])[1] == swap.seen]
+            for swap in unmoved:
+                new = [swap.state.hex(), kept.next("revision", ""), time_text(swap.keep_until)]
+                kept.put("counter", swap.key, new)
+            return frozenset(swap.key for swap in unmoved)
 
-    def clear(self, key: str, seen: int) -> bool:
+    def clear(self, key: str) -> None:
         with self.transaction() as kept:
-            ours: bool = kept.get("counter", key, ["", None])[1] == seen
-            if ours:
-                kept.drop("counter", key)
-            return ours
+            kept.drop("counter", key)
 
     def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> int:
         with self.transaction() as kept:

@@ -156,6 +156,7 @@ def happened(scope: Scope, id: str, subject: str = "", data: str = "{}") -> Enve
         actor=scope.actor,
         cause="",
         data=data,
+        kept_until=NOW,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.limits import Held, Throttle, Wait, Window
+from shopaccounts.kernel.limits import Held, Limit, Throttle, Wait, Window
 from shopaccounts.testing.recording import Recorder
 
 pytestmark = pytest.mark.proves("KER-155")
@@ -21,23 +21,30 @@ READ = [("counters", "read")]
 async def test_an_attempt_that_has_to_wait_costs_one_read_and_no_write(storage, scope, rule):
     recorder = Recorder()
     throttle = Throttle(recorder(storage).counters(scope))
-    charge = throttle.attempt if rule is WAIT else throttle.send
+    limit, fresh = Limit("k", rule), Limit("fresh", rule)
     for _ in range(3):
-        await charge("k", rule, NOW)
-    for _ in range(20):
+        await throttle.charge(limit, now=NOW)
+    for behind, limits in (((), (limit,)), ((limit,), (fresh,)), ((), (fresh, limit))):
+        for _ in range(20):
+            recorder.trace.clear()
+            assert isinstance(await throttle.charge(*limits, now=NOW, behind=behind), Held)
+            assert recorder.trace == READ
+
+
+@pytest.mark.parametrize("rule", [WAIT, WINDOW])
+async def test_what_several_limits_admit_costs_one_read_and_one_write(storage, scope, rule):
+    recorder = Recorder()
+    throttle = Throttle(recorder(storage).counters(scope))
+    for _ in range(2):
         recorder.trace.clear()
-        assert isinstance(await charge("k", rule, NOW), Held)
-        assert recorder.trace == READ
-    recorder.trace.clear()
-    assert isinstance(await throttle.held("k", rule, NOW), Held)
-    assert recorder.trace == READ
+        await throttle.charge(*(Limit(key, rule) for key in "abc"), now=NOW, behind=[Limit("d", rule)])
+        assert recorder.trace == [*READ, ("counters", "swap")]
 
 
 @pytest.mark.parametrize("rule", [WAIT, WINDOW])
 async def test_what_was_counted_for_names_that_nobody_has_lapses(storage, scope, rule):
     throttle = Throttle(storage.counters(scope))
-    charge = throttle.attempt if rule is WAIT else throttle.send
     for n in range(10):
-        await charge(f"unknown-{n}", rule, NOW)
+        await throttle.charge(Limit(f"unknown-{n}", rule), now=NOW)
     assert await got(storage.purge_lapsed(NOW + timedelta(hours=1), 100)) == 0
     assert await got(storage.purge_lapsed(NOW + 3 * DAY, 100)) == 10

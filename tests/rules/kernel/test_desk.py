@@ -80,7 +80,8 @@ class TestTelling:
         assert told == {
             "name": "toys.lamp_lit", "schema": 3, "occurred_at": NOW, "recorded_at": NOW, "realm": "lamps",
             "store": "de", "subject": "account-1", "actor": AGENT, "cause": "request-1",
-            "data": '{"account":"account-1","watts":60}', "seq": None, "fanned_out_at": None, "version": 1,
+            "data": '{"account":"account-1","watts":60}', "seq": None, "fanned_out_at": None,
+            "kept_until": NOW, "version": 1,
         }  # fmt: skip
 
     def test_the_cause_may_be_another_than_the_request(self):

@@ -47,7 +47,8 @@ def every_event() -> Iterator[type[Event]]:
             if (
                 is_ours and getattr(sys.modules[kind.__module__], kind.__name__, None) is kind
             ):  # not what attrs made it from
-                yield kind
+                if "name" in vars(kind):  # and no family of events
+                    yield kind
 
 
 EVENTS = sorted(every_event(), key=lambda kind: kind.name)

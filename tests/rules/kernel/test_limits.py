@@ -18,6 +18,7 @@ from shopaccounts.kernel.limits import (
     Admitted,
     Failures,
     Held,
+    Limit,
     SendLog,
     Throttle,
     Wait,
@@ -315,13 +316,30 @@ class LosingCounters:
     def __init__(self):
         self.reads = 0
 
-    def read(self, *_: Any, **__: Any) -> Any:
+    def read(self, *_: Any) -> Any:
         self.reads += 1
+        return {}
 
-    def swap(self, *_: Any, **__: Any) -> Any:
-        return False
+    def swap(self, *_: Any) -> Any:
+        return frozenset()
 
     clear = add = swap
+
+
+class OvertakenCounters:
+    """Counters where somebody else, once, is faster at some keys."""
+
+    volatile = True
+
+    def __init__(self, counters, *overtaken):
+        self.counters, self.overtaken = counters, overtaken
+        self.read, self.clear, self.add = counters.read, counters.clear, counters.add
+
+    def swap(self, *swaps):
+        mine = {swap.key: swap for swap in swaps}
+        self.counters.swap(*(mine[key] for key in self.overtaken))
+        self.overtaken = ()
+        return self.counters.swap(*swaps)
 
 
 class BrokenCounters:
@@ -338,57 +356,81 @@ class BrokenCounters:
     swap = clear = add = read
 
 
+def password(key="k"):
+    return Limit(key, PASSWORD)
+
+
 class TestThrottle:
     @pytest.mark.proves("KER-260")
     def test_of_any_number_of_attempts_at_once_exactly_the_free_ones_are_admitted(self):
         throttle = Throttle(counters())
         with ThreadPoolExecutor(8) as pool:
-            held = list(pool.map(lambda _: run(throttle.attempt("k", PASSWORD, NOW)), range(40)))
-        assert held.count(None) == 5
-        assert set(held) - {None} <= {Held(SECOND)}
+            told = list(pool.map(lambda _: run(throttle.charge(password(), now=NOW)), range(40)))
+        held = [answer for answer in told if isinstance(answer, Held)]
+        assert sorted(answer for answer in told if not isinstance(answer, Held)) == [(n,) for n in range(1, 6)]
+        assert set(held) == {Held(SECOND)}
 
     @pytest.mark.proves("KER-260")
     async def test_a_held_attempt_writes_nothing(self, storage, scope):
         kept = storage.counters(scope)
         throttle = Throttle(kept)
-        for _ in range(5):
-            assert await throttle.attempt("k", PASSWORD, NOW) is None
+        for n in range(5):
+            assert await throttle.charge(password(), now=NOW) == (n + 1,)
         seen = await got(kept.read("k"))
         for _ in range(3):
-            assert await throttle.attempt("k", PASSWORD, NOW) == Held(SECOND)
-            assert await throttle.held("k", PASSWORD, NOW) == Held(SECOND)
-        assert await got(kept.read("k")) == seen
+            assert await throttle.charge(password(), now=NOW) == Held(SECOND)
+            assert await throttle.charge(password("other"), now=NOW, behind=[password()]) == Held(SECOND)
+            assert await throttle.charge(password("other"), password(), now=NOW) == Held(SECOND)
+        assert await got(kept.read("k", "other")) == seen
 
     @pytest.mark.proves("KER-260")
-    async def test_asking_whether_one_would_be_held_charges_nothing(self, storage, scope):
-        throttle = Throttle(storage.counters(scope))
-        for _ in range(9):
-            assert await throttle.held("k", PASSWORD, NOW) is None
-            assert await throttle.held("w", FIVE_AN_HOUR, NOW) is None
-        assert await throttle.attempt("k", PASSWORD, NOW) is None
+    async def test_what_an_attempt_stands_behind_is_charged_nothing(self, storage, scope):
+        throttle, behind = Throttle(storage.counters(scope)), (password("k"), Limit("w", FIVE_AN_HOUR))
+        for n in range(9):
+            assert await throttle.charge(password(f"fresh-{n}"), now=NOW, behind=behind) == (1,)
+        assert await throttle.charge(*behind, now=NOW) == (1, 1)
 
     @pytest.mark.proves("KER-260")
     async def test_sendings_are_charged_first_too(self, storage, scope):
         throttle = Throttle(storage.counters(scope))
-        told = [await throttle.send("k", FIVE_AN_HOUR, NOW) for _ in range(7)]
-        assert told == [None] * 5 + [Held(HOUR)] * 2
+        told = [await throttle.charge(Limit("k", FIVE_AN_HOUR), now=NOW) for _ in range(7)]
+        assert told == [(1,), (2,), (3,), (4,), (5,), Held(HOUR), Held(HOUR)]
+
+    @pytest.mark.proves("KER-260")
+    async def test_each_limit_tells_how_many_it_has_counted(self, storage, scope):
+        throttle, sends = Throttle(storage.counters(scope)), Limit("w", FIVE_AN_HOUR)
+        await throttle.charge(password(), now=NOW)
+        assert await throttle.charge(sends, password(), now=NOW) == (1, 2)
+        assert await throttle.charge(password(), sends, now=NOW) == (3, 2)
+        assert await throttle.charge(password(), sends, now=NOW + DAY) == (1, 1)
 
     @pytest.mark.proves("KER-260")
     def test_who_loses_sixteen_times_in_a_row_waits_a_second(self):
         losing = LosingCounters()
-        assert run(Throttle(losing).attempt("k", PASSWORD, NOW)) == Held(SECOND)
+        assert run(Throttle(losing).charge(password(), now=NOW)) == Held(SECOND)
         assert losing.reads == ROUNDS == 16
+
+    @pytest.mark.proves("KER-260", "KER-154")
+    def test_who_is_overtaken_at_one_counter_is_judged_anew_there_and_charged_once_elsewhere(self):
+        kept = counters()
+        throttle = Throttle(OvertakenCounters(kept, "b"))
+        assert run(throttle.charge(password("a"), password("b"), now=NOW)) == (1, 2)
+        assert run(Throttle(kept).charge(password("a"), password("b"), now=NOW)) == (2, 3)
+        last = Limit("last", Window(limit=1, per=HOUR))
+        throttle = Throttle(OvertakenCounters(kept, "last"))
+        assert run(throttle.charge(password("a"), last, now=NOW)) == Held(HOUR)
+        assert run(Throttle(kept).charge(password("a"), now=NOW)) == (4,), "never one too few"
 
     @pytest.mark.proves("KER-262")
     async def test_success_forgets_its_own_counter_and_no_other(self, storage, scope):
         throttle = Throttle(storage.counters(scope))
         for key in ("mine", "yours"):
             for _ in range(5):
-                await throttle.attempt(key, PASSWORD, NOW)
+                await throttle.charge(password(key), now=NOW)
         await throttle.forget("mine")
         await throttle.forget("nobody's")
-        assert await throttle.attempt("mine", PASSWORD, NOW) is None
-        assert await throttle.attempt("yours", PASSWORD, NOW) == Held(SECOND)
+        assert await throttle.charge(password("mine"), now=NOW) == (1,)
+        assert await throttle.charge(password("yours"), now=NOW) == Held(SECOND)
 
     @pytest.mark.proves("KER-267")
     @pytest.mark.parametrize(
@@ -397,9 +439,9 @@ class TestThrottle:
     def test_who_cant_be_counted_isnt_let_in(self, failure, caplog):
         throttle = Throttle(BrokenCounters(failure))
         for attempt in (
-            throttle.attempt("k", PASSWORD, NOW),
-            throttle.send("k", FIVE_AN_HOUR, NOW),
-            throttle.held("k", PASSWORD, NOW),
+            throttle.charge(password(), now=NOW),
+            throttle.charge(Limit("k", FIVE_AN_HOUR), now=NOW),
+            throttle.charge(password(), now=NOW, behind=[password("other")]),
         ):  # fmt: skip
             with pytest.raises(TryLater) as refusal:
                 run(attempt)

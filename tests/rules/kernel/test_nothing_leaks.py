@@ -88,6 +88,7 @@ class Walk:
 
     def run(self):
         registration, signin, recovery = self.shop.registration, self.shop.signin, self.shop.recovery
+        sessions = self.shop.sessions
         form = RegistrationForm(identifier=TYPED, password=FIRST)
         started = self.do(registration.register, form)
         self.secrets["handle"] = started.handle.reveal()

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections.abc import Collection
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, get_args
@@ -71,7 +72,8 @@ TEXTS = [
     (context, name, parameter.name, parameter.annotation)
     for context, name, parameters in USE_CASES
     for parameter in parameters
-    if parameter.annotation not in {bool, "bool", RegistrationForm} and (name, parameter.name) not in FORGIVEN
+    if parameter.annotation not in {bool, "bool", RegistrationForm, Collection[str]}
+    and (name, parameter.name) not in FORGIVEN
 ]
 
 
@@ -117,6 +119,7 @@ def well_formed(use_case, parameter):
         "new_password": GOOD_PASSWORD,
         "code": "123456",
         "public_id": "session-1",
+        "ids": ["contact-1"],
     }
     return plain.get(parameter, ...)
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.errors import InsecureTransport, InvalidInput, Kind
 from shopaccounts.kernel.request import (
+    HumanEvidence,
     RequestContext,
     TransportPolicy,
     client_ip,
@@ -169,3 +170,14 @@ class TestReturnPaths:
         assert kept[1:2] not in {"/", "\\"}
         assert kept.isprintable()
         assert "\\" not in kept
+
+
+class TestEvidence:
+    @pytest.mark.proves("KER-203")
+    def test_what_a_browser_sent_to_show_a_person_is_not_shown(self):
+        evidence = HumanEvidence(answer="puzzle-answer", honeypot="filled-in")
+        context = RequestContext(secure=True, human=evidence)
+        assert context.human == evidence
+        assert "puzzle-answer" not in repr(context)
+        assert "filled-in" not in repr(context)
+        assert RequestContext(secure=True).human is None

@@ -57,8 +57,13 @@ def every_use() -> list[Use]:
         if not re.search(r"\.(adapters|testing|locale)\b", module.name):
             importlib.import_module(module.name)
     modules = [module for name, module in sys.modules.items() if name.startswith("shopaccounts.")]
-    uses = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Use)}
-    return sorted(uses.values(), key=lambda use: use.name)
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Use)]
+    # what one context makes and another consumes is a use here and a purpose there
+    by_name = {use.name: use for use in sorted(found, key=lambda use: isinstance(use, Purpose))}
+    assert {(use.name, use.code, use.depends_on) for use in found} == {
+        (use.name, use.code, use.depends_on) for use in by_name.values()
+    }
+    return sorted(by_name.values(), key=lambda use: use.name)
 
 
 def invented(purpose: Use, **differently: object) -> Purpose:
@@ -303,6 +308,13 @@ class TestLife:
             "password_reset": {Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS},
             "verify_contact": {Stamp.ACCOUNT},
             "challenge": frozenset(),  # opens nothing by itself: it only finds its attempt
+            "invitation": frozenset(),  # nobody's account yet
+            "device": frozenset(),  # recognises, and opens nothing
+            **dict.fromkeys(("add_contact", "change_contact_new", "change_contact_old"), everything_but_providers),
+            **dict.fromkeys(("close_account", "recover_mailbox", "recovery_holder"), everything_but_providers),
+            # nothing that a thief changes takes these from the owner
+            **dict.fromkeys(("not_me_sign_in", "not_me_change", "freeze_account"), frozenset()),
+            **dict.fromkeys(("undo_contact_change", "cancel_recovery", "check_contact"), frozenset()),
         }
 
 

@@ -1,6 +1,6 @@
 """Storage in a SQL database for async hosts: the same stores, each call in a greenlet that awaits the driver."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar, Unpack
 
@@ -19,7 +19,7 @@ from shopaccounts.adapters.sqlalchemy.transactions import HostTransactions, OwnT
 from shopaccounts.adapters.sqlalchemy.works import Options, Works, entropy_of, tables_of, works_of
 from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
+from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows, Swap
 from shopaccounts.kernel.record import AnyBook, Book, Bring, Change, Entity, Found, Recorded, Replayed
 from shopaccounts.kernel.scope import Scope
 
@@ -38,9 +38,18 @@ class AsyncSqlStore:
         """Answer the entity with this id or unique key, and those to bring along; None if there is none."""
         return await greenlet_spawn(self._store.find, book, key, by, bring)
 
-    async def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
+    async def rows(
+        self,
+        book: Book[T],
+        group: str,
+        value: str,
+        after: Position | None,
+        limit: int,
+        *,
+        newest_first: bool = False,
+    ) -> Rows[T]:
         """List the entities of a group, oldest first, at most *limit*."""
-        return await greenlet_spawn(self._store.rows, book, group, value, after, limit)
+        return await greenlet_spawn(self._store.rows, book, group, value, after, limit, newest_first=newest_first)
 
     async def record(self, change: Change) -> Recorded | Replayed:
         """Store *change* whole."""
@@ -91,17 +100,17 @@ class AsyncSqlCounters:
     def __init__(self, counters: SqlCounters) -> None:
         self._counters = counters
 
-    async def read(self, key: str) -> Counted | None:
-        """Answer the state under *key*."""
-        return await greenlet_spawn(self._counters.read, key)
+    async def read(self, *keys: str) -> Mapping[str, Counted]:
+        """Answer the states under *keys*; of one that is absent, nothing."""
+        return await greenlet_spawn(self._counters.read, *keys)
 
-    async def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
-        """Replace the state that was read at revision *seen*; false if it has moved."""
-        return await greenlet_spawn(self._counters.swap, key, seen, state, keep_until)
+    async def swap(self, *swaps: Swap) -> frozenset[str]:
+        """Replace states that are still at the revision that was seen; answer the keys of those that were."""
+        return await greenlet_spawn(self._counters.swap, *swaps)
 
-    async def clear(self, key: str, seen: int) -> bool:
-        """Forget the state that was read at revision *seen*; false if it has moved."""
-        return await greenlet_spawn(self._counters.clear, key, seen)
+    async def clear(self, key: str) -> None:
+        """Forget the state or sum under *key*, if there is one."""
+        await greenlet_spawn(self._counters.clear, key)
 
     async def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> int:
         """Add *amount* and answer the new sum; a sum that lapsed before *now* counts as nothing."""

@@ -32,6 +32,7 @@ from sqlalchemy.sql.expression import CompoundSelect
 
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Place
 from shopaccounts.adapters.sqlalchemy.judging import Known, Lost
+from shopaccounts.adapters.sqlalchemy.prepared import Prepared, prepared
 from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, insert_new, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf
 from shopaccounts.adapters.sqlalchemy.types import Instant
@@ -57,7 +58,7 @@ class Checker(Statements):
             ids = sorted(moved.get(name, set()) | relied_on.get(name, set()))
             params |= numbered(f"ids_{name}", ids)
             shape.append((name, name not in moved, min(len(ids), _MANY)))
-        return _known(conn.execute(self._places(tuple(shape)), params).all()) if shape else Known()
+        return _known(self._places(tuple(shape)).rows(conn, params)) if shape else Known()
 
     def answers(self, conn: Connection, realm: str, drafts: Sequence[Draft], known: Known) -> None:
         """Add the receipts that are there."""
@@ -94,7 +95,7 @@ class Checker(Statements):
             expect(conn, self.put(shelf, conn.dialect.name), rows)
             conn.execute(self._leave(shelf), {"is_realm": realm, "ids": [row["id"] for row in rows]})
 
-    @built_once
+    @prepared
     def put(self, shelf: Shelf, dialect: str) -> Any:
         """Insert entities, leaving out those whose place is taken."""
         return insert_new(shelf.table, dialect)
@@ -104,7 +105,7 @@ class Checker(Statements):
         c = shelf.table.c
         return delete(shelf.table).where(*equal(shelf.table.c, "realm"), _among(c.id, "ids"))
 
-    @built_once
+    @prepared
     def _places(self, shape: Shape) -> Select[Any] | CompoundSelect[Any]:
         arms = [
             self._leased(count) if name == _LEASES else self._standing(name, shared, count)
@@ -144,13 +145,13 @@ class Checker(Statements):
         return select(c.namespace, c.key, c.keep_until).where(*_in_pairs(self.tables.once, "namespace"))
 
 
-def expect(conn: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+def expect(conn: Connection, statement: Prepared, rows: list[dict[str, Any]]) -> None:
     """Execute a statement for each row, and see that each had its effect.
 
     Raises:
         Lost: One had none.
     """
-    if conn.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount != len(rows):
+    if statement.touched(conn, *rows) != len(rows):
         raise Lost
 
 

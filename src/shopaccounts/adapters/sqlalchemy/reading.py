@@ -6,8 +6,9 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, bindparam, select, tuple_
 
+from shopaccounts.adapters.sqlalchemy.prepared import prepared
 from shopaccounts.adapters.sqlalchemy.sealing import Bodies
-from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, numbered
+from shopaccounts.adapters.sqlalchemy.statements import Statements, among, equal, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.ports import BY_ID, Position, Rows
@@ -33,22 +34,30 @@ class Reader(Statements):
         """Answer the entity with this id or unique key, and those to bring along."""
         shelf = self.tables[book]
         if by == BY_ID:
-            row = conn.execute(self._by_id(shelf, bring), {"is_realm": realm, "is_id": key}).first()
+            row = self._by_id(shelf, bring).row(conn, {"is_realm": realm, "is_id": key})
         else:
             spellings = self._bodies.spellings(shelf.book, realm, by, key)
             params = {"is_realm": realm, "is_name": by, "is_book": book.name, **numbered("key", spellings)}
-            row = conn.execute(self._by_key(shelf, bring, len(spellings)), params).first()
+            row = self._by_key(shelf, bring, len(spellings)).row(conn, params)
         return None if row is None else self._found(realm, shelf, bring, row)
 
     def rows(
-        self, conn: Connection, realm: str, book: Book[T], group: str, value: str, after: Position | None, limit: int
+        self,
+        conn: Connection,
+        realm: str,
+        book: Book[T],
+        group: str,
+        value: str,
+        after: Position | None,
+        limit: int,
+        newest_first: bool,  # noqa: FBT001  (handed through)
     ) -> Rows[T]:
-        """List the entities of a group, oldest first."""
+        """List the entities of a group in their order, or the other way round."""
         shelf = self.tables[book]
         params: dict[str, Any] = {"is_realm": realm, f"is_g_{group}": value, "limit": limit + 1}
         if after is not None:
             params |= {"after_at": after.at, "after_id": after.id}
-        listed = conn.execute(self._rows(shelf, group, after is not None), params).all()
+        listed = self._rows(shelf, group, after is not None, newest_first).rows(conn, params)
         items = tuple(self._bodies.read(shelf.book, realm, *row) for row in listed[:limit])
         return Rows(items, _position(book, items[-1]) if len(listed) > limit else None)
 
@@ -63,13 +72,13 @@ class Reader(Statements):
             at += len(cells)
         return Found(it, brought)
 
-    @built_once
+    @prepared
     def _by_id(self, shelf: Shelf, bring: tuple[Bring, ...]) -> Select[Any]:
         found = shelf.table.alias()
         columns, joined = self._brought(shelf, found, bring)
         return select(*columns).select_from(joined).where(*equal(found.c, "realm", "id"))
 
-    @built_once
+    @prepared
     def _by_key(self, shelf: Shelf, bring: tuple[Bring, ...], spellings: int) -> Select[Any]:
         found, keys = shelf.table.alias(), self.tables.keys
         columns, joined = self._brought(shelf, found, bring)
@@ -87,15 +96,17 @@ class Reader(Statements):
             columns += other.cells(brought)
         return columns, joined
 
-    @built_once
-    def _rows(self, shelf: Shelf, group: str, goes_on: bool) -> Select[Any]:  # noqa: FBT001  (a shape)
+    @prepared
+    def _rows(self, shelf: Shelf, group: str, goes_on: bool, newest_first: bool) -> Select[Any]:  # noqa: FBT001  (a shape)
         c = shelf.table.c
         order = [c.sort_at, c.id] if shelf.is_sorted else [c.id]
         listed = select(*shelf.cells(shelf.table)).where(*equal(shelf.table.c, "realm", f"g_{group}"))
         if goes_on:
             seen = [bindparam("after_at", type_=Instant), bindparam("after_id", type_=c.id.type)]
-            listed = listed.where(tuple_(*order) > tuple_(*seen[-len(order) :]))
-        return listed.order_by(*order).limit(bindparam("limit"))
+            met, last_seen = tuple_(*order), tuple_(*seen[-len(order) :])
+            listed = listed.where(met < last_seen if newest_first else met > last_seen)
+        direction = [column.desc() if newest_first else column for column in order]
+        return listed.order_by(*direction).limit(bindparam("limit"))
 
 
 def _leads_to(wanted: Bring, found: Any, other: Shelf, brought: Any) -> ColumnElement[bool]:

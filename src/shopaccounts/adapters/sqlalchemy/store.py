@@ -1,16 +1,17 @@
 """The books, counters and leases of one realm, for blocking hosts; async ones run the same code in a greenlet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Place
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Lost
 from shopaccounts.adapters.sqlalchemy.works import Works
-from shopaccounts.kernel.bounds import counter_state, page_limit
+from shopaccounts.kernel.bounds import page_limit, require_counter_states
 from shopaccounts.kernel.errors import StaleWrite, Taken
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows
+from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows, Swap
 from shopaccounts.kernel.record import Book, Bring, Change, Entity, Found, PageResult, Recorded, Replayed
 
 __all__ = ["SqlCounters", "SqlLeases", "SqlStore"]
@@ -36,10 +37,19 @@ class SqlStore:
         find = self._works.reader.find
         return self._alone(lambda conn: find(conn, self._realm, book, key, by, bring))
 
-    def rows(self, book: Book[T], group: str, value: str, after: Position | None, limit: int) -> Rows[T]:
-        """List the entities of a group, oldest first, at most *limit*."""
+    def rows(
+        self,
+        book: Book[T],
+        group: str,
+        value: str,
+        after: Position | None,
+        limit: int,
+        *,
+        newest_first: bool = False,
+    ) -> Rows[T]:
+        """List the entities of a group, oldest first unless told otherwise, at most *limit*."""
         rows, most = self._works.reader.rows, page_limit(limit)
-        return self._alone(lambda conn: rows(conn, self._realm, book, group, value, after, most))
+        return self._alone(lambda conn: rows(conn, self._realm, book, group, value, after, most, newest_first))
 
     # Writing
 
@@ -156,21 +166,23 @@ class SqlCounters:
         self._works, self._realm = works, realm
         self._alone, self._counting = works.transactions.alone, works.counting
 
-    def read(self, key: str) -> Counted | None:
-        """Answer the state under *key*."""
-        return self._alone(lambda conn: self._counting.read(conn, self._realm, key))
+    def read(self, *keys: str) -> Mapping[str, Counted]:
+        """Answer the states under *keys*; of one that is absent, nothing."""
+        return self._alone(lambda conn: self._counting.read(conn, self._realm, keys))
 
-    def swap(self, key: str, seen: int | None, state: bytes, keep_until: datetime) -> bool:
-        """Replace the state that was read at revision *seen*; false if it has moved."""
-        counting, realm, state = self._counting, self._realm, counter_state(state)
-        if seen is None:
-            first = self._first_revision()
-            return self._alone(lambda conn: counting.begin(conn, realm, key, state, first, keep_until))
-        return self._alone(lambda conn: counting.swap(conn, realm, key, seen, state, keep_until))
+    def swap(self, *swaps: Swap) -> frozenset[str]:
+        """Replace states that are still at the revision that was seen; answer the keys of those that were."""
+        require_counter_states(swap.state for swap in swaps)
+        counting, realm, first = self._counting, self._realm, self._first_revision()
+        in_order = sorted(swaps, key=attrgetter("key"))
+        new = [swap for swap in in_order if swap.seen is None]
+        old = [swap for swap in in_order if swap.seen is not None]
+        begun = self._alone(lambda conn: counting.begin(conn, realm, new, first)) if new else frozenset[str]()
+        return begun | self._alone(lambda conn: counting.move(conn, realm, old)) if old else begun
 
-    def clear(self, key: str, seen: int) -> bool:
-        """Forget the state that was read at revision *seen*; false if it has moved."""
-        return self._alone(lambda conn: self._counting.clear(conn, self._realm, key, seen))
+    def clear(self, key: str) -> None:
+        """Forget the state or sum under *key*, if there is one."""
+        self._alone(lambda conn: self._counting.clear(conn, self._realm, key))
 
     def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> int:
         """Add *amount* and answer the new sum; a sum that lapsed before *now* counts as nothing."""

@@ -61,11 +61,11 @@ class OwnTransactions:
 
     def alone(self, work: Work[R]) -> R:
         """Run a single statement, which the database commits by itself."""
-        return self._trying(lambda: self._single(work), Unavailable("lock_timeout"))
+        return self._trying(lambda: self._single(work), lambda: Unavailable("lock_timeout"))
 
     def whole(self, work: Work[R], about: Place) -> R:
         """Run work in a transaction and commit it."""
-        return self._trying(lambda: self._committed(work), StaleWrite(*about))
+        return self._trying(lambda: self._committed(work), lambda: StaleWrite(*about))
 
     def _single(self, work: Work[R]) -> R:
         try:
@@ -84,7 +84,7 @@ class OwnTransactions:
             raise meaning(failure, committing=committing) from None
         return answer
 
-    def _trying(self, once: Callable[[], R], in_vain: Exception) -> R:
+    def _trying(self, once: Callable[[], R], in_vain: Callable[[], Exception]) -> R:
         for tries in range(RETRIES):
             try:
                 return once()
@@ -93,7 +93,7 @@ class OwnTransactions:
         try:
             return once()
         except TryAgain:
-            raise in_vain from None
+            raise in_vain() from None
 
 
 class HostTransactions:

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Delete, Update, bindparam, case, delete, sele
 from shopaccounts.adapters.sqlalchemy.checking import Checker, expect
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, Lost, judge, judge_places
-from shopaccounts.adapters.sqlalchemy.statements import built_once, equal, insert_into, insert_new
+from shopaccounts.adapters.sqlalchemy.prepared import Prepared, prepared
+from shopaccounts.adapters.sqlalchemy.statements import among, built_once, equal, insert_into, insert_new, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.errors import Conflict, KeyReused, Taken
@@ -28,6 +29,7 @@ from shopaccounts.kernel.record import AnyBook, PageResult, Sweep
 
 __all__ = ["Writer"]
 
+_MANY: Final = 2
 _MOST_IDS: Final = 10_000
 """How many ids one statement names; databases allow some 32,000 parameters."""
 
@@ -106,8 +108,8 @@ class Writer(Checker):
     def _sweep_one(self, conn: Connection, realm: str, draft: Draft, sweep: Sweep) -> None:
         shelf = self.tables[sweep.book]
         spare = sweep.spare | {id for name, id in draft.moved if name == sweep.book.name}
-        params = {"is_realm": realm, f"is_g_{sweep.group}": sweep.value, "spare": sorted(spare)}
-        swept = conn.execute(self._swept(shelf, sweep.group), params).scalars().all()
+        params = {"is_realm": realm, f"is_g_{sweep.group}": sweep.value, **numbered("spare", sorted(spare))}
+        swept = self._swept(shelf, sweep.group, min(len(spare), _MANY)).cells(conn, params)
         self.free_keys_of(conn, realm, shelf, swept)
 
     def _apply(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> None:
@@ -129,7 +131,7 @@ class Writer(Checker):
     def _move_keys(self, conn: Connection, drafts: Sequence[Draft]) -> None:
         freed = sorted((row for draft in drafts for row in draft.keys_out), key=itemgetter("name", "key"))
         if freed:
-            conn.execute(self._freed(), [{f"is_{name}": value for name, value in row.items()} for row in freed])
+            self._freed().touched(conn, *({f"is_{name}": value for name, value in row.items()} for row in freed))
         claimed = [row for draft in drafts for row in draft.keys_in]
         _each(conn, self._claimed(conn.dialect.name), claimed, "name", "key")
 
@@ -154,7 +156,7 @@ class Writer(Checker):
     def _numbered(self, conn: Connection, realm: str, events: Sequence[Envelope]) -> list[Envelope]:
         counts = Counter(event.subject for event in events if event.subject)
         rows = [{"realm": realm, "subject": subject, "last_seq": count} for subject, count in sorted(counts.items())]
-        last = conn.execute(self._counted(conn.dialect.name), rows).all() if rows else []
+        last = self._counted(conn.dialect.name).rows(conn, *rows) if rows else []
         next_seq = {subject: last_seq - counts[subject] for subject, last_seq in last}
         numbered = []
         for event in events:
@@ -183,15 +185,15 @@ class Writer(Checker):
 
     # Their statements
 
-    @built_once
+    @prepared
     def _keep_receipt(self, dialect: str) -> Any:
         return insert_new(self.tables.receipts, dialect)
 
-    @built_once
-    def _swept(self, shelf: Shelf, group: str) -> Any:
+    @prepared
+    def _swept(self, shelf: Shelf, group: str, spare: int) -> Any:
         c = shelf.table.c
-        spared = c.id.not_in(bindparam("spare", expanding=True))
-        return delete(shelf.table).where(*equal(shelf.table.c, "realm", f"g_{group}"), spared).returning(c.id)
+        mine = [*equal(shelf.table.c, "realm", f"g_{group}"), ~among(c.id, "spare", spare)]
+        return delete(shelf.table).where(*mine).returning(c.id)
 
     @built_once
     def _purged(self, shelf: Shelf) -> Any:
@@ -202,11 +204,11 @@ class Writer(Checker):
         gone = delete(shelf.table).where(*equal(shelf.table.c, "realm"), shelf.table.c.id.in_(select(first.c.id)))
         return gone.returning(shelf.table.c.id)
 
-    @built_once
+    @prepared
     def _removed(self, shelf: Shelf) -> Delete:
         return delete(shelf.table).where(*equal(shelf.table.c, "realm", "id", "version"))
 
-    @built_once
+    @prepared
     def _changed(self, shelf: Shelf) -> Update:
         """Update at the expected version; an item stays put off until its ``retry_at``."""
         c = shelf.table.c
@@ -216,7 +218,7 @@ class Writer(Checker):
         wants_at = bindparam("is_wanted_at", type_=Instant)
         return changed.values(due_at=case((c.retry_at > wants_at, c.retry_at), else_=wants_at))
 
-    @built_once
+    @prepared
     def _freed(self) -> Delete:
         return delete(self.tables.keys).where(*equal(self.tables.keys.c, "realm", "name", "key", "book", "entity_id"))
 
@@ -226,11 +228,11 @@ class Writer(Checker):
         ids = keys.c.entity_id.in_(bindparam("ids", expanding=True))
         return delete(keys).where(*equal(keys.c, "realm", "book"), ids)
 
-    @built_once
+    @prepared
     def _claimed(self, dialect: str) -> Any:
         return insert_new(self.tables.keys, dialect)
 
-    @built_once
+    @prepared
     def _marked(self, dialect: str) -> Any:
         """Set markers, in place of those that have lapsed by the time of the change."""
         once = self.tables.once
@@ -241,7 +243,7 @@ class Writer(Checker):
             where=once.c.keep_until <= new.excluded.set_at,
         )
 
-    @built_once
+    @prepared
     def _counted(self, dialect: str) -> Any:
         subjects = self.tables.subjects
         new = insert_into(subjects, dialect)
@@ -264,7 +266,7 @@ def _result(draft: Draft, known: Known) -> str:
     return PageResult.RECORDED
 
 
-def _each(conn: Connection, statement: Any, rows: list[Row], *by: str) -> None:
+def _each(conn: Connection, statement: Prepared, rows: list[Row], *by: str) -> None:
     if rows:
         expect(conn, statement, sorted(rows, key=itemgetter(*by)))
 

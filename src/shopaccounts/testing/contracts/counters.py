@@ -8,7 +8,7 @@ import pytest
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import Defect, StaleWrite
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.kernel.ports import Counters, Lease, Leases, Storage
+from shopaccounts.kernel.ports import Counted, Counters, Lease, Leases, Storage, Swap
 from shopaccounts.kernel.record import Change, LeaseGuard, Recorded
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.contracts.steps import refused
@@ -32,67 +32,90 @@ class CountersContract:
         return storage.counters(scope)
 
     @staticmethod
-    async def revision(counters: Counters, key: str = "k") -> int:
-        """Answer the revision of a state that is there."""
-        seen = await got(counters.read(key))
-        assert seen is not None
-        return seen.revision
+    async def seen(counters: Counters, key: str = "k") -> Counted:
+        """Answer a state that is there."""
+        return (await got(counters.read(key)))[key]
 
     @pytest.mark.proves("KER-150", "KER-151")
     async def test_a_state_comes_back_as_it_went_in(self, counters: Counters) -> None:
         for n, state in enumerate((b"", b"\0", bytes(range(256)), b"x" * 256)):
-            assert await got(counters.read(f"k{n}")) is None
-            assert await got(counters.swap(f"k{n}", None, state, NOW + HOUR))
-            seen = await got(counters.read(f"k{n}"))
-            assert seen is not None
-            assert seen.state == state
+            assert not await got(counters.read(f"k{n}"))
+            assert await got(counters.swap(Swap(f"k{n}", None, state, NOW + HOUR))) == {f"k{n}"}
+            assert (await self.seen(counters, f"k{n}")).state == state
+
+    @pytest.mark.proves("KER-150")
+    async def test_several_states_are_read_at_once_and_those_that_are_absent_are_left_out(
+        self, counters: Counters
+    ) -> None:
+        assert await got(counters.read()) == {}
+        await got(counters.swap(Swap("a", None, b"1", NOW + HOUR), Swap("b", None, b"2", NOW + HOUR)))
+        await got(counters.add("sum", 7, NOW, NOW + HOUR))
+        read = await got(counters.read("b", "sum", "absent", "a"))
+        assert {key: seen.state for key, seen in read.items()} == {"a": b"1", "b": b"2", "sum": b"7"}
+        assert {key: await self.seen(counters, key) for key in read} == read
 
     @pytest.mark.proves("KER-151")
     async def test_a_state_of_more_than_256_bytes_is_a_defect(self, counters: Counters) -> None:
-        await refused(Defect, counters.swap, "k", None, b"x" * 257, NOW + HOUR)
-        assert await got(counters.read("k")) is None
-        assert await got(counters.swap("k", None, b"x" * 256, NOW + HOUR))
-        first = await self.revision(counters)
-        await refused(Defect, counters.swap, "k", first, b"y" * 257, NOW + HOUR)
-        assert await self.revision(counters) == first
+        await refused(Defect, counters.swap, Swap("k", None, b"x" * 257, NOW + HOUR))
+        assert not await got(counters.read("k"))
+        assert await got(counters.swap(Swap("k", None, b"x" * 256, NOW + HOUR)))
+        first = await self.seen(counters)
+        small, large = Swap("other", None, b"x", NOW + HOUR), Swap("k", first.revision, b"y" * 257, NOW + HOUR)
+        await refused(Defect, counters.swap, small, large)
+        assert await got(counters.read("k", "other")) == {"k": first}
 
     @pytest.mark.proves("KER-150")
     async def test_a_state_is_replaced_only_by_who_has_seen_it(self, counters: Counters) -> None:
-        assert not await got(counters.swap("k", 1, b"a", NOW + HOUR))
-        assert await got(counters.read("k")) is None
-        assert await got(counters.swap("k", None, b"a", NOW + HOUR))
-        assert not await got(counters.swap("k", None, b"b", NOW + HOUR))
-        first = await self.revision(counters)
-        assert await got(counters.swap("k", first, b"b", NOW + HOUR))
-        assert not await got(counters.swap("k", first, b"c", NOW + HOUR))
-        seen = await got(counters.read("k"))
-        assert seen is not None
+        assert not await got(counters.swap(Swap("k", 1, b"a", NOW + HOUR)))
+        assert not await got(counters.read("k"))
+        assert await got(counters.swap(Swap("k", None, b"a", NOW + HOUR))) == {"k"}
+        assert not await got(counters.swap(Swap("k", None, b"b", NOW + HOUR)))
+        first = (await self.seen(counters)).revision
+        assert await got(counters.swap(Swap("k", first, b"b", NOW + HOUR))) == {"k"}
+        assert not await got(counters.swap(Swap("k", first, b"c", NOW + HOUR)))
+        seen = await self.seen(counters)
         assert (seen.state, seen.revision != first) == (b"b", True)
 
     @pytest.mark.proves("KER-150")
-    async def test_a_state_is_forgotten_only_by_who_has_seen_it(self, counters: Counters) -> None:
-        assert not await got(counters.clear("k", 1))
-        await got(counters.swap("k", None, b"a", NOW + HOUR))
-        first = await self.revision(counters)
-        await got(counters.swap("k", first, b"b", NOW + HOUR))
-        assert not await got(counters.clear("k", first))
-        assert await got(counters.clear("k", await self.revision(counters)))
-        assert await got(counters.read("k")) is None
+    async def test_of_several_states_each_is_replaced_by_itself(self, counters: Counters) -> None:
+        assert await got(counters.swap()) == frozenset()
+        await got(counters.swap(*(Swap(key, None, b"old", NOW + HOUR) for key in ("kept", "moved", "mov\0ing"))))
+        read = await got(counters.read("kept", "moved", "mov\0ing"))
+        await got(counters.swap(Swap("moved", read["moved"].revision, b"theirs", NOW + HOUR)))
+        seen = [(key, read[key].revision) for key in ("mov\0ing", "moved")] + [
+            (key, None) for key in ("new", "kept", "n\\0wer")
+        ]
+        swaps = [Swap(key, revision, f"our {key}".encode(), NOW + HOUR) for key, revision in seen]
+        assert await got(counters.swap(*swaps)) == {"mov\0ing", "new", "n\\0wer"}
+        read = await got(counters.read("kept", "moved", "mov\0ing", "new", "n\\0wer"))
+        ours = {key: f"our {key}".encode() for key in ("mov\0ing", "new", "n\\0wer")}
+        assert {key: seen.state for key, seen in read.items()} == {"kept": b"old", "moved": b"theirs"} | ours
+
+    @pytest.mark.proves("KER-150")
+    async def test_what_is_forgotten_is_absent_and_whatever_else_there_is_stays(self, counters: Counters) -> None:
+        await got(counters.clear("k"))
+        await got(counters.swap(Swap("k", None, b"a", NOW + HOUR), Swap("other", None, b"b", NOW + HOUR)))
+        other = await self.seen(counters, "other")
+        await got(counters.add("sum", 3, NOW, NOW + HOUR))
+        for gone in ("k", "sum"):
+            await got(counters.clear(gone))
+        assert await got(counters.read("k", "sum", "other")) == {"other": other}
+        assert await got(counters.add("sum", 1, NOW, NOW + HOUR)) == 1
 
     @pytest.mark.proves("KER-150", "KER-192")
     async def test_a_state_that_was_forgotten_and_set_anew_is_another_one(self, counters: Counters) -> None:
-        await got(counters.swap("k", None, b"a", NOW + HOUR))
-        first = await self.revision(counters)
-        assert await got(counters.clear("k", first))
-        await got(counters.swap("k", None, b"a", NOW + HOUR))
-        assert not await got(counters.swap("k", first, b"b", NOW + HOUR))
-        assert not await got(counters.clear("k", first))
+        await got(counters.swap(Swap("k", None, b"a", NOW + HOUR)))
+        first = (await self.seen(counters)).revision
+        await got(counters.clear("k"))
+        assert not await got(counters.swap(Swap("k", first, b"b", NOW + HOUR)))
+        await got(counters.swap(Swap("k", None, b"a", NOW + HOUR)))
+        assert not await got(counters.swap(Swap("k", first, b"b", NOW + HOUR)))
 
     @pytest.mark.proves("KER-151")
     async def test_whatever_is_read_can_be_swapped_lapsed_or_not(self, counters: Counters) -> None:
-        await got(counters.swap("k", None, b"a", NOW))
-        seen = await got(counters.read("k"))
-        assert await got(counters.swap("k", seen.revision if seen else None, b"b", NOW + HOUR))
+        await got(counters.swap(Swap("k", None, b"a", NOW)))
+        seen = (await got(counters.read("k"))).get("k")
+        assert await got(counters.swap(Swap("k", seen.revision if seen else None, b"b", NOW + HOUR)))
 
     @pytest.mark.proves("KER-150")
     async def test_amounts_add_up(self, counters: Counters) -> None:
@@ -109,8 +132,12 @@ class CountersContract:
 
     @pytest.mark.proves("KER-150")
     async def test_keys_that_look_alike_are_different_counters(self, counters: Counters) -> None:
-        keys = ["pw:ann", "PW:ann", "pw:ann ", "pw:ánn", "pw:%"]
-        assert [await got(counters.add(key, 1, NOW, NOW + HOUR)) for key in keys] == [1] * len(keys)
+        keys = ["pw:ann", "PW:ann", "pw:ann ", "pw:ánn", "pw:%", "pw:\\0", "pw:\0"]
+        assert [await got(counters.add(key, n, NOW, NOW + HOUR)) for n, key in enumerate(keys)] == list(
+            range(len(keys))
+        )
+        read = await got(counters.read(*keys, "pw:Ann"))
+        assert {key: seen.state for key, seen in read.items()} == {key: b"%d" % n for n, key in enumerate(keys)}
 
     @pytest.mark.proves("KER-153")
     async def test_counters_say_whether_they_outlive_a_restart(

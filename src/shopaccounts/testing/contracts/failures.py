@@ -10,7 +10,7 @@ import pytest
 from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.errors import OutcomeUnknown, Unavailable
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.kernel.ports import Claimed, Lease, Storage
+from shopaccounts.kernel.ports import Claimed, Lease, Storage, Swap
 from shopaccounts.kernel.record import Change, Recorded
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.contracts.steps import find, put
@@ -42,8 +42,8 @@ CALLS: dict[str, Ask] = {
     "parked": lambda s, c: s.open(c).parked(BOXES, 10),
     "unpark": lambda s, c: s.open(c).unpark(BOXES, "box"),
     "read": lambda s, c: s.counters(c).read("k"),
-    "swap": lambda s, c: s.counters(c).swap("k", None, b"", NOW),
-    "clear": lambda s, c: s.counters(c).clear("k", 1),
+    "swap": lambda s, c: s.counters(c).swap(Swap("k", None, b"", NOW)),
+    "clear": lambda s, c: s.counters(c).clear("k"),
     "add": lambda s, c: s.counters(c).add("k", 1, NOW, NOW),
     "acquire": lambda s, c: s.leases(c).acquire("nightly", WORKER, HOUR, NOW),
     "renew-lease": lambda s, c: s.leases(c).renew(Lease("nightly", 1, NOW), HOUR, NOW),

@@ -14,7 +14,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import Conflict, StaleWrite, Taken
 from shopaccounts.kernel.ids import RealmId, WorkerId
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.ports import Storage
+from shopaccounts.kernel.ports import Storage, Swap
 from shopaccounts.kernel.record import Change, Once, Receipt, Recorded, Replayed
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.contracts.steps import find, listed, put
@@ -56,7 +56,7 @@ async def _a_box(storage: Storage, scope: Scope) -> None:
 
 
 async def _a_state(storage: Storage, scope: Scope) -> None:
-    await got(storage.counters(scope).swap("k", None, b"", NOW + HOUR))
+    await got(storage.counters(scope).swap(Swap("k", None, b"", NOW + HOUR)))
 
 
 async def _record(storage: Storage, scope: Scope, change: Change) -> None:
@@ -114,15 +114,15 @@ async def _lease(storage: Storage, scope: Scope, n: int) -> None:
 
 
 async def _first_swap(storage: Storage, scope: Scope, n: int) -> None:
-    if not await got(storage.counters(scope).swap("k", None, str(n).encode(), NOW + HOUR)):
+    if not await got(storage.counters(scope).swap(Swap("k", None, str(n).encode(), NOW + HOUR))):
         raise Lost
 
 
 async def _next_swap(storage: Storage, scope: Scope, n: int) -> None:
     counters = storage.counters(scope)
-    seen = await got(counters.read("k"))
+    seen = (await got(counters.read("k"))).get("k")
     assert seen is not None
-    if seen.state or not await got(counters.swap("k", seen.revision, b"%d" % n, NOW + HOUR)):
+    if seen.state or not await got(counters.swap(Swap("k", seen.revision, b"%d" % n, NOW + HOUR))):
         raise Lost
 
 

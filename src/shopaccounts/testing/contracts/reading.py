@@ -117,6 +117,14 @@ class ReadingContract:
         assert (empty.items, empty.next) == ((), None)
 
     @pytest.mark.proves("KER-123")
+    async def test_a_listing_the_other_way_round_shows_the_same_newest_first(self, store: Store, scope: Scope) -> None:
+        late = box(scope, "0-late", owner="ann", put_at=NOW + SECOND)
+        await put(store, BOXES, late, *(box(scope, id, owner="ann") for id in "cab"))
+        for limit in (1, 2, 500):
+            found = await listed(store, BOXES, "owner", "ann", limit, newest_first=True)
+            assert [item.id for item in found] == ["0-late", "c", "b", "a"]
+
+    @pytest.mark.proves("KER-123")
     async def test_a_page_of_none_or_of_more_than_500_is_a_defect(self, store: Store, scope: Scope) -> None:
         await put(store, BOXES, box(scope, owner="ann"))
         for limit in (-1, 0, 501, 10_000):

@@ -10,7 +10,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import StaleWrite
 from shopaccounts.kernel.ids import RealmId, WorkerId
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.ports import Storage, Store
+from shopaccounts.kernel.ports import Storage, Store, Swap
 from shopaccounts.kernel.record import Change, ClaimGuard, Guard, LeaseGuard, Once, Receipt, Recorded, Sweep
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.contracts.steps import find, listed, put, refused
@@ -130,8 +130,8 @@ class RealmsContract:
         for here in (scope, elsewhere):
             counters, leases = storage.counters(here), storage.leases(here)
             assert await got(counters.add("sum", 1, NOW, NOW + HOUR)) == 1
-            assert await got(counters.read("state")) is None
-            assert await got(counters.swap("state", None, b"x", NOW + HOUR))
+            assert not await got(counters.read("state"))
+            assert await got(counters.swap(Swap("state", None, b"x", NOW + HOUR)))
             assert await got(leases.acquire("nightly", WORKER, HOUR, NOW)) is not None
         lease = await got(storage.leases(scope).acquire("other", WORKER, HOUR, NOW))
         assert lease is not None

@@ -28,12 +28,14 @@ async def find(store: Records, book: Book[T], key: str, by: str = BY_ID) -> T | 
     return None if found is None else found.it
 
 
-async def listed(store: Records, book: Book[T], group: str, value: str, limit: int = 500) -> tuple[T, ...]:
+async def listed(
+    store: Records, book: Book[T], group: str, value: str, limit: int = 500, *, newest_first: bool = False
+) -> tuple[T, ...]:
     """Answer a whole group, page by page."""
     items: tuple[T, ...] = ()
     after: Position | None = None
     while True:
-        page = await got(store.rows(book, group, value, after, limit))
+        page = await got(store.rows(book, group, value, after, limit, newest_first=newest_first))
         items += page.items
         if page.next is None:
             return items

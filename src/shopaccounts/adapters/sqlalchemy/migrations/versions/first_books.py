@@ -16,19 +16,20 @@ branch_labels = ("shopaccounts",)
 depends_on = None
 
 
+SHARED = ("keys", "subjects", "once", "receipts", "counters", "leases")
+"""What all books use."""
+
+
 def upgrade() -> None:
     """Make the tables."""
     _shared_tables()
-    _outbox_tables()
-    _account_tables()
+    for name, columns in _books().items():
+        _book(name, columns)
 
 
 def downgrade() -> None:
     """Drop the tables with all that is in them."""
-    shared = ("keys", "subjects", "once", "receipts", "counters", "leases")
-    outbox = ("events", "deliveries", "messages")
-    accounts = ("tickets", "security", "customers", "passwords", "sessions", "attempts", "stop_notices")
-    for name in shared + outbox + accounts:
+    for name in (*SHARED, *_books()):
         op.drop_table(_prefix() + name, schema=_schema())
 
 
@@ -57,67 +58,57 @@ def _shared_tables() -> None:
     _table("leases", (_key("realm"), _key("name"), *lease), primary=("realm", "name"))
 
 
-def _outbox_tables() -> None:
+def _books() -> dict[str, tuple[Column[Any], ...]]:
+    """Answer the books, each with the columns by which its entities are found."""
     lane = (Column("lane", KeyText), Column("lane_place", BigInteger))
-    _book("events", (_group("subject"), *_sorted(), _keep_until(), *_work(), *lane))
-    listed = (_group("event"), _group("subject"), _group("standing"), _group("skipped"))
-    _book("deliveries", (*listed, *_sorted(), _keep_until(), *_work(), *lane))
     priority = Column("priority", Integer, nullable=False)
-    _book("messages", (_group("subject"), *_sorted(), _keep_until(), *_work(), priority))
-    for name in ("events", "deliveries"):
-        in_line = "lane IS NOT NULL AND wants_at IS NOT NULL"
-        _index(name, "lane", ("realm", "lane", "lane_place", "id"), in_line)
-    for name in ("events", "deliveries", "messages"):
-        _work_indexes(name)
-        _index(name, "kept", ("realm", "keep_until", "id"), "keep_until IS NOT NULL")
-        _group_index(name, "subject")
-    for group in ("event", "standing", "skipped"):
-        _group_index("deliveries", group)
-
-
-def _account_tables() -> None:
-    _book("tickets", (_group("subject"), _group("issued"), *_sorted(), _keep_until()))
-    _book("security", ())
-    _book("customers", (_key_id(), *_sorted(), *_work()))
-    _book("passwords", ())
-    _book("sessions", (_group("account"), _group("public_id"), *_sorted(), _keep_until()))
-    _book("attempts", (_key_id(), _group("account"), _group("contact"), *_sorted(), _keep_until()))
-    _book("stop_notices", (_keep_until(),))
-    for name, group in (
-        ("tickets", "subject"),
-        ("tickets", "issued"),
-        ("sessions", "account"),
-        ("sessions", "public_id"),
-        ("attempts", "account"),
-        ("attempts", "contact"),
-    ):
-        _group_index(name, group)
-    for name in ("tickets", "sessions", "attempts", "stop_notices"):
-        _index(name, "kept", ("realm", "keep_until", "id"), "keep_until IS NOT NULL")
-    for name in ("customers", "attempts"):
-        _index(name, "sealed", ("key_id",), "key_id IS NOT NULL")
-    _work_indexes("customers")
+    return {
+        "events": (*_groups("subject"), _keep_until(), *_work(), *lane),
+        "deliveries": (*_groups("event", "subject", "standing", "skipped"), _keep_until(), *_work(), *lane),
+        "messages": (*_groups("subject"), _keep_until(), *_work(), priority),
+        "tickets": (*_groups("subject", "issued"), _keep_until()),
+        "security": (),
+        "customers": (_key_id(), *_groups("key_version"), *_work()),
+        "closings": _work(),
+        "passwords": (Column("g_pepper", KeyText), *_work()),
+        "sessions": (*_groups("account", "public_id", "open", "realm"), _keep_until()),
+        "devices": (_keep_until(),),
+        "realms": (),
+        "impersonations": (*_groups("account"), _keep_until(), *_work()),
+        "attempts": (_key_id(), *_groups("account", "contact"), _keep_until()),
+        "invitations": (_key_id(), *_groups("inviter", "waiting"), _keep_until(), *_work()),
+        "contact_additions": (_key_id(), *_groups("account"), _keep_until()),
+        "contact_changes": (_key_id(), *_groups("account"), _keep_until(), *_work()),
+        "contact_checks": (*_groups("account"), _keep_until(), *_work()),
+        "stop_notices": (_keep_until(),),
+        "security_questions": _work(),
+        "recovery_cases": (_key_id(), *_groups("account", "asked", "cancelled"), _keep_until(), *_work()),
+    }
 
 
 def _book(name: str, columns: tuple[Column[Any], ...]) -> None:
-    """Make the table of a book: each entity as JSON, and what it is found by."""
+    """Make the table of a book, each entity as JSON and what it is found by, and the indexes that lead there."""
     entity = (_key("realm"), _key("id"), _number("version"), Column("body", Text, nullable=False))
     _table(name, entity + columns, primary=("realm", "id"))
+    found_by = [column.name for column in columns]
+    sort = ("sort_at", "id") if "sort_at" in found_by else ("id",)
+    for column in found_by:
+        if column.startswith("g_"):
+            _index(name, column, ("realm", column, *sort), f"{column} IS NOT NULL")
+    if "keep_until" in found_by:
+        _index(name, "kept", ("realm", "keep_until", "id"), "keep_until IS NOT NULL")
+    if "key_id" in found_by:
+        _index(name, "sealed", ("key_id",), "key_id IS NOT NULL")
+    if "due_at" in found_by:
+        _index(name, "due", ("realm", "due_at", "id"), "due_at IS NOT NULL AND parked IS NULL")
+        _index(name, "parked", ("realm", "id"), "parked IS NOT NULL")
+    if "lane" in found_by:
+        _index(name, "lane", ("realm", "lane", "lane_place", "id"), "lane IS NOT NULL AND wants_at IS NOT NULL")
 
 
 def _table(name: str, columns: tuple[Column[Any], ...], primary: tuple[str, ...]) -> None:
     key = PrimaryKeyConstraint(*primary, name=f"pk_{_prefix()}{name}")
     op.create_table(_prefix() + name, *columns, key, schema=_schema())
-
-
-def _work_indexes(name: str) -> None:
-    _index(name, "due", ("realm", "due_at", "id"), "due_at IS NOT NULL AND parked IS NULL")
-    _index(name, "parked", ("realm", "id"), "parked IS NOT NULL")
-
-
-def _group_index(name: str, group: str) -> None:
-    column = f"g_{group}"
-    _index(name, column, ("realm", column, "sort_at", "id"), f"{column} IS NOT NULL")
 
 
 def _index(name: str, what: str, columns: tuple[str, ...], where: str | None = None) -> None:
@@ -141,12 +132,8 @@ def _key_id() -> Column[Any]:
     return Column("key_id", KeyText)
 
 
-def _group(name: str) -> Column[Any]:
-    return Column(f"g_{name}", KeyText)
-
-
-def _sorted() -> tuple[Column[Any], ...]:
-    return (_instant("sort_at"),)
+def _groups(*names: str) -> tuple[Column[Any], ...]:
+    return (*(Column(f"g_{name}", KeyText) for name in names), _instant("sort_at"))
 
 
 def _keep_until() -> Column[Any]:
