@@ -53,7 +53,7 @@ def test_what_has_lapsed_is_forgotten_in_pages_and_the_rest_is_kept(storage: Sql
     later = NOW + 2.5 * HOUR
     assert [storage.purge_lapsed(later, 2) for _ in range(3)] == [6, 3, 0]
     counters, store = storage.counters(scope), storage.open(scope)
-    assert [counters.read(f"k{n}") is not None for n in range(5)] == [False] * 3 + [True] * 2
+    assert set(counters.read(*(f"k{n}" for n in range(5)))) == {"k3", "k4"}
     assert store.record(Change(receipt=change(2).receipt)) == Recorded()
     assert store.record(Change(receipt=change(3).receipt)) == Replayed(b"answer")
     with pytest.raises(Taken):

@@ -13,7 +13,7 @@ from shopaccounts.adapters.sqlalchemy import SqlStorage
 from shopaccounts.adapters.sqlalchemy.store import SqlStore
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.messages import MESSAGES, MessageState
-from shopaccounts.kernel.ports import Position
+from shopaccounts.kernel.ports import Position, Swap
 from shopaccounts.kernel.record import Change, ClaimGuard, LeaseGuard, Once, Receipt, Sweep
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.toys import BOXES, LIDS, NOW, TOYS, box, happened, lid, notice
@@ -107,8 +107,9 @@ def test_what_is_simple_takes_one_statement(store: SqlStore, scope: Scope, sent:
         "change": lambda: store.record(Change(writes=(LIDS.change(kept, kept),))),
         "claim": lambda: store.claim_due(BOXES, NOW, 10, HOUR, WORKER),
         "count": lambda: counters.add("k", 1, NOW, NOW + HOUR),
-        "read": lambda: counters.read("k"),
-        "swap": lambda: counters.swap("other", None, b"", NOW + HOUR),
+        "read": lambda: counters.read("k", "other"),
+        "swap": lambda: counters.swap(*(Swap(key, None, b"", NOW + HOUR) for key in ("other", "third"))),
+        "forget": lambda: counters.clear("other"),
         "lease": lambda: storage.leases(scope).acquire("nightly", WORKER, HOUR, NOW),
         "nothing": lambda: store.record(Change()),
     }
@@ -226,10 +227,12 @@ def ways_to_read_and_write(store: SqlStore, storage: SqlStorage, scope: Scope) -
     store.record(Change(writes=(BOXES.change(found.it, attrs.evolve(found.it, name="other")),)))
     store.record_page((*page(scope, 3, "x"), Change(removals=(BOXES.remove(attrs.evolve(found.it, version=1)),))))
     counters = storage.counters(scope)
-    counters.swap("k", None, b"", NOW)
-    counters.swap("k", 1, b"", NOW)
-    counters.clear("k", 1)
+    counters.swap(Swap("k", None, b"", NOW))
+    counters.swap(Swap("k", 1, b"", NOW))
+    counters.swap(Swap("k", 1, b"", NOW), Swap("other", 1, b"", NOW))
+    counters.clear("k")
     counters.read("k")
+    counters.read("k", "other")
     storage.purge_lapsed(NOW, 2)
 
 

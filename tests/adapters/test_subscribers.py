@@ -47,6 +47,7 @@ def envelope(data: str, schema: int = 3, name: str = "lamps.lit") -> Envelope:
         actor=Actor(ActorKind.SYSTEM),
         cause="",
         data=data,
+        kept_until=NOW,
     )
 
 

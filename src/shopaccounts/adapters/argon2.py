@@ -122,17 +122,22 @@ class Argon2Hasher:
 
     def hash(self, password: Prepared, owner: str) -> StoredHash:
         """Hash *password* for *owner*."""
-        return self._in_turn(self._work.hash, password, owner)
+        return self.in_turn(self._work.hash, password, owner)
 
     def verify(self, stored: StoredHash, password: Prepared | None, owner: str) -> Match:
         """Tell whether *password* is the one that was hashed for *owner*."""
-        return self._in_turn(self._work.verify, stored, password, owner)
+        return self.in_turn(self._work.verify, stored, password, owner)
 
     def spend(self, password: Prepared | None) -> None:
         """Do the work of a ``verify`` and answer nothing."""
-        self._in_turn(self._work.spend, password)
+        self.in_turn(self._work.spend, password)
 
-    def _in_turn(self, work: Callable[..., T], *arguments: object) -> T:
+    def in_turn(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do other costly *work* as one of the hashes that are computed at once.
+
+        Raises:
+            TryLater: Too many hashes are waiting.
+        """
         if not self._places.acquire(timeout=self._patience.total_seconds()):
             raise TryLater
         try:
@@ -164,21 +169,26 @@ class ThreadedArgon2Hasher:
 
     async def hash(self, password: Prepared, owner: str) -> StoredHash:
         """Hash *password* for *owner*."""
-        return await self._in_turn(self._work.hash, password, owner)
+        return await self.in_turn(self._work.hash, password, owner)
 
     async def verify(self, stored: StoredHash, password: Prepared | None, owner: str) -> Match:
         """Tell whether *password* is the one that was hashed for *owner*."""
-        return await self._in_turn(self._work.verify, stored, password, owner)
+        return await self.in_turn(self._work.verify, stored, password, owner)
 
     async def spend(self, password: Prepared | None) -> None:
         """Do the work of a ``verify`` and answer nothing."""
-        await self._in_turn(self._work.spend, password)
+        await self.in_turn(self._work.spend, password)
 
     def close(self) -> None:
         """Give the threads back, after the hash that each is computing."""
         self._threads.shutdown(cancel_futures=True)
 
-    async def _in_turn(self, work: Callable[..., T], *arguments: object) -> T:
+    async def in_turn(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do other costly *work* in a thread, as one of the hashes that are computed at once.
+
+        Raises:
+            TryLater: Too many hashes are waiting.
+        """
         job = self._threads.submit(work, *arguments)
         ending = asyncio.wrap_future(job)
         try:

@@ -5,7 +5,14 @@ import attrs
 from shopaccounts.kernel.errors import Kind, Rejected
 from shopaccounts.passwords.model import Finding
 
-__all__ = ["FactorProtectsShortPassword", "NoOtherWayIn", "PasswordUnacceptable", "WrongPassword"]
+__all__ = [
+    "FactorProtectsShortPassword",
+    "NoOtherWayIn",
+    "NoPassword",
+    "PasswordAlreadySet",
+    "PasswordUnacceptable",
+    "WrongPassword",
+]
 
 
 @attrs.frozen
@@ -42,4 +49,20 @@ class NoOtherWayIn(Rejected):
     """The password can't go, since nothing else would open the account."""
 
     code = "passwords.no_other_way_in"
+    kind = Kind.CONFLICT
+
+
+@attrs.frozen
+class NoPassword(Rejected):
+    """There is no password here to remove or to flag."""
+
+    code = "passwords.none"
+    kind = Kind.NOT_FOUND
+
+
+@attrs.frozen
+class PasswordAlreadySet(Rejected):
+    """The account has a password; it is changed with the current one, or replaced by a reset."""
+
+    code = "passwords.already_set"
     kind = Kind.CONFLICT

@@ -8,10 +8,21 @@ from types import MappingProxyType
 import attrs
 from attrs.validators import and_, instance_of, min_len
 
+from shopaccounts.kernel.doorkeeper import NextValue
 from shopaccounts.kernel.ids import AccountId, RealmId
 from shopaccounts.kernel.personal import described, impersonal, secret
+from shopaccounts.kernel.web import ClearCookie
 
-__all__ = ["Finding", "FindingCode", "GuidanceKey", "Match", "MustChange", "PasswordRecord", "StoredHash"]
+__all__ = [
+    "Finding",
+    "FindingCode",
+    "GuidanceKey",
+    "Match",
+    "MustChange",
+    "PasswordRecord",
+    "PasswordWasChanged",
+    "StoredHash",
+]
 
 
 class GuidanceKey(Enum):
@@ -117,6 +128,10 @@ class PasswordRecord:
         breach_unchecked: The breach service was out when it was chosen; it is asked again.
         must_change: Why it has to be changed; None if it may stay.
         must_change_since: Since when.
+        is_disabled: It opens nothing until its owner has reset it, since it was tried too often.
+        earlier: Hashes of the passwords before it, newest first, as many as the shop remembers.
+        reminded_at: When its owner was last reminded of its age.
+        remind_at: When its age is looked at next; None for never.
     """
 
     id: AccountId
@@ -130,8 +145,30 @@ class PasswordRecord:
     breach_unchecked: bool = False
     must_change: MustChange | None = None
     must_change_since: datetime | None = None
+    is_disabled: bool = False
+    earlier: tuple[str, ...] = attrs.field(
+        default=(), repr=False, metadata=secret("security", "hashes of earlier passwords")
+    )
+    reminded_at: datetime | None = None
+    remind_at: datetime | None = None
 
     @property
     def stored(self) -> StoredHash:
         """The hash, for a ``Hasher``."""
         return StoredHash(self.hash)
+
+
+@attrs.frozen(kw_only=True)
+class PasswordWasChanged:
+    """The password was changed, set or removed, and every other session has ended.
+
+    Args:
+        next_value: What this browser's session has for a value now; None where the session was opened for the change
+            alone, and the customer signs in again.
+        clear_cookies: What to remove from the browser.
+        guidance: What the person should know of the new password.
+    """
+
+    next_value: NextValue | None
+    clear_cookies: tuple[ClearCookie, ...] = ()
+    guidance: tuple[GuidanceKey, ...] = ()

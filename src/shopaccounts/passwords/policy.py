@@ -5,11 +5,12 @@ make passwords expire, or ask for hints: there are no fields for that, because s
 passwords. [NIST SP 800-63B-4 3.1.1.2]
 """
 
+from datetime import timedelta
 from enum import Enum
 from typing import Final
 
 import attrs
-from attrs.validators import deep_iterable, instance_of
+from attrs.validators import deep_iterable, instance_of, optional
 
 from shopaccounts.kernel.assurance import Level
 from shopaccounts.kernel.policy import Deviation, require
@@ -22,6 +23,8 @@ __all__ = [
     "MAX_MEMORY_KIB",
     "MAX_PASSES",
     "Argon2Profile",
+    "BreachPolicy",
+    "OnOutage",
     "PasswordPolicy",
     "PasswordRule",
 ]
@@ -39,6 +42,8 @@ _LOWEST_MINIMUM: Final = 8
 _NIST_MINIMUM: Final = 15
 _LOWEST_MAXIMUM: Final = 64
 _LONGEST_HISTORY: Final = 10
+_LONGEST_WAIT: Final = timedelta(seconds=10)
+_SHORTEST_REMINDER: Final = timedelta(days=30)
 _KIB_A_LANE: Final = 8
 _FLOORS: Final = {1: 47_104, 2: 19_456}
 _FLOOR_OF_MORE_PASSES: Final = 12_288
@@ -118,6 +123,44 @@ class Argon2Profile:
         return cls(memory_kib=8, passes=1, for_tests=True)
 
 
+class OnOutage(Enum):
+    """What follows if the list of leaked passwords doesn't answer."""
+
+    ACCEPT_AND_FLAG = "accept_and_flag"
+    REFUSE = "refuse"
+
+
+@attrs.frozen(kw_only=True)
+class BreachPolicy:
+    """How the list of leaked passwords is asked.
+
+    Args:
+        min_count: How often a password was seen, at least, to be refused.
+        timeout: How long the list is waited for.
+        on_outage: Accept the password, remember that it is unchecked and ask again later; or refuse it for now.
+        at_sign_in: Ask at sign-in too, after the right password.
+
+    Why these defaults:
+        min_count: 1: any password that leaked is in the lists that attackers try. [ASVS 6.2.12]
+        timeout: 2 seconds; of the house. The list answers within a fraction of that or not at all.
+        on_outage: accept and flag: an outage of somebody else closes no shop, and the check is made up for.
+        at_sign_in: yes: a password can leak long after it was chosen. [NIST SP 800-63B-4 3.1.1.2(6)]
+
+    Raises:
+        BadPolicy: A count below 1, or a timeout that is not more than nothing and at most 10 seconds.
+        TypeError: A value of the wrong type.
+    """
+
+    min_count: int = attrs.field(default=1, validator=instance_of(int))
+    timeout: timedelta = attrs.field(default=timedelta(seconds=2), validator=instance_of(timedelta))
+    on_outage: OnOutage = attrs.field(default=OnOutage.ACCEPT_AND_FLAG, validator=instance_of(OnOutage))
+    at_sign_in: bool = attrs.field(default=True, validator=instance_of(bool))
+
+    def __attrs_post_init__(self) -> None:
+        require(self.min_count >= 1, "a password that was never seen has not leaked")
+        require(timedelta(0) < self.timeout <= _LONGEST_WAIT, "a person waits 10 seconds for the list at most")
+
+
 @attrs.frozen(kw_only=True)
 class PasswordPolicy:
     """What a good password is in this shop.
@@ -131,9 +174,14 @@ class PasswordPolicy:
         common_list: the built-in list of frequent passwords, in two tiers of length. [ASVS 6.2.4]
         context_words: none; name your product lines. Names and domains of the shop, and what is known of the person,
             are always looked at. [ASVS 6.2.11]
+        breach: asked with ``BreachPolicy()`` wherever a list is connected; None asks nobody. [ASVS 6.2.12]
         history: 0 earlier passwords (at most 10): making people rotate passwords is not wanted, so there is little to
             remember. The current one is always refused. [NIST 3.1.1.2(6)]
         hashing: Argon2id with 46 MiB and one pass. [ASVS appendix C; OWASP Password Storage Cheat Sheet]
+        pepper: no: it protects only where the keyring is kept apart from the database, which is for the shop to say.
+            With it every hash lies sealed. [NIST 3.1.1.2: a keyed hash as a further step]
+        remind_after: never: age is no reason to change a password. A shop that wants to remind people of an old one
+            names the period, at least 30 days, of the house. [NIST 3.1.1.2(6)]
 
     Lengths count code points of the composed form (NFC).
 
@@ -151,8 +199,11 @@ class PasswordPolicy:
     context_words: tuple[str, ...] = attrs.field(
         default=(), validator=deep_iterable(instance_of(str), instance_of(tuple))
     )
+    breach: BreachPolicy | None = attrs.field(factory=BreachPolicy, validator=optional(instance_of(BreachPolicy)))
     history: int = attrs.field(default=0, validator=instance_of(int))
     hashing: Argon2Profile = attrs.field(factory=Argon2Profile.owasp_46mib, validator=instance_of(Argon2Profile))
+    pepper: bool = attrs.field(default=False, validator=instance_of(bool))
+    remind_after: timedelta | None = attrs.field(default=None, validator=optional(instance_of(timedelta)))
 
     def __attrs_post_init__(self) -> None:
         self._check_lengths()
@@ -160,6 +211,8 @@ class PasswordPolicy:
         require(len(set(self.rules)) == len(self.rules), "each rule is named once")
         require(set(self.rules) >= _ALWAYS, "length, characters and history always count")
         require(0 <= self.history <= _LONGEST_HISTORY, f"history remembers 0 to {_LONGEST_HISTORY} passwords")
+        seldom = self.remind_after is None or self.remind_after >= _SHORTEST_REMINDER
+        require(seldom, "people are reminded once in 30 days at most")
 
     def _check_lengths(self) -> None:
         require(self.min_with_second_factor >= _LOWEST_MINIMUM, "no minimum below 8 characters [NIST 3.1.1.2(1)]")
@@ -194,4 +247,7 @@ class PasswordPolicy:
         """Where this policy is weaker than a standard asks for."""
         short = Deviation("NIST 3.1.1.2(1)", f"{self.min_single_factor} characters do without a second factor")
         left_out = tuple(weaker for rule, weaker in _MAY_BE_LEFT_OUT.items() if rule not in self.rules)
-        return ((short,) if self.min_single_factor < _NIST_MINIMUM else ()) + left_out
+        unasked = () if self.breach else (Deviation("ASVS 6.2.12", "leaked passwords are accepted"),)
+        age = Deviation("NIST 3.1.1.2(6)", "people are reminded that a password is old")
+        aged = (age,) if self.remind_after else ()
+        return ((short,) if self.min_single_factor < _NIST_MINIMUM else ()) + left_out + unasked + aged

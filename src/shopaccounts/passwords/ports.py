@@ -1,12 +1,39 @@
 """What passwords need from the outside."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from shopaccounts.kernel.answers import Answer
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.passwords.breaches import Outage
+from shopaccounts.passwords.importing import Adopted, LegacyScheme, RowOutcome
 from shopaccounts.passwords.model import Match, StoredHash
 from shopaccounts.passwords.preparing import Prepared
 
-__all__ = ["Hasher"]
+__all__ = ["BreachedPasswords", "Hasher", "LegacyHashes"]
+
+
+class BreachedPasswords(Protocol):
+    """A list of passwords that were seen in leaked data, asked by the first digits of a fingerprint.
+
+    Promises:
+        1. Only the five digits leave the shop, in one request; nothing is tried again.
+        2. Padding is asked for; it comes back with a count of 0, like any other line.
+        3. A line that isn't 35 upper-case hex digits, a colon and a count is skipped.
+        4. No answer in time, a refusal, or an answer that breaks off, has no end or no line: an ``Outage``, never an
+           exception and never an empty list.
+    """
+
+    def range(self, prefix: str) -> Answer[Sequence[tuple[str, int]] | Outage]:
+        """Answer every listed fingerprint that begins with *prefix*.
+
+        Args:
+            prefix: Five upper-case hex digits.
+
+        Returns:
+            The 35 digits that follow, each with how often that password was seen.
+        """
+        ...
 
 
 class Hasher(Protocol):
@@ -53,6 +80,31 @@ class Hasher(Protocol):
 
     def spend(self, password: Prepared | None) -> Answer[None]:
         """Do the work of a ``verify`` where there is nothing to verify, so that nobody can tell from the time it takes.
+
+        Raises:
+            TryLater: Too many hashes are waiting.
+        """
+        ...
+
+
+@runtime_checkable
+class LegacyHashes(Protocol):
+    """Takes over hashes that another system made, so that the ``Hasher`` it belongs to can check them.
+
+    Promises:
+        1. Only schemes that the shop allows are taken over.
+        2. What can't be read, or would cost more than any of our own hashes may, is turned away, never raised.
+        3. A text of a weak scheme is nowhere in what is kept.
+        4. What is kept opens for its owner and the password that the other system took, and asks for a new hash.
+    """
+
+    def adopt(self, text: Secret[str], scheme: LegacyScheme, owner: str) -> Answer[Adopted | RowOutcome]:
+        """Answer what is to be kept for *text*, or why it is turned away.
+
+        Args:
+            text: What the other system kept.
+            scheme: How it was kept.
+            owner: The account.
 
         Raises:
             TryLater: Too many hashes are waiting.

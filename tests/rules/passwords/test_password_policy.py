@@ -74,8 +74,11 @@ def test_there_is_no_way_to_ask_for_kinds_of_characters_expiry_or_hints() -> Non
         "rules",
         "common_list",
         "context_words",
+        "breach",
         "history",
         "hashing",
+        "pepper",
+        "remind_after",
     }
     assert {rule.value for rule in PasswordRule} == {"length", "characters", "common", "pattern", "context", "history"}
 
