@@ -16,12 +16,14 @@ import attrs
 
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, PhoneNumber
 from shopaccounts.kernel.ids import ContactId
-from shopaccounts.kernel.personal import Category, described, impersonal, personal
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 
 __all__ = [
+    "MAX_CONTACTS",
     "ContactPoint",
     "ContactRole",
     "FormerContact",
+    "Reach",
     "Verification",
     "VerificationMethod",
     "contact_key",
@@ -52,6 +54,19 @@ class VerificationMethod(Enum):
     IMPORT = "import"
 
 
+class Reach(Enum):
+    """Whether messages arrive."""
+
+    UNTRIED = "untried"
+    REACHABLE = "reachable"
+    DOUBTFUL = "doubtful"
+    UNREACHABLE = "unreachable"
+
+
+_ARRIVED = frozenset({VerificationMethod.CODE, VerificationMethod.LINK, VerificationMethod.RESET})
+"""Who proves a contact so has got what was sent there."""
+
+
 @described(data_class="contact_points", default=impersonal("ids, times"))
 @attrs.frozen(kw_only=True)
 class Verification:
@@ -66,13 +81,26 @@ class Verification:
 @described(data_class="contact_points", default=impersonal("ids, roles, times"))
 @attrs.frozen(kw_only=True)
 class ContactPoint:
-    """One e-mail address or phone number of a customer."""
+    """One e-mail address or phone number of a customer.
+
+    Args:
+        reach: Whether messages arrive; that takes no proof away.
+        reach_detail: Why not, as a courier tells it.
+        soft_bounces: When messages were put off lately.
+        key_before: The key before the keys were computed anew the last time.
+    """
 
     id: ContactId
     kind: ContactKind
     value: EmailAddress | PhoneNumber
     roles: frozenset[ContactRole] = frozenset()
     verified: Verification | None = None
+    reach: Reach = Reach.UNTRIED
+    reach_detail: str | None = attrs.field(default=None, metadata=impersonal("a reason key"))
+    soft_bounces: tuple[datetime, ...] = ()
+    key_before: str | None = attrs.field(
+        default=None, repr=False, metadata=personal("contact_points", Category.CONTACT, on_erase=OnErase.DROP_ROW)
+    )
     added_at: datetime
 
     @property
@@ -82,9 +110,10 @@ class ContactPoint:
 
     def proven(self, method: VerificationMethod, challenge_id: str, at: datetime) -> "ContactPoint":
         """Answer the contact with its present value proven."""
-        return attrs.evolve(
-            self, verified=Verification(value_key=self.key, at=at, method=method, challenge_id=challenge_id)
-        )
+        verified = Verification(value_key=self.key, at=at, method=method, challenge_id=challenge_id)
+        if method not in _ARRIVED:
+            return attrs.evolve(self, verified=verified)
+        return attrs.evolve(self, verified=verified, reach=Reach.REACHABLE, reach_detail=None, soft_bounces=())
 
 
 @described(data_class="contact_points", default=impersonal("ids, times"))

@@ -1,12 +1,19 @@
 """The customer record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 
 import attrs
 
-from shopaccounts.customers.contact_points import ContactPoint, ContactRole, FormerContact, is_verified, misfit
+from shopaccounts.customers.contact_points import (
+    ContactPoint,
+    ContactRole,
+    FormerContact,
+    Reach,
+    is_verified,
+    misfit,
+)
 from shopaccounts.customers.usernames import Username, canonical_username, username_keys
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.errors import Defect
@@ -14,7 +21,18 @@ from shopaccounts.kernel.ids import CustomerId, RealmId
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 
-__all__ = ["CUSTOMERS", "AccountStatus", "Customer", "Origin", "Standing", "StatusReason", "Trigger", "login_key"]
+__all__ = [
+    "CUSTOMERS",
+    "AccountStatus",
+    "Customer",
+    "Origin",
+    "Standing",
+    "StatusReason",
+    "Tombstone",
+    "Trigger",
+    "identifier_key",
+    "login_key",
+]
 
 
 class AccountStatus(Enum):
@@ -86,6 +104,7 @@ class Standing:
         led_by: The step that led here; None for a record that began here.
         reason: Why it was stopped.
         note: The reason in words, where none of the reasons fits.
+        why: What the agent said who did it.
         until: When the status ends or lapses by itself.
         before: Where it stood when it was stopped, asked to close, or merged.
     """
@@ -96,6 +115,9 @@ class Standing:
     note: str | None = attrs.field(
         default=None, repr=False, metadata=personal("customer", Category.CONTENT, on_erase=OnErase.NULL)
     )
+    why: str | None = attrs.field(
+        default=None, repr=False, metadata=personal("customer", Category.CONTENT, on_erase=OnErase.NULL)
+    )
     until: datetime | None = None
     before: "Standing | None" = None
 
@@ -103,6 +125,22 @@ class Standing:
     def waits_for_proof(self) -> bool:
         """Whether nobody has proven the address yet, whatever has happened to the record since."""
         return self.status is AccountStatus.PENDING or (self.before is not None and self.before.waits_for_proof)
+
+
+@described(data_class="customer", default=impersonal("times and months"))
+@attrs.frozen(kw_only=True)
+class Tombstone:
+    """What is left to know of a person who was erased; ``created_at`` of the record is then the start of its month.
+
+    Args:
+        erased_at: When.
+        erasure_id: By which erasure.
+        first_order_month: The first instant of the month of the first order; None if there was none.
+    """
+
+    erased_at: datetime
+    erasure_id: str = attrs.field(metadata=impersonal("an opaque id"))
+    first_order_month: datetime | None = None
 
 
 @described(data_class="customer", default=impersonal("ids, states, times"))
@@ -132,6 +170,7 @@ class Customer:
     )
     created_at: datetime
     origin: Origin
+    tombstone: Tombstone | None = None
 
     def __attrs_post_init__(self) -> None:
         if wrong := misfit(self.contacts, waiting=self.standing.waits_for_proof):
@@ -157,18 +196,44 @@ class Customer:
         return tuple(c for c in self.contacts if role in c.roles and (is_verified(c) or not verified))
 
     def notice_addresses(self, now: datetime) -> tuple[str, ...]:
-        """Answer where notices go: proven addresses that take them, and those that were replaced a short while ago."""
+        """Answer where notices go: proven addresses that take them, and those that were replaced a short while ago.
+
+        Where none of them is left, they go to every proven address, so that one hears of it if there is one.
+        """
         former = (former.contact for former in self.former_contacts if now < former.until)
-        told = (*self.contacts_for(ContactRole.NOTIFY), *former)
-        return tuple(dict.fromkeys(c.value.stored for c in told if isinstance(c.value, EmailAddress)))
+        told = (c for c in (*self.contacts_for(ContactRole.NOTIFY), *former) if c.reach is not Reach.UNREACHABLE)
+        return _emails(told) or _emails(filter(is_verified, self.contacts))
+
+    def former_contact_with(self, kind: ContactKind, key: str) -> FormerContact | None:
+        """Answer the contact with this value that was replaced or removed a while ago."""
+        return next((f for f in self.former_contacts if f.contact.kind is kind and f.contact.key == key), None)
 
     def contact_with(self, kind: ContactKind, key: str) -> ContactPoint | None:
         """Answer the contact that has this value."""
         return next((c for c in self.contacts if c.kind is kind and c.key == key), None)
 
+    def signs_in_by(self, key: str) -> bool:
+        """Tell whether somebody signs in to this record with what has this ``identifier_key``.
+
+        That is a proven sign-in address or, once there is one, the user name.
+        """
+        proven = self.contacts_for(ContactRole.LOGIN)
+        name = username_keys(self.username)[:1] if self.username and proven else ()
+        return key in {*(login_key(contact.kind, contact.key) for contact in proven), *name}
+
+    @property
+    def sign_in_email(self) -> EmailAddress | None:
+        """The proven address that the customer signs in by."""
+        values = (contact.value for contact in self.contacts_for(ContactRole.LOGIN))
+        return next((value for value in values if isinstance(value, EmailAddress)), None)
+
     def with_contact(self, contact: ContactPoint) -> "Customer":
         """Answer the customer with *contact* in place of the one with its id."""
         return attrs.evolve(self, contacts=tuple(contact if c.id == contact.id else c for c in self.contacts))
+
+
+def _emails(contacts: Iterable[ContactPoint]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(c.value.stored for c in contacts if isinstance(c.value, EmailAddress)))
 
 
 def login_key(kind: ContactKind, key: str) -> str:
@@ -194,15 +259,25 @@ def identifier_key(text: str, *, usernames: bool = False) -> str:
 
 def _login_keys(customer: Customer) -> Iterator[str]:
     if customer.status in HOLDS_SIGN_IN_KEY:
-        for contact in customer.contacts:
+        for contact in (*customer.contacts, *(former.contact for former in customer.former_contacts)):
             if ContactRole.LOGIN in contact.roles:
                 yield login_key(contact.kind, contact.key)
+        if customer.username is not None:
+            yield from username_keys(customer.username)
+
+
+def _oldest_key_version(customer: Customer) -> str | None:
+    """Answer by which version of the rules the oldest key among a customer's addresses was computed."""
+    contacts = (*customer.contacts, *(former.contact for former in customer.former_contacts))
+    versions = [c.value.key_version for c in contacts if isinstance(c.value, EmailAddress)]
+    return str(min(versions)) if versions else None
 
 
 CUSTOMERS = Book(
     name="customers",
     of=Customer,
     unique={"login_contact": _login_keys},
+    groups={"key_version": _oldest_key_version},
     order=lambda c: c.created_at,
     due=lambda c: c.status_until if c.status is AccountStatus.PENDING else None,
     personal=True,

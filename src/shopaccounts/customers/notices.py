@@ -88,13 +88,38 @@ class Notices:
         not_me, not_me_link = self._link(objection, customer, bound, now)
         freeze, freeze_link = self._link(FREEZE, customer, "", now)
         hidden = {"not_me_link": not_me_link, "freeze_link": freeze_link, **(secrets or {})}
+        letters = await self.letters(customer, template, key, now, also=also, variables=variables, secrets=hidden)
+        return Change(writes=(TICKETS.add(not_me), TICKETS.add(freeze)), messages=letters)
+
+    async def letters(
+        self,
+        customer: Customer,
+        template: str,
+        key: str,
+        now: datetime,
+        *,
+        also: Iterable[EmailAddress] = (),
+        variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, Secret[str]] | None = None,
+    ) -> tuple[Message, ...]:
+        """Answer letters to every address of a customer about what nobody needs to object to, such as a closed account.
+
+        Args:
+            customer: Whose account it is, as it was before what happened.
+            template: Which text.
+            key: Natural key of what happened; a second notice with it is refused by the store.
+            now: When it happened.
+            also: Addresses that the change itself brings.
+            variables: Plain values for the text besides the shop and the time.
+            secrets: Links for the text.
+        """
         shown = self.storefront.variables(at=now.isoformat(timespec="minutes"), **(variables or {}))
         addresses = dict.fromkeys((*customer.notice_addresses(now), *(email.stored for email in also)))
         messages = [
-            await self._letter(customer, template, to, f"{key} {number}", shown, hidden, now)
+            await self._letter(customer, template, to, f"{key} {number}", shown, secrets or {}, now)
             for number, to in enumerate(addresses)
         ]
-        return Change(writes=(TICKETS.add(not_me), TICKETS.add(freeze)), messages=tuple(messages))
+        return tuple(messages)
 
     def _link(self, use: Use, customer: Customer, bound: str, now: datetime) -> tuple[Ticket, Secret[str]]:
         ticket, text = mint(
