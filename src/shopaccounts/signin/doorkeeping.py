@@ -13,18 +13,22 @@ from shopaccounts.kernel.doorkeeper import FULL_ONLY, NextValue, Present
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Bring, Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
+from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity
+from shopaccounts.kernel.staff import Permission, Staff
 from shopaccounts.kernel.tickets import fits, selector_in
-from shopaccounts.signin.errors import SignInRequired
+from shopaccounts.signin.devices import agent_family
+from shopaccounts.signin.errors import NotWhileImpersonating, SignInRequired
 from shopaccounts.signin.gate import Gate
-from shopaccounts.signin.model import SESSION, SESSIONS, EndReason, Session, WhyNoSession
-from shopaccounts.signin.policy import StepUpPolicy
-from shopaccounts.signin.sessions import end, judge_session
+from shopaccounts.signin.impersonating import may_while_acting
+from shopaccounts.signin.model import REALMS, SESSION, SESSIONS, Acting, EndReason, Session, WhyNoSession
+from shopaccounts.signin.policy import IdleReauth, StepUpPolicy
+from shopaccounts.signin.sessions import judge_session
 
 __all__ = ["Live", "SessionDoorkeeper"]
 
-_ALWAYS_BROUGHT = (CUSTOMERS.via("account"), SECURITY.via("account"))
+_ALWAYS_BROUGHT = (CUSTOMERS.via("account"), SECURITY.via("account"), REALMS.via("realm"))
 _CAN_REACH = Level.SINGLE
 """The highest level that an account's ways in add up to."""
 
@@ -47,6 +51,7 @@ class SessionDoorkeeper:
     records: Records
     gate: Gate
     step_up: StepUpPolicy
+    staff: Staff
     transport: TransportPolicy
 
     async def present(
@@ -62,12 +67,15 @@ class SessionDoorkeeper:
         Raises:
             SignInRequired: The value opens nothing, or not this.
             FreshSignInNeeded: The proofs are too weak or too old.
+            NotWhileImpersonating: An agent who acts for a customer may not.
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        live = await self.look_up(value, bring)
+        live = await self.look_up(value, context, bring, though_idle=self._may_be_idle(operation))
         if isinstance(live, WhyNoSession) or live.session.auth.scope not in scopes:
             raise SignInRequired
+        if not may_while_acting(live.session.acting, operation):
+            raise NotWhileImpersonating(operation.value)
         need = self.step_up.rules.get(operation)
         if need is not None:
             require_level(live.session.auth, need, _CAN_REACH, self.desk.now())
@@ -85,12 +93,8 @@ class SessionDoorkeeper:
         session: Session = present.found.it
         successor, text = self.gate.rotated(session, security, now)
         moved = security != present.security
-        part = Change(
-            writes=(
-                *((SECURITY.change(present.security, security),) if moved else ()),
-                SESSIONS.change(session, end(session, EndReason.ROTATED)),
-                SESSIONS.add(successor),
-            ),
+        part = self.gate.replaced(session, EndReason.ROTATED, successor, now) | Change(
+            writes=(SECURITY.change(present.security, security),) if moved else (),
             guards=() if moved else (SECURITY.unchanged(security),),
         )
         cookies = (self.gate.cookie(successor, text, now),)
@@ -103,11 +107,40 @@ class SessionDoorkeeper:
         found = await got(self.records.find(SESSIONS, selector, bring=brought)) if selector else None
         return found if found and fits(value, SESSION, found.it.realm, found.it.id, found.it.digest) else None
 
-    async def look_up(self, value: Secret[str], bring: tuple[Bring, ...] = ()) -> Live | WhyNoSession:
-        """Answer the live session of this value, or why there is none."""
-        found = await self.find(value, bring)
+    async def look_up(
+        self,
+        value: Secret[str],
+        context: RequestContext,
+        bring: tuple[Bring, ...] = (),
+        *,
+        though_idle: bool = False,
+    ) -> Live | WhyNoSession:
+        """Answer the live session of this value, or why there is none; *though_idle* takes one that was idle too."""
+        return await self.judge(await self.find(value, bring), context, though_idle=though_idle)
+
+    async def judge(
+        self, found: Found[Session] | None, context: RequestContext, *, though_idle: bool = False
+    ) -> Live | WhyNoSession:
+        """Answer whether a session that was found is live, as ``look_up``."""
         customer, security = (found[CUSTOMERS], found[SECURITY]) if found else (None, None)
         if found is None or customer is None or security is None:
             return WhyNoSession.UNKNOWN
-        dead = judge_session(found.it, customer, security, self.desk.now())
+        dead = judge_session(found.it, customer, security, found[REALMS], self.desk.now())
+        if dead is WhyNoSession.IDLE and though_idle and found.it.ended is None:
+            dead = None
+        if dead is None and self._is_other_agent(found.it, context):
+            dead = WhyNoSession.OTHER_AGENT
+        if dead is None and found.it.acting and not await self._may_still_act(found.it.acting):
+            dead = WhyNoSession.REVOKED
         return dead or Live(session=found.it, customer=customer, security=security, found=found)
+
+    def _may_be_idle(self, operation: Operation) -> bool:
+        """Tell whether a session that was idle for too long may prove again who it belongs to."""
+        return operation is Operation.CONFIRM_IDENTITY and self.gate.policy.idle_reauth is IdleReauth.ANY_FACTOR
+
+    def _is_other_agent(self, session: Session, context: RequestContext) -> bool:
+        return self.gate.policy.pin_agent and agent_family(session.agent) != agent_family(context.user_agent)
+
+    async def _may_still_act(self, acting: Acting) -> bool:
+        facts = await self.staff.known(Actor(ActorKind.AGENT, acting.agent))
+        return facts is not None and Permission.IMPERSONATE in facts.permissions

@@ -1,7 +1,8 @@
-"""How long sessions live, and how fast one may guess."""
+"""How long sessions live, how fast one may guess, and what the shop remembers of a device."""
 
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
@@ -11,8 +12,60 @@ from shopaccounts.kernel.assurance import Level, Operation, Requirement
 from shopaccounts.kernel.limits import Wait
 from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.web import SameSite
+from shopaccounts.signin.model import ActingScope
 
-__all__ = ["AttemptPolicy", "SessionPolicy", "StepUpPolicy"]
+__all__ = [
+    "AttemptPolicy",
+    "DevicePolicy",
+    "IdleReauth",
+    "ImpersonationPolicy",
+    "Overflow",
+    "RenewalPolicy",
+    "SessionPolicy",
+    "StepUpPolicy",
+]
+
+_MOST_SESSIONS: Final = 250
+_MOST_DEVICES: Final = 50
+
+
+class Overflow(Enum):
+    """What happens when an account has as many sessions as it may have, and signs in once more."""
+
+    END_OLDEST = "end_oldest"
+    REFUSE = "refuse"
+
+
+class IdleReauth(Enum):
+    """What it takes to go on with a session that was idle for too long.
+
+    Args:
+        FULL: Signing in again.
+        ANY_FACTOR: One proof, until the session's last end. [NIST SP 800-63B-4 2.2.3]
+    """
+
+    FULL = "full"
+    ANY_FACTOR = "any_factor"
+
+
+@attrs.frozen(kw_only=True)
+class RenewalPolicy:
+    """How the value of a session is renewed while the session lives.
+
+    Args:
+        every: Age of a value at which its client is told to have it renewed.
+        reuse_grace: How long a renewed value may be renewed again, by a client that didn't get the answer.
+
+    Why these defaults:
+        every: 1 hour, as long as access tokens live commonly; of the house.
+        reuse_grace: 10 seconds, for an answer that was lost and requests that cross. [OWASP ASVS 10.4.5]
+    """
+
+    every: timedelta = timedelta(hours=1)
+    reuse_grace: timedelta = timedelta(seconds=10)
+
+    def __attrs_post_init__(self) -> None:
+        require(timedelta(0) <= self.reuse_grace < self.every, "the grace ends before the next renewal")
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +79,12 @@ class SessionPolicy:
         touch_every: 5 minutes between two writes of "last seen"; idle sessions may end that much early.
         same_site: Lax, so that who comes by a link is still signed in; Strict for shops that give that up.
             [OWASP ASVS 3.3.2]
+        max_sessions, overflow: 50 at once, then the oldest ends: more than anybody has browsers. [OWASP ASVS 7.1.2]
+        renewal: none; cookies of browsers need none, tokens of apps do. [OWASP ASVS 10.4.8]
+        idle_reauth: signing in again. [OWASP ASVS 7.3.1]
+        pin_agent: off, since browsers change what they call themselves.
+        remembers: yes, who wants to stays signed in beyond the browser; where not, that wish is passed over.
+            [NIST SP 800-63B-4 5.1 wants cookies that end with the browser]
     """
 
     idle: timedelta = timedelta(hours=2)
@@ -35,8 +94,15 @@ class SessionPolicy:
     restricted: timedelta = timedelta(minutes=30)
     touch_every: timedelta = timedelta(minutes=5)
     same_site: SameSite = SameSite.LAX
+    max_sessions: int = 50
+    overflow: Overflow = Overflow.END_OLDEST
+    renewal: RenewalPolicy | None = None
+    idle_reauth: IdleReauth = IdleReauth.FULL
+    pin_agent: bool = False
+    remembers: bool = True
 
     def __attrs_post_init__(self) -> None:
+        require(1 <= self.max_sessions <= _MOST_SESSIONS, f"an account has 1 to {_MOST_SESSIONS} sessions")
         require(timedelta(0) < self.idle <= self.absolute, "idle time stays within the absolute time")
         remembered = timedelta(0) < self.idle_remembered <= self.absolute_remembered
         require(remembered, "idle time stays within the absolute time")
@@ -56,10 +122,50 @@ class AttemptPolicy:
     Why these defaults:
         password: five tries free, then 1 s doubling to 1 h: at most 39 tries a day. [OWASP ASVS 6.3.1; NIST 3.2.2]
         network: fifty failures of one network free; only failures count. [OWASP Authentication Cheat Sheet]
+        attack_at, attack_within: an event when a realm has 1,000 failures within 5 minutes; of the house. Nobody is
+            refused for it.
     """
 
     password: Wait = Wait(free=5, base=timedelta(seconds=1), cap=timedelta(hours=1), forget_after=timedelta(hours=24))
     network: Wait = Wait(free=50, base=timedelta(seconds=1), cap=timedelta(minutes=15), forget_after=timedelta(hours=1))
+    attack_at: int = 1000
+    attack_within: timedelta = timedelta(minutes=5)
+
+    def __attrs_post_init__(self) -> None:
+        require(self.attack_at >= 1 and self.attack_within > timedelta(0), "an attack is so many within some time")
+
+
+@attrs.frozen(kw_only=True)
+class DevicePolicy:
+    """What the shop remembers of the devices of an account, and when a sign-in is told to its owner.
+
+    Args:
+        known_for: How long a device is known after its last sign-in.
+        at_most: How many devices of an account are known; the one that wasn't used for longest goes.
+        told_once_in: For how long the same kind of browser in the same wider network is not told again.
+        told_after_failures: So many failures before a sign-in are told.
+        told_after_silence: A sign-in after that long is told.
+
+    Why these defaults:
+        known_for: 400 days, the longest that browsers keep a cookie. [RFC 6265bis 5.5]
+        at_most: 20, of the house.
+        told_once_in: 24 hours, so that nobody who clears cookies is told daily more than once; of the house.
+        told_after_failures, told_after_silence: 5 failures, 180 days. [OWASP ASVS 6.3.5]
+    """
+
+    known_for: timedelta = timedelta(days=400)
+    at_most: int = 20
+    told_once_in: timedelta = timedelta(hours=24)
+    told_after_failures: int = 5
+    told_after_silence: timedelta = timedelta(days=180)
+
+    def __attrs_post_init__(self) -> None:
+        require(1 <= self.at_most <= _MOST_DEVICES, f"an account has 1 to {_MOST_DEVICES} known devices")
+        require(
+            timedelta(days=1) <= self.told_after_silence < self.known_for, "silence is heard while devices are known"
+        )
+        require(timedelta(0) <= self.told_once_in, "a notice may be told again after some time")
+        require(self.told_after_failures >= 1, "a sign-in without failures is not told")
 
 
 _QUARTER: Final = timedelta(minutes=15)
@@ -100,3 +206,30 @@ class StepUpPolicy:
     def within(self, max_age: timedelta) -> "StepUpPolicy":
         """Answer the same rules with another age of the newest proof."""
         return StepUpPolicy(rules={op: attrs.evolve(rule, max_age=max_age) for op, rule in self.rules.items()})
+
+
+@attrs.frozen(kw_only=True)
+class ImpersonationPolicy:
+    """Whether and how agents may act for customers.
+
+    Args:
+        scopes: How far they may go; empty: not at all.
+        life: For how long at most.
+        agent_signed_in_within: How fresh the agent's own sign-in has to be, which also has to be of two factors.
+        notice: Whether the customer gets a mail when it has ended.
+
+    Why these defaults:
+        scopes: looking and helping; a shop that wants neither takes the empty set. Of the house.
+        life: 30 minutes, of the house.
+        agent_signed_in_within: 15 minutes, as for everything that matters. [OWASP ASVS 7.5.3]
+        notice: yes; nobody looks at an account behind its owner's back. Of the house.
+    """
+
+    scopes: frozenset[ActingScope] = frozenset(ActingScope)
+    life: timedelta = timedelta(minutes=30)
+    agent_signed_in_within: timedelta = timedelta(minutes=15)
+    notice: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        require(timedelta(0) < self.life <= timedelta(hours=1), "an agent acts for at most an hour")
+        require(self.agent_signed_in_within > timedelta(0), "an agent's sign-in is fresh for a while")
