@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Final
 
-from shopaccounts.customers import CUSTOMERS, ContactPoint, Customer, VerificationMethod, as_of
+from shopaccounts.customers import CUSTOMERS, ContactPoint, Customer, Origin, VerificationMethod, as_of
 from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.record import Change, Found, Write
-from shopaccounts.kernel.security import SECURITY, AccountSecurity
+from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp
 from shopaccounts.passwords import PASSWORDS, PasswordRecord
-from shopaccounts.registration.deciding import activated, awaited_contact, holder_of, opened, restarted
+from shopaccounts.registration.deciding import activated, awaited_contact, holder_of, opened, restarted, vacated
 from shopaccounts.registration.errors import ContactLinkInvalid, ContactLinkStale
 from shopaccounts.registration.events import (
     AccountActivated,
@@ -18,15 +19,33 @@ from shopaccounts.registration.events import (
     AttemptRestarted,
     ContactVerified,
     DuplicateAttempted,
+    TermsAccepted,
 )
-from shopaccounts.registration.model import ATTEMPTS, Attempt, WaitingPassword, Wish
+from shopaccounts.registration.model import ATTEMPTS, Attempt, Details, WaitingPassword, Wish
 
-__all__ = ["activation", "opening", "proofs_of", "waiting_account"]
+__all__ = [
+    "BY_EMAIL",
+    "BY_IMPORT",
+    "BY_INVITATION",
+    "BY_STAFF",
+    "activation",
+    "coming_alive",
+    "moving",
+    "opening",
+    "proofs_of",
+    "waiting_account",
+]
 
-_WAY: Final = "email"
+BY_EMAIL: Final = "email"
+BY_INVITATION: Final = "invitation"
+BY_STAFF: Final = "staff"
+BY_IMPORT: Final = "import"
+_ORIGINS: Final = {BY_STAFF: Origin.STAFF, BY_IMPORT: Origin.IMPORT}
 
 
-def opening(desk: Desk, known: Customer | None, wish: Wish, until: datetime, now: datetime) -> Change:
+def opening(
+    desk: Desk, known: Customer | None, wish: Wish, until: datetime, now: datetime, way: str = BY_EMAIL
+) -> Change:
     """Answer what a registration does to the account that holds its address; where there is none, one opens.
 
     Args:
@@ -35,17 +54,38 @@ def opening(desk: Desk, known: Customer | None, wish: Wish, until: datetime, now
         wish: What somebody filled in.
         until: How long the account waits for its proof.
         now: When.
+        way: By which way the account came about.
     """
     if known is None:
-        customer = opened(wish.account, desk.scope.realm, wish.email, wish.contact, wish.locale, until, now)
-        told = desk.tell(AccountOpened(at=now, account=customer.id, way=_WAY))
+        customer = opened(wish, desk.scope.realm, until, now, _ORIGINS.get(way, Origin.REGISTRATION))
+        told = desk.tell(AccountOpened(at=now, account=customer.id, way=way))
         return Change(writes=(CUSTOMERS.add(customer),), events=told)
     if holder_of(known).is_owner:
         told = desk.tell(DuplicateAttempted(at=now, account=known.id))
         return Change(guards=(CUSTOMERS.unchanged(known),), events=told)
-    again = restarted(known, wish.email, wish.contact, wish.locale, until, now)
+    again = restarted(known, wish, until, now)
     told = desk.tell(AccountCleansed(at=now, account=known.id), AttemptRestarted(at=now, account=known.id))
     return Change(writes=(CUSTOMERS.change(known, again),), events=told)
+
+
+def moving(
+    desk: Desk, mine: Customer | None, known: Customer | None, wish: Wish, until: datetime, now: datetime
+) -> Change:
+    """Answer what a corrected address does to the account that had opened at the wrong one, and to its new holder.
+
+    Args:
+        desk: Puts what happened into envelopes.
+        mine: The account that had opened, None if the wrong address had an owner.
+        known: Who holds the right address, as the record is now.
+        wish: What is to be registered.
+        until: How long the account waits for its proof.
+        now: When.
+    """
+    change = opening(desk, known or mine, wish, until, now)
+    if mine is None or known is None or mine.id == known.id:
+        return change
+    told = desk.tell(AccountCleansed(at=now, account=mine.id))
+    return change | Change(writes=(CUSTOMERS.change(mine, vacated(mine, until)),), events=told)
 
 
 def waiting_account(found: Found[Attempt], now: datetime) -> tuple[Customer, ContactPoint]:
@@ -82,23 +122,78 @@ def activation(
         ContactLinkInvalid, ContactLinkStale: As ``waiting_account``.
     """
     customer, contact = waiting_account(found, now)
-    account = activated(customer, contact.proven(method, proven.challenge.id, now), proven.locale)
-    writes: tuple[Write, ...] = (
-        ATTEMPTS.change(found.it, left),
-        CUSTOMERS.change(customer, account),
-        SECURITY.add(AccountSecurity(id=account.id, realm=account.realm)),
+    contact = contact.proven(method, proven.challenge.id, now)
+    account = activated(customer, contact, proven.locale, proven.details.fields)
+    writes = (ATTEMPTS.change(found.it, left), CUSTOMERS.change(customer, account))
+    living = coming_alive(
+        desk,
+        account,
+        contact,
+        proven.own_password,
+        proven.details,
+        now,
+        disposable=proven.disposable,
+        security=found[SECURITY],
     )
-    if proven.password:
-        writes += (PASSWORDS.add(_record(account, proven.password, now)),)
-    verified = ContactVerified(at=now, account=account.id, contact=contact.id, method=method.value)
-    alive = AccountActivated(at=now, account=account.id, way=_WAY, locale=proven.locale)
-    return account, Change(writes=writes, events=desk.tell(verified, alive))
+    return account, Change(writes=writes) | living
+
+
+def coming_alive(
+    desk: Desk,
+    account: Customer,
+    contact: ContactPoint,
+    password: WaitingPassword | None,
+    details: Details,
+    now: datetime,
+    *,
+    disposable: bool,
+    way: str = BY_EMAIL,
+    security: AccountSecurity | None = None,
+) -> Change:
+    """Answer what an account has from the moment its address is proven, and what is told of it.
+
+    Args:
+        desk: Puts what happened into envelopes.
+        account: As it is from now on.
+        contact: What was proven.
+        password: What waited for the proof, bound to this account.
+        details: What else waited.
+        now: When.
+        disposable: Whether the address lives for a few minutes.
+        way: By which way the account came about.
+        security: The row of an account that was closed and is reopened: nothing from before its end comes back.
+    """
+    fresh = AccountSecurity(id=account.id, realm=account.realm)
+    safe = SECURITY.change(security, security.bump(Stamp.ACCOUNT)) if security else SECURITY.add(fresh)
+    writes: tuple[Write, ...] = (safe,)
+    if password:
+        writes += (PASSWORDS.add(_record(account, password, now)),)
+    method = contact.verified.method.value if contact.verified else ""
+    verified = ContactVerified(at=now, account=account.id, contact=contact.id, method=method)
+    locale = account.locale or desk.scope.locale
+    alive = AccountActivated(at=now, account=account.id, way=way, locale=locale, disposable=disposable)
+    return Change(writes=writes, events=desk.tell(verified, alive, *_agreed(account, details, now)))
+
+
+def _agreed(account: Customer, details: Details, now: datetime) -> tuple[Event, ...]:
+    if not details.accepted and not details.choices:
+        return ()
+    told = TermsAccepted(
+        at=now,
+        account=account.id,
+        documents=tuple(term.document for term in details.accepted),
+        versions=tuple(term.version for term in details.accepted),
+        locales=tuple(term.locale for term in details.accepted),
+        agreed=tuple(sorted(purpose for purpose, answer in details.choices.items() if answer)),
+        declined=tuple(sorted(purpose for purpose, answer in details.choices.items() if not answer)),
+    )
+    return (told,)
 
 
 def proofs_of(attempt: Attempt, now: datetime) -> tuple[Proof, ...]:
     """Answer what the holder proved on the way to the account: the mailbox, and the password where one was chosen."""
     mailbox = Proof(method=Method.EMAIL_CODE, kind=ProofKind.MAILBOX, at=now)
-    if attempt.password is None:
+    if attempt.own_password is None:
         return (mailbox,)
     return (mailbox, Proof(method=Method.PASSWORD, kind=ProofKind.KNOWLEDGE, at=now))
 
@@ -110,4 +205,5 @@ def _record(account: Customer, waiting: WaitingPassword, now: datetime) -> Passw
         hash=waiting.hash,
         set_at=now,
         meets_single_factor_minimum=waiting.meets_single_factor_minimum,
+        breach_unchecked=waiting.breach_unchecked,
     )

@@ -5,9 +5,13 @@
   in the end gets their own attempt and nobody else's.
 * An account whose owner proved the address: its owner is told, and nothing else happens.
 
+An address that was mistyped is corrected by whoever began the attempt, while it is unproven and a few times at most.
+Then the attempt asks anew who holds the address, and an account that had opened at the wrong one lets go of it.
+
 To whoever registers, all of these look the same.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 
@@ -23,21 +27,27 @@ from shopaccounts.customers import (
     Trigger,
     follow,
 )
+from shopaccounts.kernel.codes import ChallengeState
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
-from shopaccounts.kernel.ids import AccountId, ContactId, RealmId
-from shopaccounts.registration.model import Attempt, AttemptState, WaitingPassword
+from shopaccounts.kernel.ids import AccountId, RealmId
+from shopaccounts.registration.errors import CodeExhausted, CorrectionsUsedUp
+from shopaccounts.registration.model import NO_DETAILS, Attempt, AttemptState, WaitingPassword, Wish
+from shopaccounts.registration.policy import RegistrationPolicy
 
 __all__ = [
     "Holder",
     "activated",
     "awaited_contact",
+    "check_correctable",
     "cleansed",
+    "corrected",
     "holder_of",
     "lapsed",
     "opened",
     "restarted",
     "settled",
     "taken_over",
+    "vacated",
 ]
 
 
@@ -71,37 +81,36 @@ def holder_of(customer: Customer | None) -> Holder:
     return Holder.NOBODY if customer is None else _HOLDERS.get(customer.status, Holder.NOBODY)
 
 
-def opened(
-    account: AccountId,
-    realm: RealmId,
-    email: EmailAddress,
-    contact: ContactId,
-    locale: str,
-    until: datetime,
-    now: datetime,
-) -> Customer:
+def opened(wish: Wish, realm: RealmId, until: datetime, now: datetime, origin: Origin) -> Customer:
     """Answer a new pending account that waits until *until* for its address to be proven."""
     return Customer(
-        id=account,
+        id=wish.account,
         realm=realm,
         standing=Standing(status=AccountStatus.PENDING, until=until),
-        contacts=(_contact(email, contact, now),),
-        locale=locale,
+        contacts=(_contact(wish, now),),
+        locale=wish.locale,
         created_at=now,
-        origin=Origin.REGISTRATION,
+        origin=origin,
     )
 
 
-def restarted(
-    customer: Customer, email: EmailAddress, contact: ContactId, locale: str, until: datetime, now: datetime
-) -> Customer:
+def restarted(customer: Customer, wish: Wish, until: datetime, now: datetime) -> Customer:
     """Answer a pending account that starts over, with nothing of what the earlier attempt brought.
 
     Raises:
         StatusForbids: It isn't pending.
     """
     again = follow(customer, Trigger.RESTART, until=until)
-    return attrs.evolve(again, contacts=(_contact(email, contact, now),), former_contacts=(), locale=locale)
+    return attrs.evolve(again, contacts=(_contact(wish, now),), former_contacts=(), locale=wish.locale)
+
+
+def vacated(customer: Customer, until: datetime) -> Customer:
+    """Answer a pending account that has let go of an address that was never its own.
+
+    Raises:
+        StatusForbids: It isn't pending.
+    """
+    return attrs.evolve(follow(customer, Trigger.RESTART, until=until), contacts=(), former_contacts=())
 
 
 def awaited_contact(customer: Customer, email: EmailAddress) -> ContactPoint | None:
@@ -110,13 +119,14 @@ def awaited_contact(customer: Customer, email: EmailAddress) -> ContactPoint | N
     return customer.contact_with(ContactKind.EMAIL, email.login_key) if waits else None
 
 
-def activated(customer: Customer, proven: ContactPoint, locale: str) -> Customer:
-    """Answer the account with its address proven, in the language of whoever proved it.
+def activated(customer: Customer, proven: ContactPoint, locale: str, fields: Mapping[str, str]) -> Customer:
+    """Answer the account with its address proven, in the language and with the details of whoever proved it.
 
     Raises:
         StatusForbids: The account can't come alive from where it stands.
     """
-    return attrs.evolve(follow(customer.with_contact(proven), Trigger.VERIFY), locale=locale)
+    alive = follow(customer.with_contact(proven), Trigger.VERIFY)
+    return attrs.evolve(alive, locale=locale, fields={**customer.fields, **fields})
 
 
 def lapsed(customer: Customer) -> Customer:
@@ -125,34 +135,39 @@ def lapsed(customer: Customer) -> Customer:
     Raises:
         StatusForbids: It isn't pending.
     """
-    return follow(attrs.evolve(customer, contacts=(), former_contacts=(), locale=None), Trigger.LAPSE)
+    empty = attrs.evolve(customer, contacts=(), former_contacts=(), locale=None, fields={}, username=None)
+    return follow(empty, Trigger.LAPSE)
 
 
 def settled(proven: Attempt, now: datetime) -> Attempt:
-    """Answer an attempt that reached its end: both tickets spent, the password gone to the account."""
+    """Answer an attempt that reached its end: both tickets spent, password and details gone to the account."""
     return attrs.evolve(
         proven,
         state=AttemptState.PROVEN,
         password=None,
+        details=NO_DETAILS,
         handle=attrs.evolve(proven.handle, spent_at=now),
         link=attrs.evolve(proven.link, spent_at=now),
     )
 
 
-def taken_over(attempt: Attempt, mac: bytes, now: datetime) -> Attempt:
+def taken_over(attempt: Attempt, destined: AccountId, mac: bytes, now: datetime) -> Attempt:
     """Answer what is left for whoever started an attempt once somebody else has proven its mailbox.
 
     It goes on and leads nowhere, like an attempt at an address that had an owner all along.
 
     Args:
         attempt: As it is stored.
+        destined: A new id, for what may come of it at another address.
         mac: A digest that no code has.
         now: When the link was used.
     """
     return attrs.evolve(
         attempt,
         account=None,
+        destined=destined,
         password=None,
+        details=NO_DETAILS,
         challenge=attrs.evolve(attempt.challenge, code_mac=mac),
         link=attrs.evolve(attempt.link, spent_at=now),
     )
@@ -160,8 +175,40 @@ def taken_over(attempt: Attempt, mac: bytes, now: datetime) -> Attempt:
 
 def cleansed(attempt: Attempt, password: WaitingPassword | None, locale: str) -> Attempt:
     """Answer the attempt as whoever proved the mailbox takes it over: with their own password, nothing else of it."""
-    return attrs.evolve(attempt, password=password, locale=locale, return_path="/")
+    return attrs.evolve(attempt, password=password, details=NO_DETAILS, locale=locale, return_path="/")
 
 
-def _contact(email: EmailAddress, id: ContactId, now: datetime) -> ContactPoint:
-    return ContactPoint(id=id, kind=ContactKind.EMAIL, value=email, roles=_ROLES, added_at=now)
+def check_correctable(attempt: Attempt, policy: RegistrationPolicy) -> None:
+    """Refuse to correct the address of an attempt once more.
+
+    Raises:
+        CorrectionsUsedUp: It was corrected as often as the policy allows.
+        CodeExhausted: There were too many wrong codes, so another address would be of no use.
+    """
+    if attempt.corrections >= policy.typo_corrections:
+        raise CorrectionsUsedUp
+    if attempt.challenge.state is ChallengeState.EXHAUSTED:
+        raise CodeExhausted
+
+
+def corrected(attempt: Attempt, account: AccountId | None, contact: str, wish: Wish) -> Attempt:
+    """Answer the attempt at another address; what was filled in beside it stays.
+
+    Args:
+        attempt: As it is stored.
+        account: The pending account that the address leads to now; None if it has an owner.
+        contact: Keyed digest of the address.
+        wish: What is to be registered.
+    """
+    return attrs.evolve(
+        attempt,
+        account=account,
+        contact=contact,
+        email=wish.email,
+        disposable=wish.disposable,
+        corrections=attempt.corrections + 1,
+    )
+
+
+def _contact(wish: Wish, now: datetime) -> ContactPoint:
+    return ContactPoint(id=wish.contact, kind=ContactKind.EMAIL, value=wish.email, roles=_ROLES, added_at=now)

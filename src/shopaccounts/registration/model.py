@@ -1,7 +1,9 @@
 """An attempt to register, and the answers of registration."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Final
 
 import attrs
 
@@ -18,11 +20,14 @@ from shopaccounts.signin import SignInStep
 
 __all__ = [
     "ATTEMPTS",
+    "NO_DETAILS",
+    "AcceptedTerm",
     "Attempt",
     "AttemptState",
     "CodeSent",
     "ContactConfirmed",
     "ContactOffer",
+    "Details",
     "HolderUnknown",
     "Registered",
     "RegistrationForm",
@@ -30,6 +35,43 @@ __all__ = [
     "WaitingPassword",
     "Wish",
 ]
+
+
+@described(data_class="attempt", default=impersonal("times"))
+@attrs.frozen(kw_only=True)
+class AcceptedTerm:
+    """A document that somebody accepted.
+
+    Args:
+        document: The shop's name of it.
+        version: Which version was shown.
+        locale: The language it was shown in.
+        at: When it was accepted.
+    """
+
+    document: str = attrs.field(metadata=impersonal("a document of the shop"))
+    version: str = attrs.field(metadata=impersonal("a version of it"))
+    locale: str = attrs.field(metadata=personal("attempt", Category.PREFERENCE, on_erase=OnErase.BLANK))
+    at: datetime
+
+
+@described(data_class="attempt", default=impersonal("switches"))
+@attrs.frozen(kw_only=True)
+class Details:
+    """What somebody told and accepted beside address and password; it waits with the attempt for the proof."""
+
+    fields: Mapping[str, str] = attrs.field(
+        factory=dict, repr=False, metadata=personal("attempt", Category.IDENTITY, on_erase=OnErase.NULL)
+    )
+    accepted: tuple[AcceptedTerm, ...] = attrs.field(
+        default=(), metadata=personal("attempt", Category.PREFERENCE, on_erase=OnErase.NULL)
+    )
+    choices: Mapping[str, bool] = attrs.field(
+        factory=dict, metadata=personal("attempt", Category.PREFERENCE, on_erase=OnErase.NULL)
+    )
+
+
+NO_DETAILS: Final = Details()
 
 
 @attrs.frozen(kw_only=True)
@@ -41,12 +83,18 @@ class RegistrationForm:
         password: As typed; None for an account without one.
         locale: The language to write in; None takes the shop's.
         return_path: Where the person was; only a path of this site is kept.
+        fields: Profile fields by the names that the shop's policy puts on the form.
+        accepted: The documents that were accepted.
+        choices: The purposes that were answered with yes or no; what wasn't asked is left out.
     """
 
     identifier: str = attrs.field(repr=False)
     password: object = attrs.field(default=None, repr=False)
     locale: str | None = None
     return_path: str = "/"
+    fields: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    accepted: tuple[AcceptedTerm, ...] = ()
+    choices: Mapping[str, bool] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -54,8 +102,10 @@ class Wish:
     """What somebody filled in, checked; and the ids for what comes of it."""
 
     email: EmailAddress
+    disposable: bool = False
+    details: Details = NO_DETAILS
     locale: str
-    return_path: str
+    return_path: str = "/"
     account: AccountId
     contact: ContactId
 
@@ -72,8 +122,10 @@ class AttemptState(Enum):
 class WaitingPassword:
     """The hash of a password that waits with its attempt; the account gets it when the holder proves the address."""
 
+    account: AccountId
     hash: str = attrs.field(repr=False, metadata=secret("security", "hash of a password"))
     meets_single_factor_minimum: bool
+    breach_unchecked: bool = False
 
 
 @described(data_class="attempt", default=impersonal("ids, times, states"))
@@ -84,16 +136,22 @@ class Attempt:
     Args:
         id: The selector in its handle and in its link, by which either finds it.
         account: The pending account; None for a decoy, which leads nowhere and answers like any other.
+        destined: An id that no other attempt has: of the account that opened for this one, or will if its address is
+            corrected.
         contact: Keyed digest of the address, by which a newer attempt replaces this one.
         challenge: The code that was sent.
         handle: Proves that somebody is whoever filled in the form.
         link: Proves that somebody reads the mailbox.
+        details: What was filled in beside address and password.
+        disposable: Whether the address is one that lives for a few minutes.
+        corrections: How often its address was corrected.
     """
 
     id: AttemptId
     realm: RealmId
     version: int = 1
     account: AccountId | None
+    destined: AccountId
     contact: str = attrs.field(metadata=secret("attempt", "keyed digest of an address"))
     email: EmailAddress
     password: WaitingPassword | None
@@ -104,6 +162,14 @@ class Attempt:
     return_path: str = attrs.field(metadata=impersonal("a page of the shop"))
     started_at: datetime
     state: AttemptState = AttemptState.WAITING
+    details: Details = attrs.field(default=NO_DETAILS, metadata=personal("attempt", Category.IDENTITY))
+    disposable: bool = False
+    corrections: int = 0
+
+    @property
+    def own_password(self) -> WaitingPassword | None:
+        """The password that waits, if it was hashed for the account that the attempt leads to."""
+        return self.password if self.password and self.password.account == self.account else None
 
 
 ATTEMPTS = Book(

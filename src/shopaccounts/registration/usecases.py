@@ -5,41 +5,31 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Customer, LifecyclePolicy, VerificationMethod, as_of, login_key
+from shopaccounts.customers import CUSTOMERS, Customer, LifecyclePolicy, VerificationMethod
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.codes import ChallengeState, Verdict, answer_challenge
-from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
+from shopaccounts.kernel.contact import EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.ids import AccountId, ContactId, WorkerId
+from shopaccounts.kernel.ids import AccountId, WorkerId
 from shopaccounts.kernel.limits import MAX_WINDOW
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult, Sweep
-from shopaccounts.kernel.request import RequestContext, TransportPolicy, safe_return_path
+from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult
+from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
 from shopaccounts.kernel.sending import SendBudget
-from shopaccounts.kernel.storefront import Storefront
-from shopaccounts.kernel.text import require_locale, require_text
+from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import fits, peek, read_selector, selector_in
-from shopaccounts.kernel.vault import Keyring, Ring, Vault
-from shopaccounts.kernel.writing import compose
-from shopaccounts.passwords import (
-    Acceptable,
-    Hasher,
-    PasswordContext,
-    PasswordPolicy,
-    PersonalWords,
-    Prepared,
-    ShopWords,
-    choose,
-    prepare,
-)
-from shopaccounts.registration.activating import activation, opening, proofs_of, waiting_account
-from shopaccounts.registration.deciding import cleansed, holder_of, lapsed, settled, taken_over
+from shopaccounts.kernel.vault import Keyring, Ring
+from shopaccounts.passwords import prepare
+from shopaccounts.registration.activating import activation, proofs_of, waiting_account
+from shopaccounts.registration.automation import Automation
+from shopaccounts.registration.deciding import check_correctable, cleansed, lapsed, settled, taken_over
 from shopaccounts.registration.errors import CodeExhausted, CodeWrong
-from shopaccounts.registration.events import AccountCleansed, AttemptExpired
+from shopaccounts.registration.events import AccountCleansed, AttemptExpired, AutomationSuspected
+from shopaccounts.registration.forms import require_open
 from shopaccounts.registration.model import (
     ATTEMPTS,
     Attempt,
@@ -51,26 +41,18 @@ from shopaccounts.registration.model import (
     RegistrationForm,
     RegistrationStarted,
     WaitingPassword,
-    Wish,
 )
+from shopaccounts.registration.openings import Openings
 from shopaccounts.registration.policy import RegistrationPolicy
-from shopaccounts.registration.verifying import HANDLE, VERIFY, Provable, Verifications
+from shopaccounts.registration.verifying import HANDLE, VERIFY, Verifications
 from shopaccounts.signin import Attempts, Gate
 
 __all__ = ["Registration"]
 
-_BRING: Final = (CUSTOMERS.via("account"),)
+_BRING: Final = (CUSTOMERS.via("account"), SECURITY.via("account"))
 _LEASE: Final = timedelta(minutes=1)
 _CROWD: Final = MAX_WINDOW + 1
 """No mailbox gets more messages in an hour than a window holds, so no more can meet at one address."""
-
-
-@attrs.frozen(kw_only=True)
-class _Chosen:
-    """A password that will do."""
-
-    prepared: Prepared
-    verdict: Acceptable
 
 
 @attrs.frozen(kw_only=True)
@@ -80,16 +62,14 @@ class Registration:
     desk: Desk
     records: Records
     work: DueWork
-    hasher: Hasher
+    openings: Openings
+    automation: Automation
     attempts: Attempts
     budget: SendBudget
     gate: Gate
     verifications: Verifications
-    vault: Vault
     keyring: Keyring
-    storefront: Storefront
     policy: RegistrationPolicy
-    passwords: PasswordPolicy
     lifecycle: LifecyclePolicy
     transport: TransportPolicy
 
@@ -104,22 +84,33 @@ class Registration:
             A handle for this browser. The code, or the link, is in the mailbox.
 
         Raises:
+            RegistrationNotOpen: Not everybody may.
             EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            DomainNotAccepted: The shop takes no addresses of this domain.
+            FormRejected: Fields are missing, unsuitable or not on the form.
+            TermsNotAccepted, TermsOutdated: Documents that have to be accepted.
             PasswordUnacceptable: The password won't do, with every reason.
+            HumanCheckNeeded: A puzzle has to be solved first.
             Throttled: Too many registrations from this network, or messages to this mailbox.
             TryLater: The counters or the hasher are not available.
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        wish, now = self._wish(form), self.desk.now()
-        chosen = self._choose(form.password, wish.email) if form.password is not None else None
+        require_open(self.policy)
+        wish, now = await self.openings.wish(form), self.desk.now()
+        chosen = None
+        if form.password is not None:
+            chosen = await self.openings.passwords.choose(form.password, wish.email, wish.details.fields)
         await self.budget.take("registration", context.network, self.policy.attempts_per_network, now)
+        if sign := self.automation.sign(context):
+            return await self._pretend(wish.email, sign, context)
+        await self.automation.require_human("register", context, now)
         await self.budget.charge(wish.email, context.network, now)
 
         hashes: dict[AccountId, WaitingPassword] = {}
 
         async def decide() -> RegistrationStarted:
-            return await self._register(wish, chosen, hashes)
+            return await self.openings.register(wish, chosen, hashes)
 
         return await self.desk.retrying(decide, _CROWD, on_taken=True)
 
@@ -164,6 +155,41 @@ class Registration:
             return await self._resend(read.pop() if read else await self._by_handle(handle))
 
         return await self.desk.retrying(decide, self._rounds)
+
+    async def change_attempt_contact(
+        self, handle: Secret[str], identifier: str, context: RequestContext
+    ) -> RegistrationStarted:
+        """Correct the address of an attempt while it is unproven; what else was filled in stays.
+
+        The earlier code and link are dead. The answer is the same whatever the shop knows of either address.
+
+        Args:
+            handle: As ``register`` answered it; it stays good.
+            identifier: The right address as typed.
+            context: Where the request came from.
+
+        Raises:
+            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            DomainNotAccepted: The shop takes no addresses of this domain.
+            ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The handle is of no use.
+            CorrectionsUsedUp: The address was corrected too often.
+            CodeExhausted: There were too many wrong codes.
+            Throttled: Too many registrations from this network, or messages to this mailbox.
+            TryLater: The counters are not available.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        self.transport.check(context)
+        address, now = await self.openings.addresses.read(identifier), self.desk.now()
+        read = [await self._by_handle(handle)]
+        check_correctable(read[0].it, self.policy)
+        await self.budget.take("registration", context.network, self.policy.attempts_per_network, now)
+        await self.budget.charge(address.email, context.network, now)
+
+        async def decide() -> RegistrationStarted:
+            found = read.pop() if read else await self._by_handle(handle)
+            return await self.openings.correct(found.it, handle, address)
+
+        return await self.desk.retrying(decide, _CROWD, on_taken=True)
 
     async def peek_contact(self, token: Secret[str], context: RequestContext) -> ContactOffer:
         """Answer what the landing page of a link shows; nothing changes, however often a scanner opens it.
@@ -228,7 +254,8 @@ class Registration:
         typed = prepare(password).text
         read = [await self._by_link(token)]
         attempt = read[0].it
-        waiting = await self._hash(self._choose(typed, attempt.email), attempt.account or AccountId(""))
+        chosen = await self.openings.passwords.choose(typed, attempt.email, {})
+        waiting = await self.openings.passwords.hash(chosen, attempt.account or AccountId(""))
 
         async def decide() -> Registered:
             return await self._take_over(read.pop() if read else await self._by_link(token), waiting, context)
@@ -247,78 +274,13 @@ class Registration:
         results = await got(self.records.record_page([self._lapse(claim, now) for claim in claims]))
         return results.count(PageResult.RECORDED)
 
-    # Registering
-
-    def _wish(self, form: RegistrationForm) -> Wish:
+    async def _pretend(self, email: EmailAddress, sign: str, context: RequestContext) -> RegistrationStarted:
+        """Answer a program as if nothing were wrong; nothing comes of it."""
         now = self.desk.now()
-        return Wish(
-            email=_email(form.identifier),
-            locale=require_locale(self.desk.scope.locale if form.locale is None else form.locale),
-            return_path=safe_return_path(form.return_path),
-            account=AccountId(self.desk.entropy.new_id(now)),
-            contact=ContactId(self.desk.entropy.new_id(now)),
-        )
-
-    async def _register(
-        self, wish: Wish, chosen: _Chosen | None, hashes: dict[AccountId, WaitingPassword]
-    ) -> RegistrationStarted:
-        now, key = self.desk.now(), login_key(ContactKind.EMAIL, wish.email.login_key)
-        found = await got(self.records.find(CUSTOMERS, key, by="login_contact"))
-        known = as_of(found.it, now) if found else None
-        account, owned = known.id if known else wish.account, holder_of(known).is_owner
-        if chosen and account not in hashes:
-            hashes[account] = await self._hash(chosen, account)
-        readied = await self.verifications.ready(wish.email)
-        waits, password = (None, None) if owned else (account, hashes.get(account))
-        provable, handle = self.verifications.start(
-            readied, waits, wish.email, password, wish.locale, wish.return_path, now
-        )
-        attempt = provable.attempt
-        letter = await self._letter(known, provable, now)
-        started = Change(writes=(ATTEMPTS.add(attempt),), sweeps=(_replaced(attempt, known),), messages=(letter,))
-        await self.desk.record(started | opening(self.desk, known, wish, now + self.lifecycle.unverified_after, now))
-        return RegistrationStarted(
-            handle=handle,
-            channel=Channel.EMAIL,
-            masked=mask(wish.email),
-            resend_after=self.budget.resend_after,
-            expires_at=attempt.challenge.code_expires_at,
-        )
-
-    async def _letter(self, owner: Customer | None, provable: Provable, now: datetime) -> Message:
-        """Write to the address that its owner proved; where nobody did, to the one that was typed."""
-        if owner is None or not holder_of(owner).is_owner:
-            return await self.verifications.letter(provable, now)
-        attempt = provable.attempt
-        contact = owner.contact_with(ContactKind.EMAIL, attempt.email.login_key)
-        to = contact.value if contact and isinstance(contact.value, EmailAddress) else attempt.email
-        return await compose(
-            self.desk,
-            self.vault,
-            template=holder_of(owner).value,
-            channel=Channel.EMAIL,
-            to=to.stored,
-            locale=owner.locale or self.desk.scope.locale,
-            variables=self.storefront.variables(),
-            secrets={},
-            subject=owner.id,
-            key=f"registered {attempt.id}",
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=attempt.link.expires_at,
-        )
-
-    def _choose(self, password: object, email: EmailAddress) -> _Chosen:
-        about = PasswordContext(
-            shop=ShopWords(names=(self.storefront.name,), domains=self.storefront.domains),
-            person=PersonalWords(emails=(email.login_key,)),
-        )
-        prepared, verdict = choose(password, about, self.passwords)
-        return _Chosen(prepared=prepared, verdict=verdict)
-
-    async def _hash(self, chosen: _Chosen, account: AccountId) -> WaitingPassword:
-        stored = await got(self.hasher.hash(chosen.prepared, account))
-        return WaitingPassword(hash=stored.text, meets_single_factor_minimum=chosen.verdict.meets_single_factor_minimum)
+        network = await self.attempts.digest("network", context.network)
+        await self.desk.record(Change(events=self.desk.tell(AutomationSuspected(at=now, network=network, sign=sign))))
+        _, handle = self.verifications.handle(None, now)
+        return self.openings.started(handle, email, now + self.policy.code_life)
 
     # Proving
 
@@ -377,7 +339,8 @@ class Registration:
     async def _take_over(self, found: Found[Attempt], waiting: WaitingPassword, context: RequestContext) -> Registered:
         now = self.desk.now()
         clean = cleansed(found.it, waiting, self.desk.scope.locale)
-        left = taken_over(found.it, self.desk.entropy.raw(len(found.it.challenge.code_mac)), now)
+        nobody = AccountId(self.desk.entropy.new_id(now))
+        left = taken_over(found.it, nobody, self.desk.entropy.raw(len(found.it.challenge.code_mac)), now)
         account, change = activation(self.desk, found, clean, left, VerificationMethod.LINK, now)
         wiped = Change(events=self.desk.tell(AccountCleansed(at=now, account=account.id)))
         proof = Proof(method=Method.EMAIL_LINK, kind=ProofKind.MAILBOX, at=now)
@@ -397,19 +360,8 @@ class Registration:
         return Change(
             writes=(CUSTOMERS.change(claim.item, lapsed(claim.item)),),
             claims=(ClaimGuard(CUSTOMERS, claim.item.id, claim.fence),),
-            events=self.desk.tell(AttemptExpired(at=now, account=claim.item.id)),
+            events=self.desk.by_itself.tell(AttemptExpired(at=now, account=claim.item.id)),
         )
-
-
-def _email(identifier: object) -> EmailAddress:
-    return EmailAddress.parse(require_text(identifier, "identifier", printable=False))
-
-
-def _replaced(attempt: Attempt, known: Customer | None) -> Sweep:
-    """Answer what a new attempt replaces: the one of the account that starts over, else those at its address."""
-    if known is not None and attempt.account == known.id:
-        return Sweep(book=ATTEMPTS, group="account", value=known.id)
-    return Sweep(book=ATTEMPTS, group="contact", value=attempt.contact)
 
 
 def _is_holder(attempt: Attempt, handle: Secret[str]) -> bool:

@@ -8,9 +8,9 @@ import attrs
 from shopaccounts.customers import CUSTOMERS, Customer
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.codes import Challenge, code_mac, resend
-from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.ids import AccountId, AttemptId
+from shopaccounts.kernel.ids import AccountId, AttemptId, ContactId
 from shopaccounts.kernel.limits import counter_key
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.record import Change
@@ -20,20 +20,21 @@ from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket, mint
 from shopaccounts.kernel.vault import Key, Keyring, Ring, Vault
 from shopaccounts.kernel.writing import compose
+from shopaccounts.registration.deciding import holder_of
 from shopaccounts.registration.errors import (
     ContactLinkExpired,
     ContactLinkInvalid,
     ContactLinkStale,
     ContactLinkUsed,
 )
-from shopaccounts.registration.model import ATTEMPTS, Attempt, WaitingPassword
+from shopaccounts.registration.model import ATTEMPTS, Attempt, WaitingPassword, Wish
 from shopaccounts.registration.policy import RegistrationPolicy
 
-__all__ = ["HANDLE", "VERIFY", "Provable", "Readied", "Verifications"]
+__all__ = ["HANDLE", "REFUSALS", "VERIFY", "Provable", "Readied", "Verifications"]
 
-_REFUSALS = Refusals(ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale)
-HANDLE: Final = Purpose("challenge", "chl", frozenset(), _REFUSALS)
-VERIFY: Final = Purpose("verify_contact", "vfy", frozenset({Stamp.ACCOUNT}), _REFUSALS)
+REFUSALS = Refusals(ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale)
+HANDLE: Final = Purpose("challenge", "chl", frozenset(), REFUSALS)
+VERIFY: Final = Purpose("verify_contact", "vfy", frozenset({Stamp.ACCOUNT}), REFUSALS)
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -77,20 +78,13 @@ class Verifications:
         return Readied(counter_key(lookup.secret, "contact", email.login_key), codes)
 
     def start(
-        self,
-        readied: Readied,
-        account: AccountId | None,
-        email: EmailAddress,
-        password: WaitingPassword | None,
-        locale: str,
-        return_path: str,
-        now: datetime,
+        self, readied: Readied, wish: Wish, account: AccountId | None, password: WaitingPassword | None, now: datetime
     ) -> tuple[Provable, Secret[str]]:
         """Answer a new attempt with what proves it, and the handle for the browser that asked.
 
         Without an account the attempt is a decoy: its code fits nothing, and its message isn't sent.
         """
-        handle, handle_text = self._ticket(HANDLE, account, self.policy.challenge_life, now)
+        handle, handle_text = self.handle(account, now)
         id = AttemptId(handle.selector)
         link, link_text = self._ticket(VERIFY, account, self.policy.link_life, now, id)
         challenge, code = self._challenge(readied.codes, id, account, now)
@@ -98,17 +92,24 @@ class Verifications:
             id=id,
             realm=self.desk.scope.realm,
             account=account,
+            destined=wish.account,
             contact=readied.contact,
-            email=email,
+            email=wish.email,
             password=password,
             challenge=challenge,
             handle=handle,
             link=link,
-            locale=locale,
-            return_path=return_path,
+            locale=wish.locale,
+            return_path=wish.return_path,
             started_at=now,
+            details=wish.details,
+            disposable=wish.disposable,
         )
         return Provable(attempt, code, link_text, f"verify {id}"), handle_text
+
+    def handle(self, account: AccountId | None, now: datetime) -> tuple[Ticket, Secret[str]]:
+        """Answer a new handle for the browser that asked."""
+        return self._ticket(HANDLE, account, self.policy.challenge_life, now)
 
     def renew(self, readied: Readied, attempt: Attempt, now: datetime) -> Provable:
         """Answer the attempt with a new code and link; the old ones are dead, the tries stay counted."""
@@ -139,6 +140,33 @@ class Verifications:
             deliver=attempt.account is not None,
         )
 
+    async def letter_for(self, owner: Customer | None, provable: Provable, now: datetime) -> Message:
+        """Answer the message to the address that its owner proved; where nobody did, to the one that was typed."""
+        if owner is None or not holder_of(owner).is_owner:
+            return await self.letter(provable, now)
+        attempt = provable.attempt
+        key = attempt.email.login_key
+        contact, template, more = owner.contact_with(ContactKind.EMAIL, key), holder_of(owner).value, {}
+        if contact is None and (former := owner.former_contact_with(ContactKind.EMAIL, key)):
+            contact, template = former.contact, "registration.address_held"
+            more = {"until": former.until.isoformat(timespec="minutes")}
+        to = contact.value if contact and isinstance(contact.value, EmailAddress) else attempt.email
+        return await compose(
+            self.desk,
+            self.vault,
+            template=template,
+            channel=Channel.EMAIL,
+            to=to.stored,
+            locale=owner.locale or self.desk.scope.locale,
+            variables=self.storefront.variables(**more),
+            secrets={},
+            subject=owner.id,
+            key=f"registered {provable.key}",
+            category=MessageCategory.SECURITY,
+            priority=Priority.SECURITY,
+            expires_at=attempt.link.expires_at,
+        )
+
     async def prepare_reminder(
         self, readied: Readied, customer: Customer, email: EmailAddress, attempt: Attempt | None
     ) -> Change:
@@ -158,7 +186,8 @@ class Verifications:
             write = ATTEMPTS.change(attempt, provable.attempt)
         else:
             locale = customer.locale or self.desk.scope.locale
-            provable, _ = self.start(readied, customer.id, email, None, locale, "/", now)
+            wish = Wish(email=email, locale=locale, account=customer.id, contact=ContactId(""))
+            provable, _ = self.start(readied, wish, customer.id, None, now)
             write = ATTEMPTS.add(provable.attempt)
         message = await self.letter(provable, now)
         return Change(writes=(write,), guards=(CUSTOMERS.unchanged(customer),), messages=(message,))

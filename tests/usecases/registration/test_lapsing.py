@@ -135,7 +135,7 @@ async def test_upkeep_stops_when_its_time_is_over(shop, builder) -> None:
     builder.clock.advance(timedelta(days=31))
     report = await shop.upkeep.tick(budget=timedelta(0))
     assert not report.finished
-    assert report.expired == 1
+    assert report.worked == 1
 
 
 def test_an_account_waits_for_a_while() -> None:

@@ -57,7 +57,7 @@ async def test_an_address_that_nobody_holds_opens_a_pending_account(shop, builde
     assert (letter.template, letter.to, letter.deliver) == ("registration.verify_contact", ANN, True)
     assert letter.variables == {"shop": "Lampenhaus", "minutes": "10"}
     assert set(letter.secrets) == {"code", "link"}
-    assert told(builder) == ["registration.account_opened"]
+    assert told(builder) == ["registration.started", "registration.account_opened"]
     assert (started.channel, started.masked) == (Channel.EMAIL, "a***@lamp.example")
     assert started.resend_after == timedelta(seconds=60)
     assert started.expires_at == builder.clock.now() + timedelta(minutes=10)
@@ -86,7 +86,7 @@ async def test_an_owner_is_told_and_nothing_else_happens_to_the_account(shop, bu
     assert len(rows(builder, CUSTOMERS)) == 1
     assert told(builder)[-1] == "registration.duplicate_attempted"
     (decoy,) = [attempt for attempt in rows(builder, ATTEMPTS) if attempt.account is None]
-    assert decoy.password is None
+    assert decoy.own_password is None
     assert not builder.mailbag.last.secrets
     with pytest.raises(CodeWrong):
         await shop.registration.complete_registration(started.handle, "123456", HERE)
@@ -180,6 +180,9 @@ def test_a_form_can_set_nothing_else_about_an_account() -> None:
         "password",
         "locale",
         "return_path",
+        "fields",
+        "accepted",
+        "choices",
     ]
     with pytest.raises(TypeError):
         RegistrationForm(identifier=ANN, status="active")  # type: ignore[call-arg]

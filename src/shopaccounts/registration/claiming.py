@@ -1,0 +1,143 @@
+"""Who holds an address that a customer wants to have as well, and what they are told.
+
+* Whoever asks is told the same, and one message goes to the address: how to prove it, or, where another account signs
+  in by it, that somebody wanted to have it. It goes to the spelling that its owner proved.
+* Who holds an address is decided when it is proven, and told to whoever proved it.
+* An account that waits for its first proof keeps nobody from an address: it is emptied, and whoever had begun it is
+  told nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from shopaccounts.customers import CUSTOMERS, AccountStatus, Customer, as_of, login_key
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.ids import AccountId
+from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.record import Change, Found
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.storefront import Storefront
+from shopaccounts.kernel.vault import Vault
+from shopaccounts.kernel.writing import compose
+from shopaccounts.registration.deciding import lapsed, taken_over
+from shopaccounts.registration.errors import ContactBelongsElsewhere
+from shopaccounts.registration.events import AccountCleansed
+from shopaccounts.registration.model import ATTEMPTS
+
+__all__ = ["Claims", "Holding"]
+
+_MAC_BYTES = 32
+
+
+@attrs.frozen
+class Holding:
+    """Who holds an address besides the customer who wants it.
+
+    Args:
+        owner: Whose address it is; None if it is nobody's.
+        waiting: The account that waits for its first proof there, with its newest attempt.
+    """
+
+    owner: Customer | None
+    waiting: Found[Customer] | None
+
+
+@attrs.frozen(kw_only=True)
+class Claims:
+    """Looks for holders of addresses, and writes to addresses."""
+
+    desk: Desk
+    records: Records
+    vault: Vault
+    storefront: Storefront
+
+    async def holding(self, email: EmailAddress, wanted_by: str, now: datetime) -> Holding:
+        """Answer who holds an address besides the account *wanted_by*."""
+        key = login_key(ContactKind.EMAIL, email.login_key)
+        bring = (ATTEMPTS.newest("account"),)
+        found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=bring))
+        if found is None or found.it.id == wanted_by:
+            return Holding(None, None)
+        holder = as_of(found.it, now)
+        if holder.status is AccountStatus.PENDING:
+            return Holding(None, found)
+        return Holding(holder, None)
+
+    async def freed(self, email: EmailAddress, wanted_by: str, now: datetime) -> Change:
+        """Answer the part of a change that makes an address free for the account *wanted_by*, which has proven it.
+
+        Raises:
+            ContactBelongsElsewhere: Another account signs in by it, or did a short while ago.
+        """
+        holding = await self.holding(email, wanted_by, now)
+        if holding.owner is not None:
+            raise ContactBelongsElsewhere(ContactKind.EMAIL.value)
+        return self._emptied(holding.waiting, now) if holding.waiting else Change()
+
+    async def letter(
+        self,
+        template: str,
+        to: EmailAddress,
+        customer: Customer,
+        key: str,
+        until: datetime,
+        secrets: Mapping[str, Secret[str]],
+        variables: Mapping[str, str] | None = None,
+    ) -> Message:
+        """Answer a message that serves the proof of an address.
+
+        Args:
+            template: Which text.
+            to: Where it goes.
+            customer: Whom it is about.
+            key: Natural key of the cause.
+            until: When what it says is over.
+            secrets: Links and codes.
+            variables: Plain values besides the shop's.
+        """
+        return await compose(
+            self.desk,
+            self.vault,
+            template=template,
+            channel=Channel.EMAIL,
+            to=to.stored,
+            locale=customer.locale or self.desk.scope.locale,
+            variables=self.storefront.variables(**(variables or {})),
+            secrets=secrets,
+            subject=customer.id,
+            key=key,
+            category=MessageCategory.SECURITY,
+            priority=Priority.SECURITY,
+            expires_at=until,
+        )
+
+    async def word_to_owner(self, owner: Customer, email: EmailAddress, key: str, until: datetime) -> Message:
+        """Answer the message that tells an owner that somebody wanted to have their address."""
+        return await self.letter("registration.address_wanted", owned_value(owner, email), owner, key, until, {})
+
+    def link(self, purpose: str, text: Secret[str]) -> Secret[str]:
+        """Answer the link to the page where a ticket is used."""
+        return self.storefront.link(self.desk.scope.store, purpose, text)
+
+    def _emptied(self, found: Found[Any], now: datetime) -> Change:
+        stored, attempt = found.it, found[ATTEMPTS]
+        writes = [CUSTOMERS.change(stored, lapsed(stored))]
+        if attempt is not None:
+            nobodys = taken_over(
+                attempt, AccountId(self.desk.entropy.new_id(now)), self.desk.entropy.raw(_MAC_BYTES), now
+            )
+            writes.append(ATTEMPTS.change(attempt, nobodys))
+        return Change(writes=tuple(writes), events=self.desk.tell(AccountCleansed(at=now, account=stored.id)))
+
+
+def owned_value(owner: Customer, email: EmailAddress) -> EmailAddress:
+    """Answer an address in the spelling that its owner proved."""
+    former = owner.former_contact_with(ContactKind.EMAIL, email.login_key)
+    contact = owner.contact_with(ContactKind.EMAIL, email.login_key) or (former.contact if former else None)
+    return contact.value if contact and isinstance(contact.value, EmailAddress) else email
