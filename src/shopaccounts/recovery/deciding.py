@@ -4,6 +4,7 @@
 * An active account: a reset link to the proven address.
 * A pending account: its verification again; who proves the mailbox takes the account over.
 * A suspended account: a word that it is suspended, once a day.
+* An account with its owner's own hold on it: a reset link, which lifts the hold.
 * A closing account: how to stay.
 
 A reset link dies when the account's security, password or contacts change, when a newer one is issued, and when its
@@ -14,13 +15,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
-from shopaccounts.customers import AccountStatus, ContactPoint, ContactRole, Customer, is_verified
+from shopaccounts.customers import AccountStatus, ContactPoint, ContactRole, Customer, is_held, is_verified
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ids import AccountId, RealmId
 from shopaccounts.kernel.security import Stamp
 from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket, TicketSpent
-from shopaccounts.passwords import Acceptable, PasswordRecord, StoredHash, keep
+from shopaccounts.passwords import NewPassword, PasswordPolicy, PasswordRecord, keep
 from shopaccounts.recovery.errors import ResetLinkExpired, ResetLinkInvalid, ResetLinkStale, ResetLinkUsed
 from shopaccounts.recovery.model import StopNotice
 from shopaccounts.signin import Session
@@ -73,7 +74,9 @@ def reply_to(customer: Customer | None, email: EmailAddress) -> Reply:
         return Reply.NOTHING
     if customer.status is AccountStatus.PENDING:
         return Reply.VERIFICATION
-    return _REPLIES.get(customer.status, Reply.NOTHING) if proven_contact(customer, email) else Reply.NOTHING
+    if not proven_contact(customer, email):
+        return Reply.NOTHING
+    return Reply.RESET if is_held(customer) else _REPLIES.get(customer.status, Reply.NOTHING)
 
 
 def proven_contact(customer: Customer, email: EmailAddress) -> ContactPoint | None:
@@ -100,7 +103,9 @@ def signed_in_since(ticket: Ticket, newest: Session | None) -> bool:
     return newest is not None and newest.created_at > ticket.issued_at
 
 
-def new_password(spent: TicketSpent, realm: RealmId, stored: StoredHash, verdict: Acceptable) -> PasswordRecord:
+def new_password(
+    spent: TicketSpent, realm: RealmId, new: NewPassword, policy: PasswordPolicy, was: PasswordRecord | None = None
+) -> PasswordRecord:
     """Answer the password that a spent reset link sets; it is that of the link's own account.
 
     Raises:
@@ -109,4 +114,4 @@ def new_password(spent: TicketSpent, realm: RealmId, stored: StoredHash, verdict
     if spent.purpose != RESET.name:
         msg = f"a ticket for {spent.purpose} sets no password"
         raise Defect(msg)
-    return keep(AccountId(spent.subject), realm, stored, verdict, spent.at)
+    return keep(AccountId(spent.subject), realm, new, policy, spent.at, was)

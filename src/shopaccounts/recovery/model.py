@@ -1,6 +1,7 @@
 """The answers of recovery, and what it remembers of them."""
 
 from datetime import datetime, timedelta
+from enum import Enum
 
 import attrs
 
@@ -11,7 +12,27 @@ from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.web import Landing
 from shopaccounts.passwords import PasswordGuide
 
-__all__ = ["STOP_NOTICES", "PasswordWasReset", "ResetOffer", "ResetSent", "StopNotice"]
+__all__ = ["STOP_NOTICES", "PasswordWasReset", "Question", "RecentAddition", "ResetOffer", "ResetSent", "StopNotice"]
+
+
+class Question(Enum):
+    """The questions there are; a shop's page words them for its customers."""
+
+    FIRST_PET = "first_pet"
+    FIRST_TEACHER = "first_teacher"
+    CHILDHOOD_STREET = "childhood_street"
+    CHILDHOOD_FRIEND = "childhood_friend"
+    CHILDHOOD_HERO = "childhood_hero"
+    FIRST_CONCERT = "first_concert"
+    FIRST_JOB = "first_job"
+    FIRST_FLIGHT = "first_flight"
+    FAVOURITE_BOOK_AS_A_CHILD = "favourite_book_as_a_child"
+    WORST_HOLIDAY = "worst_holiday"
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words that an answer may not just repeat."""
+        return frozenset(self.value.split("_"))
 
 
 @described(data_class="security", default=impersonal("ids and times"))
@@ -39,15 +60,42 @@ class ResetSent:
 
 @attrs.frozen(kw_only=True)
 class ResetOffer(Landing):
-    """What the landing page of a reset link shows; looking changes nothing."""
+    """What the landing page of a reset link shows; looking changes nothing.
+
+    Args:
+        questions: What is asked besides, where the account has security questions.
+    """
 
     masked: str
     expires_at: datetime
     guide: PasswordGuide
+    questions: tuple[Question, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class RecentAddition:
+    """Something that was added to an account lately.
+
+    Args:
+        id: Names it when it is to be removed.
+        kind: ``contact`` or ``device``.
+        label: The masked address, or what the device calls itself.
+    """
+
+    id: str
+    kind: str
+    label: str
+    at: datetime
 
 
 @attrs.frozen(kw_only=True)
 class PasswordWasReset:
-    """The new password holds; the customer signs in with it as usual."""
+    """The new password holds; the customer signs in with it as usual.
+
+    Args:
+        masked: The address that the link went to.
+        recent: What was added to the account lately: whoever doesn't know it removes it after signing in.
+    """
 
     masked: str
+    recent: tuple[RecentAddition, ...] = ()

@@ -1,15 +1,30 @@
 """What people do when they lost their password: ask for a link, look at it, choose a new one."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Customer, Notices, as_of, login_key
+from shopaccounts.customers import (
+    CUSTOMERS,
+    Customer,
+    NotFound,
+    Notices,
+    StatusForbids,
+    as_of,
+    is_held,
+    login_key,
+    released,
+)
+from shopaccounts.customers.events import ContactRemoved, CustomerReinstated
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.assurance import Operation
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.doorkeeper import Doorkeeper, NextValue, Present
+from shopaccounts.kernel.errors import InvalidInput
+from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.limits import MAX_WINDOW
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.ports import Records
@@ -18,6 +33,7 @@ from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp, Stamps
 from shopaccounts.kernel.sending import SendBudget
+from shopaccounts.kernel.staff import Permission, Staff
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import TICKETS, Ticket, is_replaced, mint, peek, read_selector, spend
@@ -25,20 +41,15 @@ from shopaccounts.kernel.vault import Vault
 from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import (
     PASSWORDS,
-    Acceptable,
-    Hasher,
+    Chooser,
+    NewPassword,
     PasswordContext,
-    PasswordPolicy,
-    PersonalWords,
-    Prepared,
-    ShopWords,
-    StoredHash,
-    choose,
     describe,
     prepare,
-    prepare_to_verify,
+    words_of,
 )
 from shopaccounts.passwords.events import PasswordSet
+from shopaccounts.recovery.answering import Answering, Answers
 from shopaccounts.recovery.deciding import (
     RESET,
     Reply,
@@ -50,11 +61,14 @@ from shopaccounts.recovery.deciding import (
     told_lately,
 )
 from shopaccounts.recovery.errors import ResetLinkInvalid, ResetLinkStale
-from shopaccounts.recovery.events import PasswordReset, ResetRequested
+from shopaccounts.recovery.events import PasswordReset, ResetRequested, ResetStarted
 from shopaccounts.recovery.model import STOP_NOTICES, PasswordWasReset, ResetOffer, ResetSent, StopNotice
 from shopaccounts.recovery.policy import ResetPolicy
-from shopaccounts.registration import ATTEMPTS, Readied, Verifications
-from shopaccounts.signin import SESSIONS, Attempts
+from shopaccounts.recovery.questions import QUESTIONS
+from shopaccounts.recovery.recent import recent_additions, without_recent
+from shopaccounts.registration import ATTEMPTS, Account, Readied, Verifications, contact_in_force
+from shopaccounts.signin import DEVICES, SESSIONS, Attempts
+from shopaccounts.signin.events import DeviceRevoked
 
 __all__ = ["Recovery"]
 
@@ -67,6 +81,8 @@ _SPENT_BY: Final = (
     CUSTOMERS.via("subject"),
     SECURITY.via("subject"),
     PASSWORDS.via("subject"),
+    QUESTIONS.via("subject"),
+    DEVICES.via("subject"),
     SESSIONS.newest("account", via="subject"),
     TICKETS.newest("issued", via="issued"),
 )
@@ -89,15 +105,17 @@ class Recovery:
 
     desk: Desk
     records: Records
-    hasher: Hasher
+    chooser: Chooser
     vault: Vault
     attempts: Attempts
     budget: SendBudget
     verifications: Verifications
     storefront: Storefront
     notices: Notices
+    answering: Answering
+    doorkeeper: Doorkeeper
+    staff: Staff
     policy: ResetPolicy
-    passwords: PasswordPolicy
     transport: TransportPolicy
 
     async def request_reset(self, identifier: str, context: RequestContext) -> ResetSent:
@@ -130,34 +148,100 @@ class Recovery:
         """
         self.transport.check(context)
         opened = await self._open(token)
-        guide = describe(self.passwords, PasswordContext().can_reach)
-        return ResetOffer(masked=mask(opened.email), expires_at=opened.ticket.expires_at, guide=guide)
+        return ResetOffer(
+            masked=mask(opened.email),
+            expires_at=opened.ticket.expires_at,
+            guide=describe(self.chooser.policy, PasswordContext().can_reach),
+            questions=self.answering.asked_of(opened.found[QUESTIONS]),
+        )
 
     async def reset_password(
-        self, token: Secret[str], new_password: object, context: RequestContext
+        self, token: Secret[str], new_password: object, context: RequestContext, answers: Answers | None = None
     ) -> PasswordWasReset:
         """Set a new password with a reset link; every session ends, and nobody is signed in by it.
 
         A password that won't do leaves the link good.
 
+        Args:
+            token: From the link.
+            new_password: Text, or ``Secret`` of it.
+            context: Where the request came from.
+            answers: To the questions of ``peek_reset``, where it shows any.
+
         Raises:
+            ProofsMissing, AnswersWrong, Throttled: It takes the answers to the security questions as well.
             PasswordUnacceptable: The password won't do, with every reason.
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
-            TryLater: The hasher is not available.
+            TryLater: The hasher, or the list of leaked passwords, is not available.
         """
         self.transport.check(context)
         typed = prepare(new_password).text
         opened = await self._open(token)
-        prepared, verdict = await self._choose(typed, opened)
-        stored = await got(self.hasher.hash(prepared, opened.customer.id))
+        await self.answering.check(opened.found[QUESTIONS], answers, opened.customer, context.network)
+        chosen = await self.chooser.choose(typed, words_of(opened.customer), opened.found[PASSWORDS])
+        new = await self.chooser.hash(chosen, opened.customer.id)
         read = [opened]
 
         async def decide() -> PasswordWasReset:
-            return await self._reset(read.pop() if read else await self._open(token), token, stored, verdict)
+            return await self._reset(read.pop() if read else await self._open(token), token, new)
 
         was_reset = await self.desk.retrying(decide)
         await self.attempts.succeeded(opened.customer.id)
+        await self.answering.forget(opened.customer)
         return was_reset
+
+    async def drop_recent(self, value: Secret[str], ids: Collection[str], context: RequestContext) -> NextValue:
+        """Remove what was added to the account lately and its owner doesn't know; every other session ends.
+
+        Args:
+            value: The session value, of a fresh sign-in.
+            ids: As ``PasswordWasReset.recent`` names them.
+            context: Where the request came from.
+
+        Raises:
+            NotFound: One of them is nothing that was added lately.
+            LastLoginContact, LastNoticeContact: The account can't do without it.
+            SignInRequired, FreshSignInNeeded, NotWhileImpersonating: Nobody who may is signed in here.
+            InvalidInput: No ids.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        if isinstance(ids, str) or not isinstance(ids, Collection):
+            raise InvalidInput(field="ids")
+        chosen = frozenset(require_text(id, "label") for id in ids)
+
+        async def decide() -> NextValue:
+            here = await self.doorkeeper.present(value, context, Operation.RECOVER, (DEVICES.via("account"),))
+            return await self._drop(here, chosen)
+
+        return await self.desk.retrying(decide)
+
+    async def start_reset_for(self, account: AccountId, reason: str) -> ResetSent:
+        """Have a reset link mailed to the owner of an account: the same link, to the address that one signs in by.
+
+        Nobody but the owner sees it, or sets a password.
+
+        Args:
+            account: Whose.
+            reason: Why, up to 500 characters; stands in the event.
+
+        Raises:
+            Forbidden: Nobody, or an agent who may not.
+            NotFound: There is no such account.
+            StatusForbids: The account is in no state for a reset.
+            Throttled: Too many messages to this mailbox.
+        """
+        duty = await self.staff.require(Permission.START_RESET, reason)
+        id = require_text(account, "account", cap=64)
+        _, email = await self._resettable(id)
+        await self.budget.charge(email, duty.agent, self.desk.now())
+
+        async def decide() -> None:
+            now, (known, to) = self.desk.now(), await self._resettable(id)
+            told = self.desk.tell(ResetStarted(at=now, account=known.it.id, reason=duty.reason))
+            await self.desk.record(await self._reset_link(known, to, now) | Change(events=told))
+
+        await self.desk.retrying(decide)
+        return ResetSent(channel=Channel.EMAIL, masked=mask(email), resend_after=self.budget.resend_after)
 
     # Asking
 
@@ -183,6 +267,24 @@ class Recovery:
             return await self._word_of_suspension(known, email, now)
         letter = await self._letter(reply, known.it, email, {}, f"reset {self.desk.entropy.token(128)}", now)
         return Change(guards=(CUSTOMERS.unchanged(known.it),), messages=(letter,))
+
+    async def _resettable(self, account: str) -> tuple[Found[Customer], EmailAddress]:
+        """Answer an account that a reset can be started for, and the address that it goes to.
+
+        Raises:
+            NotFound, StatusForbids: There is none.
+        """
+        found = await got(self.records.find(CUSTOMERS, account, bring=_ASKED))
+        if found is None:
+            raise NotFound
+        known = attrs.evolve(found, it=as_of(found.it, self.desk.now()))
+        contact = contact_in_force(known.it, ContactKind.EMAIL)
+        email = contact.value if contact else None
+        if not isinstance(email, EmailAddress) or not self._may_reset(known):
+            raise StatusForbids(known.it.status.value, RESET.name)
+        if reply_to(known.it, email) is not Reply.RESET:
+            raise StatusForbids(known.it.status.value, RESET.name)
+        return known, email
 
     def _may_reset(self, known: Found[Any]) -> bool:
         return known[PASSWORDS] is not None or self.policy.creates_first_password
@@ -283,33 +385,52 @@ class Recovery:
             raise ResetLinkStale(ticket.purpose)
         return _Opened(ticket=ticket, customer=customer, security=security, email=email, found=found)
 
-    async def _choose(self, typed: Secret[str], opened: _Opened) -> tuple[Prepared, Acceptable]:
-        record, candidate = opened.found[PASSWORDS], prepare_to_verify(typed)
-        match = await got(self.hasher.verify(record.stored, candidate, record.id)) if record else None
-        emails = tuple(c.value.login_key for c in opened.customer.contacts if isinstance(c.value, EmailAddress))
-        about = PasswordContext(
-            shop=ShopWords(names=(self.storefront.name,), domains=self.storefront.domains),
-            person=PersonalWords(emails=emails),
-            is_current=match is not None and match.ok,
-        )
-        return choose(typed, about, self.passwords)
-
-    async def _reset(
-        self, opened: _Opened, token: Secret[str], stored: StoredHash, verdict: Acceptable
-    ) -> PasswordWasReset:
+    async def _reset(self, opened: _Opened, token: Secret[str], new: NewPassword) -> PasswordWasReset:
         now = self.desk.now()
         customer, record = opened.customer, opened.found[PASSWORDS]
         ticket, spent = spend(opened.ticket, token, RESET, opened.security.stamps, now)
-        kept = new_password(spent, customer.realm, stored, verdict)
+        kept = new_password(spent, customer.realm, new, self.chooser.policy, record)
         change = Change(
             writes=(
                 TICKETS.change(opened.ticket, ticket),
                 PASSWORDS.change(record, kept) if record else PASSWORDS.add(kept),
                 SECURITY.change(opened.security, opened.security.bump(Stamp.PASSWORD)),
             ),
-            guards=(CUSTOMERS.unchanged(customer),),
             events=self.desk.tell(PasswordSet(at=now, account=customer.id), PasswordReset(at=now, account=customer.id)),
         )
         told = await self.notices.about(customer, "passwords.was_reset", f"was_reset {ticket.selector}", now)
-        await self.desk.record(change | told)
-        return PasswordWasReset(masked=mask(opened.email))
+        answered = await self.answering.passed(opened.found[QUESTIONS])
+        await self.desk.record(change | self._released(customer, now) | answered | told)
+        recent = recent_additions(customer, opened.found[DEVICES], now, besides=ticket.bound)
+        return PasswordWasReset(masked=mask(opened.email), recent=recent)
+
+    def _released(self, customer: Customer, now: datetime) -> Change:
+        """Answer the part that lifts the owner's own hold; where there is none, that the account stays as it is."""
+        if not is_held(customer):
+            return Change(guards=(CUSTOMERS.unchanged(customer),))
+        told = self.desk.tell(CustomerReinstated(at=now, account=customer.id))
+        return Change(writes=(CUSTOMERS.change(customer, released(customer)),), events=told)
+
+    # Afterwards
+
+    async def _drop(self, here: Present, ids: frozenset[str]) -> NextValue:
+        customer, known, now = Account.of(here).customer, here[DEVICES], self.desk.now()
+        after, left = without_recent(customer, known, ids, now)
+        moved = (Stamp.ACCOUNT, Stamp.CONTACTS) if after != customer else (Stamp.ACCOUNT,)
+        next_value, part = self.doorkeeper.hand_on(here, here.security.bump(*moved), now)
+        gone = [contact.id for contact in customer.contacts if contact.id in ids]
+        told = self.desk.tell(
+            *(ContactRemoved(at=now, account=customer.id, contact=id) for id in gone),
+            *(DeviceRevoked(at=now, account=customer.id, device=id) for id in sorted(ids - set(gone))),
+        )
+        part |= Change(
+            writes=(
+                *((CUSTOMERS.change(customer, after),) if gone else ()),
+                *((DEVICES.change(known, left),) if known and left and left != known else ()),
+            ),
+            guards=() if gone else (CUSTOMERS.unchanged(customer),),
+            events=told,
+        )
+        key = f"recent_dropped {here.session}"
+        await self.desk.record(part | await self.notices.about(after, "recovery.recent_dropped", key, now))
+        return next_value
