@@ -34,6 +34,10 @@ class Letter:
         """The ticket in that link."""
         return self.link.rpartition("token=")[2]
 
+    def link_to(self, page: str) -> str:
+        """Answer the link to one of the shop's pages, out of several."""
+        return self._found(rf"https?://[^/\s]+{page}\?\S+")
+
     @property
     def code(self) -> str:
         """The code in it."""

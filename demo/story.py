@@ -18,6 +18,7 @@ from shopaccounts.kernel.errors import Rejected, Throttled
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import FixedClock
+from shopaccounts.kernel.web import DEVICE_COOKIE
 from shopaccounts.passwords import PasswordUnacceptable
 from shopaccounts.registration import CodeExhausted, CodeWrong, Registered, RegistrationForm, RegistrationStarted
 from shopaccounts.signin import NoSession, SignedIn, SignInRefused, SignInStep
@@ -45,6 +46,7 @@ class Story:
 
     def __init__(self, place: Place, postbox: Postbox, teller: Teller, customer: Customer) -> None:
         self._place, self._postbox, self._teller, self._customer = place, postbox, teller, customer
+        self._devices: dict[str, Secret[str]] = {}
         self._clock, self._ledger = FixedClock(_BEGIN), Ledger()
         self._opened = self._open()
         self._email = self._password = ""
@@ -137,8 +139,12 @@ class Story:
     def _sign_in_twice(self) -> None:
         self._teller.chapter("Ann signs in twice")
         self._until_accepted(lambda: self._sign_in("Laptop", self._typed_password()))
+        self._read_mail()
+        self._teller.say("A mail tells her that somebody came in after several failures.")
         self._clock.advance(_MINUTE)
         self._sign_in("Phone", self._password)
+        self._read_mail()
+        self._teller.say("Another one tells her of a device that was never seen before. Each lets her object at once.")
         sessions = self._opened.shop.sessions.list_sessions(self._sessions[-1].session, _browser("Phone"))
         browsers = " and ".join(session.agent for session in sessions)
         self._teller.say(f"On her laptop and on her phone. Her account lists both: {browsers}.")
@@ -148,15 +154,20 @@ class Story:
         return self._customer.types("Password", self._password, hidden=True)
 
     def _sign_in(self, browser: str, password: str) -> SignInStep:
-        step = self._opened.shop.signin.sign_in_with_password(self._email, password, _browser(browser))
-        self._come_in(step)
+        context = attrs.evolve(_browser(browser), device=self._devices.get(browser))
+        step = self._opened.shop.signin.sign_in_with_password(self._email, password, context)
+        self._come_in(step, browser)
         return step
 
-    def _come_in(self, step: SignInStep) -> None:
+    def _come_in(self, step: SignInStep, browser: str = "Laptop") -> None:
         self._must_be(isinstance(step, SignedIn))
         if isinstance(step, SignedIn):
             self._sessions.append(step)
             self._keep_secret(step.session.reveal())
+            kept = {cookie.name: cookie.value for cookie in step.set_cookies}
+            if DEVICE_COOKIE in kept:
+                self._devices[browser] = kept[DEVICE_COOKIE]
+                self._keep_secret(kept[DEVICE_COOKIE].reveal())
 
     # Ann loses her password
 

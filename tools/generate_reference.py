@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import compliance_page
 import public_api
 import reference_pages
 
@@ -23,6 +24,7 @@ def wanted() -> dict[Path, str]:
         Path("docs/policies.md"): reference_pages.policies_page(),
         Path("docs/events.md"): reference_pages.events_page(),
         Path("docs/errors.md"): reference_pages.errors_page(),
+        Path("docs/compliance.md"): compliance_page.page(),
         LISTING: public_api.listing(),
     }
 

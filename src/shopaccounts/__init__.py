@@ -11,9 +11,10 @@ the words that every context shares, ``adapters`` the libraries and databases, `
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shopaccounts.assurance import AssuranceProfile
     from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
 
-__all__ = ["Adapters", "AsyncShopAccounts", "Policies", "ShopAccounts"]
+__all__ = ["Adapters", "AssuranceProfile", "AsyncShopAccounts", "Policies", "ShopAccounts"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +22,6 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    from shopaccounts import shop  # noqa: PLC0415  (see above)
+    from shopaccounts import assurance, shop  # noqa: PLC0415  (see above)
 
-    return getattr(shop, name)
+    return getattr(assurance if name in assurance.__all__ else shop, name)

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from shopaccounts.customers import CUSTOMERS
+from shopaccounts.customers import CLOSINGS, CUSTOMERS, Belongings, Kept
 from shopaccounts.kernel.messages import MESSAGES
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.security import SECURITY
 from shopaccounts.kernel.tickets import TICKETS
 from shopaccounts.passwords import PASSWORDS
-from shopaccounts.recovery import STOP_NOTICES
-from shopaccounts.registration import ATTEMPTS
+from shopaccounts.recovery import CASES, QUESTIONS, STOP_NOTICES
+from shopaccounts.registration import ADDITIONS, ATTEMPTS, CONTACT_CHANGES, CONTACT_CHECKS, INVITATIONS
 from shopaccounts.relay import DELIVERIES
-from shopaccounts.signin import SESSIONS
+from shopaccounts.signin import DEVICES, IMPERSONATIONS, REALMS, SESSIONS
 
-__all__ = ["BOOKS"]
+__all__ = ["BELONGINGS", "BOOKS"]
 
 BOOKS: tuple[Book[Any], ...] = (
     EVENTS,
@@ -23,8 +23,39 @@ BOOKS: tuple[Book[Any], ...] = (
     TICKETS,
     SECURITY,
     CUSTOMERS,
+    CLOSINGS,
     PASSWORDS,
     SESSIONS,
+    DEVICES,
+    REALMS,
+    IMPERSONATIONS,
     ATTEMPTS,
+    INVITATIONS,
+    ADDITIONS,
+    CONTACT_CHANGES,
+    CONTACT_CHECKS,
     STOP_NOTICES,
+    QUESTIONS,
+    CASES,
 )
+
+BELONGINGS = Belongings(
+    on_closing=(Kept(PASSWORDS), Kept(SESSIONS, "account"), Kept(DEVICES), Kept(QUESTIONS)),
+    on_erasing=(
+        Kept(SECURITY),
+        Kept(CLOSINGS),
+        Kept(STOP_NOTICES),
+        Kept(TICKETS, "subject"),
+        Kept(ATTEMPTS, "account"),
+        Kept(INVITATIONS, "inviter"),
+        Kept(IMPERSONATIONS, "account"),
+        Kept(ADDITIONS, "account"),
+        Kept(CONTACT_CHANGES, "account"),
+        Kept(CONTACT_CHECKS, "account"),
+        Kept(CASES, "account"),
+    ),
+)
+"""What goes when an account is closed, and what goes besides when its customer is erased.
+
+Events and messages are the relay's: messages are wiped when they end, events hold no personal data.
+"""

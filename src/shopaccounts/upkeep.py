@@ -5,6 +5,7 @@ sessions stay for a month, so that who comes late is told that a link was used, 
 receipts and counters stay for a day after their end, so that a clock that steps back a little revives nothing.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -16,22 +17,33 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import Records, Storage
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.tickets import TICKETS
-from shopaccounts.recovery import STOP_NOTICES
-from shopaccounts.registration import ATTEMPTS, Registration
+from shopaccounts.recovery import CASES, STOP_NOTICES
+from shopaccounts.registration import ADDITIONS, ATTEMPTS, CONTACT_CHANGES, CONTACT_CHECKS, INVITATIONS
 from shopaccounts.relay import Relay
-from shopaccounts.signin import SESSIONS
+from shopaccounts.signin import DEVICES, IMPERSONATIONS, SESSIONS
 
-__all__ = ["TickReport", "Upkeep"]
+__all__ = ["DueTask", "TickReport", "Upkeep"]
+
+DueTask = Callable[[int, WorkerId], Awaitable[int]]
+"""Does up to so many pieces of due work for a worker, and answers how many; safe to run twice, and by many workers."""
 
 PAGE: Final = 500
 _WORKER: Final = WorkerId("upkeep")
 _DAY: Final = timedelta(days=1)
 _MONTH: Final = timedelta(days=30)
+_YEAR: Final = timedelta(days=400)
 _KEPT_FOR: Final[tuple[tuple[Book[Any], timedelta], ...]] = (
     (ATTEMPTS, timedelta(0)),
     (STOP_NOTICES, timedelta(0)),
     (TICKETS, _MONTH),
+    (INVITATIONS, _MONTH),
+    (ADDITIONS, timedelta(0)),
+    (CONTACT_CHANGES, _MONTH),
+    (CONTACT_CHECKS, _MONTH),
     (SESSIONS, _MONTH),
+    (DEVICES, timedelta(0)),
+    (IMPERSONATIONS, _YEAR),
+    (CASES, timedelta(0)),
 )
 """How long the entities of a book stay after nobody can use them."""
 
@@ -41,7 +53,7 @@ class TickReport:
     """What one round of upkeep did; *finished* is false if its time ran out before its work."""
 
     delivered: int = 0
-    expired: int = 0
+    worked: int = 0
     purged: int = 0
     finished: bool = True
 
@@ -54,7 +66,7 @@ class Upkeep:
     records: Records
     storage: Storage
     relay: Relay
-    registration: Registration
+    tasks: tuple[DueTask, ...]
 
     async def tick(self, budget: timedelta = timedelta(seconds=30)) -> TickReport:
         """Do what is due, until nothing is left or *budget* is spent. Safe from anywhere, any number at once."""
@@ -63,14 +75,14 @@ class Upkeep:
         while True:
             done = TickReport(
                 delivered=(await self.relay.deliver_pending(PAGE)).handled,
-                expired=await self.registration.expire_unproven(PAGE, _WORKER),
+                worked=sum([await task(PAGE, _WORKER) for task in self.tasks]),
                 purged=await self._purge(),
             )
             report = TickReport(
                 delivered=report.delivered + done.delivered,
-                expired=report.expired + done.expired,
+                worked=report.worked + done.worked,
                 purged=report.purged + done.purged,
-                finished=not (done.delivered or done.expired or done.purged),
+                finished=not (done.delivered or done.worked or done.purged),
             )
             if report.finished or self.desk.now() >= until:
                 return report

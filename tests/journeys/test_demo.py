@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LAST_LINES = [
-    "  Of 10 passwords, links, sessions, addresses none stands in the file.",
+    "  Of 13 passwords, links, sessions, addresses none stands in the file.",
     "The end. Nothing was lost, nothing happened twice, and the folder of this demo is removed.",
 ]
 

@@ -169,7 +169,7 @@ def serve_flask(settings: Settings, clock: FixedClock, listening: socket.socket)
         shop.adapters.bell.close(10)
         shop.adapters.storage.close()
 
-    return Serving(server.serve_forever, stop)
+    return Serving(lambda: server.serve_forever(poll_interval=0.02), stop)
 
 
 def serve_fastapi(settings: Settings, clock: FixedClock, listening: socket.socket) -> "Serving":
@@ -204,7 +204,7 @@ def test_a_customer_comes_goes_loses_the_password_and_comes_back(shop: Running) 
     assert laptop.sends("/sign-up/code", code=letter.code).response.url.path == "/account"
 
     assert "You are signed out." in laptop.sends("/sign-out").text
-    assert laptop.cookies == set()
+    assert laptop.cookies == {"device"}, "the shop knows the browser, and nobody is signed in with it"
     wrong = laptop.sends("/sign-in", email=ANN, password=SECOND)
     assert wrong.status == httpx.codes.UNAUTHORIZED
     assert wrong.field("email")["value"] == ANN
@@ -213,6 +213,7 @@ def test_a_customer_comes_goes_loses_the_password_and_comes_back(shop: Running) 
 
     shop.clock.advance(timedelta(minutes=1))
     phone.sends("/sign-in", email=ANN, password=FIRST)
+    assert "new device" in shop.postbox.next().subject
     listed = laptop.opens("/account/sessions").text
     assert "Phone" in listed
     assert "This browser" in listed
@@ -351,6 +352,7 @@ def test_all_others_or_everybody_can_be_signed_out(shop: Running) -> None:
     laptop, phone = shop.browser("Laptop"), shop.browser("Phone")
     shop.customer(laptop)
     phone.sends("/sign-in", email=ANN, password=FIRST)
+    assert "new device" in shop.postbox.next().subject
     assert "All other devices are signed out." in laptop.sends("/account/sessions/end-others").text
     assert laptop.is_signed_in
     assert not phone.is_signed_in
@@ -366,6 +368,7 @@ def test_nobody_ends_a_session_of_somebody_else(shop: Running) -> None:
     shop.customer(bob, "bob@winter.example", SECOND)
     phone = shop.browser("Phone")
     phone.sends("/sign-in", email=ANN, password=FIRST)
+    assert "new device" in shop.postbox.next().subject
     [of_phone] = set(re.findall(r"/account/sessions/([\w-]{20,})/end", ann.opens("/account/sessions").text))
     assert bob.sends(f"/account/sessions/{of_phone}/end").status == httpx.codes.NOT_FOUND
     assert phone.is_signed_in
@@ -390,7 +393,7 @@ def test_in_development_a_page_shows_the_mails(shop: Running) -> None:
 def test_on_plain_localhost_cookies_have_no_prefix(shop: Running) -> None:
     laptop = shop.browser()
     shop.customer(laptop)
-    assert laptop.cookies == {"session"}
+    assert laptop.cookies == {"session", "device"}
     again = laptop._client.post(
         "/sign-in", data={"email": ANN, "password": FIRST, "remember": "yes"}, headers={"Origin": shop.url}
     )

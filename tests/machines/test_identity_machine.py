@@ -7,12 +7,14 @@ and ask for resets. What is checked after each step:
 * a value that ended, or was ended, opens nothing ever again;
 * a wrong password opens nothing;
 * what works once works once;
+* whatever the stranger tries, the owner comes in from a browser that the account knows, without waiting;
 * and in the end the owner comes in, whatever has happened.
 """
 
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -27,9 +29,20 @@ from hypothesis.stateful import (
 
 from shopaccounts.customers import AccountStatus, Trigger, as_of
 from shopaccounts.kernel.answers import run
-from shopaccounts.kernel.errors import Rejected, Throttled
+from shopaccounts.kernel.errors import FreshSignInNeeded, Rejected, Throttled
+from shopaccounts.kernel.web import DEVICE_COOKIE
 from shopaccounts.registration import ContactConfirmed, HolderUnknown, RegistrationForm
-from shopaccounts.signin import AccountSuspended, NoSession, Resumed, SignedIn, SignInRefused
+from shopaccounts.signin import (
+    AccountSuspended,
+    NoSession,
+    RenewalPolicy,
+    Resumed,
+    SessionPolicy,
+    SignedIn,
+    SignInRefused,
+    SignInRequired,
+)
+from shopaccounts.signin.devices import recognise
 from shopaccounts.testing.builders import ShopBuilder, quick_policies, request_from, without_gaps
 
 MAILBOX = "ann@lamp.example"
@@ -42,15 +55,18 @@ class IdentityMachine(RuleBasedStateMachine):
 
     @initialize()
     def opens(self) -> None:
-        self.builder: Any = ShopBuilder(policies=quick_policies(sends=without_gaps()))
+        policies = quick_policies(sends=without_gaps(), sessions=SessionPolicy(renewal=RenewalPolicy()))
+        self.builder: Any = ShopBuilder(policies=policies)
         self.shop = self.builder.build()
         self.password = None  # what opens the account now
+        self.browser = OWNER  # with the cookie that makes the account know it
         self.alive: list[Any] = []
         self.dead: list[Any] = []
         self.spent: list[Any] = []  # what was used once, to be tried again
         self.handles: list[Any] = []
         self.strangers_handles: list[Any] = []
         self.entered = self.numbers = 0
+        self.has_failed = False  # in the owner's own browser
 
     # What is found
 
@@ -82,6 +98,15 @@ class IdentityMachine(RuleBasedStateMachine):
         self.entered += 1
         self.alive.append(step.session)
         self.password = password
+        for cookie in step.set_cookies:
+            if cookie.name == DEVICE_COOKIE:
+                self.browser = attrs.evolve(OWNER, device=cookie.value)
+
+    @property
+    def is_known(self):
+        """Whether the account knows the owner's browser."""
+        known = self.realm.books["devices"].get(self.account.id) if self.account else None
+        return recognise(known, self.browser.device, self.builder.clock.now()) is not None
 
     def all_end(self):
         self.dead += self.alive
@@ -160,15 +185,64 @@ class IdentityMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.password)
     @rule(remember=st.booleans())
     def the_owner_signs_in(self, remember) -> None:
-        signing_in = self.shop.signin.sign_in_with_password(MAILBOX, self.password, OWNER, remember=remember)
+        is_known = self.is_known
+        signing_in = self.shop.signin.sign_in_with_password(MAILBOX, self.password, self.browser, remember=remember)
         try:
             step = run(signing_in)
         except Throttled:
+            assert not is_known or self.has_failed, (
+                "a stranger keeps nobody out who comes from a browser that the account knows"
+            )
             return
         if self.status is AccountStatus.SUSPENDED:
             assert isinstance(step, AccountSuspended)
         else:
+            assert step.new_device is False or not is_known
             self.comes_in(step, self.password)
+
+    @precondition(lambda self: self.alive and self.password)
+    @rule(right=st.booleans())
+    def the_owner_proves_again(self, right) -> None:
+        value = self.alive[-1]
+        if not isinstance(run(self.shop.sessions.resume(value, self.browser)), Resumed):
+            return
+        proving = self.shop.signin.confirm_identity(value, self.password if right else STRANGERS_PASSWORD, self.browser)
+        try:
+            proven = run(proving)
+        except (SignInRefused, Throttled):
+            assert not (right and self.is_known and not self.has_failed)
+            self.has_failed |= not right
+            assert isinstance(run(self.shop.sessions.resume(value, self.browser)), Resumed)
+            return
+        assert right
+        self.has_failed, self.entered = False, self.entered + 1
+        self.dead.append(value)
+        self.alive[-1] = proven.session
+
+    @precondition(lambda self: self.alive)
+    @rule(comes_back=st.booleans())
+    def the_owner_renews(self, comes_back) -> None:
+        value = self.alive[-1]
+        if not isinstance(run(self.shop.sessions.resume(value, self.browser)), Resumed):
+            return
+        renewed = run(self.shop.sessions.renew(value, self.browser)).session
+        self.entered += 1
+        assert isinstance(run(self.shop.sessions.resume(value, self.browser)), NoSession)
+        self.alive[-1] = renewed
+        if comes_back:
+            self.builder.clock.advance(timedelta(seconds=10))
+            with pytest.raises(SignInRequired):
+                run(self.shop.sessions.renew(value, STRANGER))
+            self.dead += [value, self.alive.pop()]
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def the_owner_forgets_all_devices(self) -> None:
+        try:
+            run(self.shop.sessions.forget_all_devices(self.alive[-1], self.browser))
+        except (SignInRequired, FreshSignInNeeded):
+            return
+        assert not self.is_known
 
     @rule(password=st.sampled_from([STRANGERS_PASSWORD, "", "lamp number 0 of my own garden"]))
     def the_stranger_signs_in(self, password) -> None:
@@ -298,7 +372,7 @@ def form(password):
     return RegistrationForm(identifier=MAILBOX, password=password)
 
 
-@pytest.mark.proves("REG-31", "SIG-76", "KER-253")
+@pytest.mark.proves("REG-31", "SIG-76", "KER-253", "KER-265", "SIG-62", "SIG-74")
 def test_whatever_people_do_the_doors_open_for_the_owner_alone() -> None:
     run_state_machine_as_test(
         IdentityMachine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
@@ -314,8 +388,16 @@ def test_the_machine_gets_everywhere() -> None:
     assert machine.status is AccountStatus.ACTIVE
     machine.the_owner_signs_out(everywhere=True)
     machine.the_owner_signs_in(remember=True)
+    assert machine.is_known
+    machine.the_owner_proves_again(right=False)
+    machine.the_owner_proves_again(right=True)
+    machine.the_owner_renews(comes_back=False)
+    machine.the_owner_forgets_all_devices()
+    assert not machine.is_known
+    machine.the_owner_signs_in(remember=True)
+    machine.the_owner_renews(comes_back=True)
     machine.a_reset_is_asked_for(by_owner=False)
     machine.the_owner_resets()
     machine.the_shop_suspends(hours=None)
-    assert (len(machine.dead), len(machine.spent), machine.entered) == (2, 2, 2)
+    assert (len(machine.dead), len(machine.spent), machine.entered) == (5, 2, 6)
     machine.teardown()

@@ -7,29 +7,19 @@ compared, and how many messages are recorded.
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
-from shopaccounts.customers import CUSTOMERS, StatusReason, Trigger, follow
+from shopaccounts.customers import CUSTOMERS, FormerContact, StatusReason, Trigger, VerificationMethod, follow
+from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.errors import Rejected
-from shopaccounts.registration import RegistrationForm
-from shopaccounts.testing.builders import BEGINNING, PASSWORD, SITUATIONS, QuickHasher, ShopBuilder, request_from
+from shopaccounts.registration import AcceptedTerm, FieldRule, RegistrationForm, RegistrationPolicy
+from shopaccounts.testing.builders import BEGINNING, PASSWORD, SITUATIONS, ShopBuilder, quick_policies, request_from
 from shopaccounts.testing.recording import assert_indistinguishable
-from shopaccounts.testing.wrapping import wrapped
 
 ANN, HERE = "ann@lamp.example", request_from()
 LATER = BEGINNING + timedelta(days=3)
 WRONG = "seven other lamps in the wind"
-
-
-def watched_by(recorder):
-    """Puts the recorder around every port; of the hasher it notes that it works, since comparing costs as much."""
-
-    def around(port):
-        if not isinstance(port, QuickHasher):
-            return recorder(port)
-        return wrapped(port, lambda call: recorder.trace.append(("hasher", "work")) or call.make())
-
-    return around
 
 
 async def outcome(work):
@@ -40,7 +30,7 @@ async def outcome(work):
         return refusal.code, repr(refusal)
 
 
-def seen(host, act, before=None):
+def seen(host, act, before=None, **policies):
     """Arranges a situation, lets time pass, and acts in a shop whose ports are watched."""
 
     async def use_case(situation, recorder):
@@ -49,8 +39,9 @@ def seen(host, act, before=None):
         await ARRANGE.get(situation, lambda shop: shop.arrange(situation, ANN))(plain)
         builder.clock.set(LATER)
         prepared = await before(plain) if before else None
+        builder = attrs.evolve(builder, policies=quick_policies(**policies))
         letters = len(builder.mailbag.letters)
-        shop = builder.build(watched_by(recorder))
+        shop = builder.build(recorder)
         recorder.trace.clear()
         answer = await outcome(act(shop, prepared))
         return answer, len(builder.mailbag.letters) - letters
@@ -83,7 +74,20 @@ async def with_an_open_link(shop):
     await shop.recovery.request_reset(ANN, HERE)
 
 
+async def held_for_its_owner(shop):
+    account = await shop.arrange("active", ANN)
+    await shop.builder.edit(CUSTOMERS, account, lambda c: moved_away(c, LATER + timedelta(days=20)))
+
+
+def moved_away(customer, until):
+    (old,) = customer.contacts
+    new = attrs.evolve(old, id="new", value=EmailAddress.parse("ann@new.example"))
+    left = FormerContact(contact=old, until=until)
+    return attrs.evolve(customer, contacts=(new.proven(VerificationMethod.LINK, "", LATER),), former_contacts=(left,))
+
+
 ARRANGE = {
+    "held for its owner": held_for_its_owner,
     "suspension over": lifted,
     "told of its suspension": told_of_its_suspension,
     "pending without an attempt": pending_without_an_attempt,
@@ -97,6 +101,49 @@ EVERY_SITUATION = {name: name for name in (*SITUATIONS, *ARRANGE)}
 async def test_registering(host, password) -> None:
     form = RegistrationForm(identifier=ANN, password=password)
     await assert_indistinguishable(seen(host, lambda shop, _: shop.registration.register(form, HERE)), EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "REG-10", "REG-1")
+async def test_registering_with_all_that_a_form_can_hold(host) -> None:
+    policy = RegistrationPolicy(fields={"given_name": FieldRule()}, required_terms={"conditions": "2"})
+    term = AcceptedTerm(document="conditions", version="2", locale="de", at=BEGINNING)
+    form = RegistrationForm(
+        identifier=ANN, password=PASSWORD, fields={"given_name": "Ann"}, accepted=(term,), choices={"post": True}
+    )
+    use_case = seen(host, lambda shop, _: shop.registration.register(form, HERE), registration=policy)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "REG-18")
+@pytest.mark.parametrize("typed", ["amn@lamp.example", ANN], ids=["a free address was typed", "this one was typed"])
+async def test_correcting_the_address_of_an_attempt(host, typed) -> None:
+    async def mistyped(shop):
+        handle = (await shop.registration.register(RegistrationForm(identifier=typed, password=PASSWORD), HERE)).handle
+        shop.builder.clock.advance(timedelta(minutes=2))
+        return handle
+
+    use_case = seen(host, lambda shop, handle: shop.registration.change_attempt_contact(handle, ANN, HERE), mistyped)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "REG-18")
+async def test_correcting_an_address_that_was_typed_where_somebody_else_has_an_account(host) -> None:
+    use_case = seen(
+        host, lambda shop, handle: shop.registration.change_attempt_contact(handle, "free@lamp.example", HERE), started
+    )
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "REG-50")
+async def test_inviting(host) -> None:
+    async def inviter(shop):
+        return (await shop.open_account("bob@lamp.example")).session
+
+    async def invites(shop, session):
+        return attrs.evolve(await shop.invitations.invite(session, ANN, HERE), id="drawn anew each time")
+
+    use_case = seen(host, invites, inviter)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
 
 
 async def started(shop):
@@ -154,6 +201,17 @@ async def test_signing_in_with_a_wrong_password(host, password) -> None:
     await assert_indistinguishable(use_case, EVERY_SITUATION)
 
 
+@pytest.mark.proves("KER-250", "SIG-50")
+async def test_signing_in_from_a_browser_that_another_account_knows(host) -> None:
+    async def known_to_eve(shop):
+        await shop.open_account("eve@lamp.example")
+        step = await shop.signin.sign_in_with_password("eve@lamp.example", PASSWORD, HERE)
+        return attrs.evolve(HERE, device=step.set_cookies[1].value)
+
+    use_case = seen(host, lambda shop, eve: shop.signin.sign_in_with_password(ANN, WRONG, eve), known_to_eve)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
 @pytest.mark.proves("KER-250", "REG-13")
 async def test_signing_in_with_the_right_password_of_an_account_that_is_not_to_be_seen(host) -> None:
     use_case = seen(host, lambda shop, _: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))
@@ -190,3 +248,35 @@ async def test_whoever_proves_the_mailbox_is_told_how_the_account_stands(shop, b
         await shop.recovery.request_reset(address, HERE)
         templates[situation] = builder.mailbag.last.template
     assert len(set(templates.values())) == 4
+
+
+async def eves_session(shop):
+    session = (await shop.open_account("eve@lamp.example")).session
+    shop.builder.clock.advance(timedelta(minutes=2))
+    return session
+
+
+@pytest.mark.proves("KER-250", "REG-20")
+async def test_adding_an_address(host) -> None:
+    use_case = seen(host, lambda shop, session: shop.contacts.add_contact(session, ANN, HERE), eves_session)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "KER-251", "REG-20")
+async def test_guessing_the_code_of_an_added_address(host) -> None:
+    async def adding(shop):
+        session = await eves_session(shop)
+        return session, (await shop.contacts.add_contact(session, ANN, HERE)).addition
+
+    async def guesses(shop, hand):
+        session, addition = hand
+        prove = shop.contacts.prove_added_contact
+        return [await outcome(prove(session, addition, "wrong", HERE)) for _ in range(7)]
+
+    await assert_indistinguishable(seen(host, guesses, adding), EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "REG-60")
+async def test_asking_to_sign_in_by_an_address(host) -> None:
+    use_case = seen(host, lambda shop, session: shop.contact_changes.promote_contact(session, ANN, HERE), eves_session)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)

@@ -66,7 +66,12 @@ class SlowCourier:
 class LateCounters:
     volatile = True
 
-    async def read(self, key): ...
+    async def read(self, *keys): ...
+
+
+class LatePlaces:
+    async def coarse(self, address):
+        return str(address)
 
 
 class LateTarget:
@@ -87,6 +92,7 @@ class LateTarget:
         ({"couriers": {Channel.EMAIL: LateCourier()}}, "LateCourier.send is asynchronous"),
         ({"counters": LateCounters()}, "LateCounters.read is asynchronous"),
         ({"targets": (LateTarget(),)}, "LateTarget.publish is asynchronous"),
+        ({"places": LatePlaces()}, "LatePlaces.coarse is asynchronous"),
         ({"bell": TaskBell(nothing)}, "TaskBell needs an event loop"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,

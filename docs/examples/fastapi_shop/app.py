@@ -1,4 +1,4 @@
-"""The pages of the shop, one function each.
+"""The pages of the shop, one function each: those of everybody. A customer's own stand in ``account`` and ``links``.
 
 Run it with ``uvicorn --app-dir docs/examples --factory fastapi_shop.app:create_app``, and open http://127.0.0.1:8000.
 """
@@ -7,30 +7,28 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, assert_never
+from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Form, HTTPException, Query, Response
 from fastapi.staticfiles import StaticFiles
 
-from fastapi_shop.web import ThisVisit, Visit, go, install
+from fastapi_shop import account, links
+from fastapi_shop.web import Field, ThisVisit, Visit, enter, go, install
 from fastapi_shop.wiring import open_shop
 from shop_common import PRODUCTS, STATIC, Mailbox, Settings
 from shopaccounts import AsyncShopAccounts
-from shopaccounts.kernel.assurance import Level
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import Clock, SystemClock
 from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SetCookie
-from shopaccounts.passwords import PasswordGuide, PasswordUnacceptable, describe
+from shopaccounts.passwords import PasswordUnacceptable
 from shopaccounts.registration import ContactLinkInvalid, HolderUnknown, RegistrationForm
-from shopaccounts.signin import AccountClosing, AccountSuspended, SignedIn, SignInStep
 
 __all__ = ["create_app"]
 
 A_MINUTE = 60
-Field = Annotated[str, Form()]
 
 pages = APIRouter(default_response_class=Response)
 
@@ -54,7 +52,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     install(app, settings)
-    app.include_router(pages)
+    for router in (pages, account.pages, links.pages):
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
 
@@ -78,7 +77,7 @@ async def front(visit: ThisVisit) -> Response:
 @pages.get("/sign-up")
 async def show_sign_up(visit: ThisVisit) -> Response:
     """Show the form."""
-    return visit.page("sign_up.html", guide=guide(visit))
+    return visit.page("sign_up.html", guide=visit.guide)
 
 
 @pages.post("/sign-up")
@@ -88,7 +87,7 @@ async def sign_up(visit: ThisVisit, email: Field = "", password: Field = "") -> 
     try:
         started = await visit.shop.registration.register(form, visit.context)
     except Rejected as no:
-        return visit.page("sign_up.html", rejected=no, form={"email": email}, guide=guide(visit))
+        return visit.page("sign_up.html", rejected=no, form={"email": email}, guide=visit.guide)
     visit.leave_cookies(SetCookie(name=FLOW_COOKIE, value=started.handle))
     return go("/sign-up/code")
 
@@ -132,7 +131,7 @@ async def confirm(visit: ThisVisit, token: Field = "") -> Response:
     """Confirm the address, if this is the browser that asked; else offer to start anew."""
     confirmed = await visit.shop.registration.confirm_contact(Secret(token), visit.flow, visit.context)
     if isinstance(confirmed, HolderUnknown):
-        return visit.page("take_over.html", form={"token": token}, guide=guide(visit))
+        return visit.page("take_over.html", form={"token": token}, guide=visit.guide)
     visit.leave_cookies(ClearCookie(FLOW_COOKIE))
     return go("/sign-in", note="confirmed")
 
@@ -143,7 +142,7 @@ async def take_over(visit: ThisVisit, token: Field = "", password: Field = "") -
     try:
         registered = await visit.shop.registration.take_over_contact(Secret(token), password, visit.context)
     except PasswordUnacceptable as no:
-        return visit.page("take_over.html", rejected=no, form={"token": token}, guide=guide(visit))
+        return visit.page("take_over.html", rejected=no, form={"token": token}, guide=visit.guide)
     return await enter(visit, registered.step)
 
 
@@ -176,63 +175,7 @@ async def sign_in(
 async def sign_out(visit: ThisVisit) -> Response:
     """Sign out here."""
     if visit.session:
-        visit.leave_cookies(*(await visit.shop.sessions.sign_out(visit.session, visit.context)).clear_cookies)
-    return go("/", note="signed-out")
-
-
-async def enter(visit: Visit, step: SignInStep, path: str = "/") -> Response:
-    """Let a customer in, if the gate opened."""
-    match step:
-        case SignedIn():
-            if visit.session:
-                await visit.shop.sessions.sign_out(visit.session, visit.context)
-            visit.leave_cookies(*step.set_cookies)
-            return go("/account" if path == "/" else path)
-        case AccountSuspended():
-            return visit.page("stopped.html", 403, why="suspended")
-        case AccountClosing():
-            return visit.page("stopped.html", 403, why="closing")
-        case _:
-            assert_never(step)
-
-
-# The account
-
-
-@pages.get("/account")
-async def account(visit: ThisVisit) -> Response:
-    """Show the account."""
-    visit.require_session()
-    return visit.page("account.html")
-
-
-@pages.get("/account/sessions")
-async def sessions(visit: ThisVisit) -> Response:
-    """Show where the customer is signed in."""
-    listed = await visit.shop.sessions.list_sessions(visit.require_session(), visit.context)
-    return visit.page("sessions.html", sessions=listed)
-
-
-@pages.post("/account/sessions/{public_id}/end")
-async def end_session(visit: ThisVisit, public_id: str) -> Response:
-    """Sign out one device."""
-    await visit.shop.sessions.end_session(visit.require_session(), public_id, visit.context)
-    return go("/account/sessions", note="session-ended")
-
-
-@pages.post("/account/sessions/end-others")
-async def end_others(visit: ThisVisit) -> Response:
-    """Sign out every device but this one."""
-    signed_in = await visit.shop.sessions.end_other_sessions(visit.require_session(), visit.context)
-    visit.leave_cookies(*signed_in.set_cookies)
-    return go("/account/sessions", note="others-ended")
-
-
-@pages.post("/account/sessions/end-all")
-async def end_all(visit: ThisVisit) -> Response:
-    """Sign out everywhere."""
-    signed_out = await visit.shop.sessions.sign_out_everywhere(visit.require_session(), visit.context)
-    visit.leave_cookies(*signed_out.clear_cookies)
+        visit.keep_cookies_of(await visit.shop.sessions.sign_out(visit.session, visit.context))
     return go("/", note="signed-out")
 
 
@@ -304,8 +247,3 @@ def flow(visit: Visit) -> Secret[str]:
     if visit.flow is None:
         raise ContactLinkInvalid
     return visit.flow
-
-
-def guide(visit: Visit) -> PasswordGuide:
-    """Answer what to say about passwords before one is typed."""
-    return describe(visit.shop.policies.passwords, Level.SINGLE)

@@ -2,29 +2,42 @@
 
 * A request becomes a ``Visit``: where it came from, which secrets the browser holds, who is signed in.
 * ``SetCookie`` and ``ClearCookie`` values become cookies, on whatever response follows.
-* A rejection becomes a page with its words, and with the status that its kind stands for.
+* A rejection becomes a page with its words, and with the status that its kind stands for. Who has to sign in, or to
+  prove again who they are, is sent there.
 * A POST must come from a page of this shop.
 """
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Final, cast
-from urllib.parse import quote
+from typing import Annotated, Final, assert_never, cast
 
 import attrs
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
 
-from shop_common import NOTES, NOTHING_WRONG, TEMPLATES, Problems, Settings
+from shop_common import NOTES, NOTHING_WRONG, TEMPLATES, Problems, Settings, way_in, way_to_prove
 from shopaccounts import AsyncShopAccounts
-from shopaccounts.kernel.errors import Forbidden, Kind, Rejected, Throttled, TryLater, Unavailable
+from shopaccounts.kernel.assurance import Level, SessionScope
+from shopaccounts.kernel.errors import Forbidden, FreshSignInNeeded, Kind, Rejected, Throttled, TryLater, Unavailable
 from shopaccounts.kernel.request import RequestContext, client_ip
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SameSite, SetCookie
-from shopaccounts.signin import NoSession, Resumed, SignInRequired
+from shopaccounts.kernel.web import DEVICE_COOKIE, FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SameSite, SetCookie
+from shopaccounts.passwords import PasswordGuide, describe
+from shopaccounts.signin import (
+    AccountClosing,
+    AccountSuspended,
+    NoSession,
+    PasswordChangeNeeded,
+    Resumed,
+    SignedIn,
+    SignInRequired,
+    SignInStep,
+)
 
-__all__ = ["ThisVisit", "Visit", "go", "install"]
+__all__ = ["Field", "ThisVisit", "Visit", "enter", "go", "install"]
+
+Field = Annotated[str, Form()]
 
 STATUS: Final = {
     Kind.INVALID: 422,
@@ -64,15 +77,30 @@ class Visit:
     flow: Secret[str] | None
     resumed: Resumed | None
 
-    def require_session(self) -> Secret[str]:
-        """Answer the session of whoever is signed in.
+    @property
+    def scope(self) -> SessionScope | None:
+        """What the session is for, None without one."""
+        return self.resumed.auth.scope if self.resumed else None
+
+    @property
+    def guide(self) -> PasswordGuide:
+        """What to say about passwords before one is typed."""
+        return describe(self.shop.policies.passwords, Level.SINGLE)
+
+    def require_session(self, *tasks: SessionScope) -> Secret[str]:
+        """Answer the session of whoever is signed in, or of whoever may do one of *tasks* and nothing else.
 
         Raises:
             SignInRequired: Nobody is.
         """
-        if self.session is None or self.resumed is None:
+        if self.session is None or self.scope not in {SessionScope.FULL, *tasks}:
             raise SignInRequired
         return self.session
+
+    def keep_cookies_of(self, answer: object) -> None:
+        """Set and clear what a use-case answered, whichever answer it is."""
+        for one in (answer, getattr(answer, "next_value", None)):
+            self.leave_cookies(*getattr(one, "set_cookies", ()), *getattr(one, "clear_cookies", ()))
 
     def leave_cookies(self, *cookies: SetCookie | ClearCookie) -> None:
         """Set or clear cookies with the response to this request."""
@@ -95,7 +123,7 @@ class Visit:
             rejected: What the page is to say, with the status that it stands for.
             form: What was typed, to be shown again.
         """
-        return _page(self.request, self, template, status, rejected, form=form or {}, **values)
+        return _page(self.request, template, status, rejected, form=form or {}, **values)
 
 
 def install(app: FastAPI, settings: Settings) -> None:
@@ -118,6 +146,7 @@ async def _visit(request: Request) -> Visit:
         secure=request.url.scheme == "https",
         client_ip=client_ip(request.client.host if request.client else "", (), ()),
         user_agent=request.headers.get("User-Agent", ""),
+        device=_cookie(request, DEVICE_COOKIE),
     )
     shop: AsyncShopAccounts = request.app.state.shop
     session = _cookie(request, SESSION_COOKIE)
@@ -126,7 +155,9 @@ async def _visit(request: Request) -> Visit:
         request.state.cookies.extend(found.clear_cookies)
     resumed = found if isinstance(found, Resumed) else None
     flow = _cookie(request, FLOW_COOKIE)
-    return Visit(shop=shop, request=request, context=context, session=session, flow=flow, resumed=resumed)
+    visit = Visit(shop=shop, request=request, context=context, session=session, flow=flow, resumed=resumed)
+    request.state.visit = visit
+    return visit
 
 
 ThisVisit = Annotated[Visit, Depends(_visit)]
@@ -179,14 +210,16 @@ def _write(request: Request, response: Response, cookie: SetCookie | ClearCookie
 # Responses
 
 
-def _page(
-    request: Request, visit: Visit | None, template: str, status: int, rejected: Rejected | None, **values: object
-) -> Response:
+def _page(request: Request, template: str, status: int, rejected: Rejected | None, **values: object) -> Response:
+    if isinstance(rejected, FreshSignInNeeded):
+        return go(way_to_prove(request.url.path))
+    visit = _known_visit(request)
     shown = {
         "problems": Problems.of(rejected) if rejected else NOTHING_WRONG,
         "note": NOTES.get(request.query_params.get("note", "")),
         "visit": visit,
-        "signed_in": visit is not None and visit.resumed is not None,
+        "signed_in": visit is not None and visit.scope is SessionScope.FULL,
+        "path": request.url.path,
         "development": _settings(request).development,
         **values,
     }
@@ -201,10 +234,37 @@ def go(path: str, note: str = "") -> Response:
     return RedirectResponse(f"{path}?note={note}" if note else path, 303)
 
 
+async def enter(visit: Visit, step: SignInStep, path: str = "/") -> Response:
+    """Let a customer in, as far as the gate opened."""
+    visit.keep_cookies_of(step)
+    match step:
+        case SignedIn():
+            there = go("/account" if path == "/" else path)
+        case AccountClosing():
+            there = go("/account/stay")
+        case PasswordChangeNeeded(via="here"):
+            there = go("/account/password")
+        case PasswordChangeNeeded():
+            return visit.page("stopped.html", 403, why="password")
+        case AccountSuspended():
+            return visit.page("stopped.html", 403, why="suspended")
+        case _:
+            assert_never(step)
+    if visit.session:
+        await visit.shop.sessions.sign_out(visit.session, visit.context)
+    return there
+
+
+def _known_visit(request: Request) -> Visit | None:
+    """Answer the visit; None if what was rejected is the visit itself."""
+    return cast("Visit | None", getattr(request.state, "visit", None))
+
+
 async def _refused(request: Request, rejected: Exception) -> Response:
+    visit = _known_visit(request)
     if isinstance(rejected, SignInRequired) and request.method == "GET":
-        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
-    return _page(request, None, "refused.html", 500, rejected if isinstance(rejected, Rejected) else None)
+        return go(way_in(request.url.path, visit.scope if visit else None))
+    return _page(request, "refused.html", 500, rejected if isinstance(rejected, Rejected) else None)
 
 
 async def _unavailable(request: Request, _: Exception) -> Response:

@@ -1,26 +1,36 @@
-"""The pages of the shop, one function each.
+"""The pages of the shop, one function each: those of everybody. A customer's own stand in ``account`` and ``links``.
 
 Run it with ``flask --app docs/examples/flask_shop/app.py run``, and open http://127.0.0.1:5000.
 """
 
 from pathlib import Path
-from typing import assert_never
 
 from flask import Blueprint, Flask, Response, abort, request
 
-from flask_shop.web import go, install, leave_cookies, page, the_shop, visit
+from flask_shop import account, links
+from flask_shop.web import (
+    enter,
+    field,
+    go,
+    guide,
+    install,
+    keep_cookies_of,
+    leave_cookies,
+    page,
+    the_shop,
+    token,
+    visit,
+)
 from flask_shop.wiring import open_shop
 from shop_common import PRODUCTS, STATIC, TEMPLATES, Mailbox, Settings
-from shopaccounts.kernel.assurance import Level
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import Clock, SystemClock
 from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SetCookie
-from shopaccounts.passwords import PasswordGuide, PasswordUnacceptable, describe
+from shopaccounts.passwords import PasswordUnacceptable
 from shopaccounts.registration import ContactLinkInvalid, HolderUnknown, RegistrationForm
-from shopaccounts.signin import AccountClosing, AccountSuspended, SignedIn, SignInStep
 
 __all__ = ["create_app"]
 
@@ -37,7 +47,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     settings = settings or Settings.from_environment("http://127.0.0.1:5000", Path(__file__).parent / "instance")
     app = Flask("flask_shop", template_folder=str(TEMPLATES), static_folder=str(STATIC))
     install(app, open_shop(settings, clock or SystemClock()), settings)
-    app.register_blueprint(pages)
+    for blueprint in (pages, account.pages, links.pages):
+        app.register_blueprint(blueprint)
     return app
 
 
@@ -148,61 +159,7 @@ def sign_out() -> Response:
     """Sign out here."""
     session = visit().session
     if session:
-        leave_cookies(*the_shop().sessions.sign_out(session, visit().context).clear_cookies)
-    return go("/", note="signed-out")
-
-
-def enter(step: SignInStep, path: str = "/") -> Response:
-    """Let a customer in, if the gate opened."""
-    match step:
-        case SignedIn():
-            earlier = visit().session
-            if earlier:
-                the_shop().sessions.sign_out(earlier, visit().context)
-            leave_cookies(*step.set_cookies)
-            return go("/account" if path == "/" else path)
-        case AccountSuspended():
-            return page("stopped.html", 403, why="suspended")
-        case AccountClosing():
-            return page("stopped.html", 403, why="closing")
-        case _:
-            assert_never(step)
-
-
-# The account
-
-
-@pages.get("/account")
-def account() -> Response:
-    """Show the account."""
-    visit().require_session()
-    return page("account.html")
-
-
-@pages.get("/account/sessions")
-def sessions() -> Response:
-    """Show where the customer is signed in."""
-    return page("sessions.html", sessions=the_shop().sessions.list_sessions(visit().require_session(), visit().context))
-
-
-@pages.post("/account/sessions/<public_id>/end")
-def end_session(public_id: str) -> Response:
-    """Sign out one device."""
-    the_shop().sessions.end_session(visit().require_session(), public_id, visit().context)
-    return go("/account/sessions", note="session-ended")
-
-
-@pages.post("/account/sessions/end-others")
-def end_others() -> Response:
-    """Sign out every device but this one."""
-    leave_cookies(*the_shop().sessions.end_other_sessions(visit().require_session(), visit().context).set_cookies)
-    return go("/account/sessions", note="others-ended")
-
-
-@pages.post("/account/sessions/end-all")
-def end_all() -> Response:
-    """Sign out everywhere."""
-    leave_cookies(*the_shop().sessions.sign_out_everywhere(visit().require_session(), visit().context).clear_cookies)
+        keep_cookies_of(the_shop().sessions.sign_out(session, visit().context))
     return go("/", note="signed-out")
 
 
@@ -269,16 +226,6 @@ def tick() -> None:
 # What the pages read
 
 
-def field(name: str) -> str:
-    """Answer what was typed into a field."""
-    return request.form.get(name, "")
-
-
-def token() -> Secret[str]:
-    """Answer the ticket of a link: from the address of its landing page, then from that page's form."""
-    return Secret(request.values.get("token", ""))
-
-
 def flow() -> Secret[str]:
     """Answer what this browser got when it began to register.
 
@@ -289,8 +236,3 @@ def flow() -> Secret[str]:
     if handle is None:
         raise ContactLinkInvalid
     return handle
-
-
-def guide() -> PasswordGuide:
-    """Answer what to say about passwords before one is typed."""
-    return describe(the_shop().policies.passwords, Level.SINGLE)

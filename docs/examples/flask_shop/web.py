@@ -2,26 +2,52 @@
 
 * A request becomes a ``Visit``: where it came from, which secrets the browser holds, who is signed in.
 * ``SetCookie`` and ``ClearCookie`` values become cookies, on whatever response follows.
-* A rejection becomes a page with its words, and with the status that its kind stands for.
+* A rejection becomes a page with its words, and with the status that its kind stands for. Who has to sign in, or to
+  prove again who they are, is sent there.
 * A POST must come from a page of this shop.
 """
 
 import math
-from typing import Final, cast
-from urllib.parse import quote, urlsplit
+from typing import Final, assert_never, cast
+from urllib.parse import urlsplit
 
 import attrs
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 
-from shop_common import NOTES, NOTHING_WRONG, Problems, Settings
+from shop_common import NOTES, NOTHING_WRONG, Problems, Settings, way_in, way_to_prove
 from shopaccounts import ShopAccounts
-from shopaccounts.kernel.errors import Forbidden, Kind, Rejected, Throttled, TryLater, Unavailable
+from shopaccounts.kernel.assurance import Level, SessionScope
+from shopaccounts.kernel.errors import Forbidden, FreshSignInNeeded, Kind, Rejected, Throttled, TryLater, Unavailable
 from shopaccounts.kernel.request import RequestContext, client_ip
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SetCookie
-from shopaccounts.signin import NoSession, Resumed, SignInRequired
+from shopaccounts.kernel.web import DEVICE_COOKIE, FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SetCookie
+from shopaccounts.passwords import PasswordGuide, describe
+from shopaccounts.signin import (
+    AccountClosing,
+    AccountSuspended,
+    NoSession,
+    PasswordChangeNeeded,
+    Resumed,
+    SignedIn,
+    SignInRequired,
+    SignInStep,
+)
 
-__all__ = ["Visit", "go", "install", "leave_cookies", "page", "the_settings", "the_shop", "visit"]
+__all__ = [
+    "Visit",
+    "enter",
+    "field",
+    "go",
+    "guide",
+    "install",
+    "keep_cookies_of",
+    "leave_cookies",
+    "page",
+    "the_settings",
+    "the_shop",
+    "token",
+    "visit",
+]
 
 STATUS: Final = {
     Kind.INVALID: 422,
@@ -56,13 +82,18 @@ class Visit:
     flow: Secret[str] | None
     resumed: Resumed | None
 
-    def require_session(self) -> Secret[str]:
-        """Answer the session of whoever is signed in.
+    @property
+    def scope(self) -> SessionScope | None:
+        """What the session is for, None without one."""
+        return self.resumed.auth.scope if self.resumed else None
+
+    def require_session(self, *tasks: SessionScope) -> Secret[str]:
+        """Answer the session of whoever is signed in, or of whoever may do one of *tasks* and nothing else.
 
         Raises:
             SignInRequired: Nobody is.
         """
-        if self.session is None or self.resumed is None:
+        if self.session is None or self.scope not in {SessionScope.FULL, *tasks}:
             raise SignInRequired
         return self.session
 
@@ -103,6 +134,7 @@ def _look_up() -> Visit:
         secure=request.is_secure,
         client_ip=client_ip(request.remote_addr or "", (), ()),
         user_agent=request.user_agent.string,
+        device=_cookie(DEVICE_COOKIE),
     )
     session = _cookie(SESSION_COOKIE)
     found = the_shop().sessions.resume(session, context) if session else None
@@ -123,7 +155,23 @@ def _comes_from_here() -> bool:
     return site == "same-origin" if site else request.headers.get("Origin") == the_settings().url
 
 
+def field(name: str) -> str:
+    """Answer what was typed into a field."""
+    return request.form.get(name, "")
+
+
+def token() -> Secret[str]:
+    """Answer the ticket of a link: from the address of its landing page, then from that page's form."""
+    return Secret(request.values.get("token", ""))
+
+
 # Cookies
+
+
+def keep_cookies_of(answer: object) -> None:
+    """Set and clear what a use-case answered, whichever answer it is."""
+    for one in (answer, getattr(answer, "next_value", None)):
+        leave_cookies(*getattr(one, "set_cookies", ()), *getattr(one, "clear_cookies", ()))
 
 
 def leave_cookies(*cookies: SetCookie | ClearCookie) -> None:
@@ -168,6 +216,8 @@ def _write(response: Response, cookie: SetCookie | ClearCookie) -> None:
 
 def page(template: str, status: int = 200, *, rejected: Rejected | None = None, **values: object) -> Response:
     """Answer a page; if something was rejected, it says so and has that status."""
+    if isinstance(rejected, FreshSignInNeeded):
+        return go(way_to_prove(request.path))
     comer: Visit | None = g.get("visit") if rejected else visit()  # what was rejected may be the visit itself
     response = make_response(
         render_template(
@@ -176,7 +226,8 @@ def page(template: str, status: int = 200, *, rejected: Rejected | None = None, 
             problems=Problems.of(rejected) if rejected else NOTHING_WRONG,
             note=NOTES.get(request.args.get("note", "")),
             visit=comer,
-            signed_in=comer is not None and comer.resumed is not None,
+            signed_in=comer is not None and comer.scope is SessionScope.FULL,
+            path=request.path,
             development=the_settings().development,
             **values,
         ),
@@ -192,9 +243,36 @@ def go(path: str, note: str = "") -> Response:
     return cast("Response", redirect(f"{path}?note={note}" if note else path, 303))
 
 
+def enter(step: SignInStep, path: str = "/") -> Response:
+    """Let a customer in, as far as the gate opened."""
+    earlier = visit().session
+    keep_cookies_of(step)
+    match step:
+        case SignedIn():
+            there = go("/account" if path == "/" else path)
+        case AccountClosing():
+            there = go("/account/stay")
+        case PasswordChangeNeeded(via="here"):
+            there = go("/account/password")
+        case PasswordChangeNeeded():
+            return page("stopped.html", 403, why="password")
+        case AccountSuspended():
+            return page("stopped.html", 403, why="suspended")
+        case _:
+            assert_never(step)
+    if earlier:
+        the_shop().sessions.sign_out(earlier, visit().context)
+    return there
+
+
+def guide() -> PasswordGuide:
+    """Answer what to say about passwords before one is typed."""
+    return describe(the_shop().policies.passwords, Level.SINGLE)
+
+
 def _refused(rejected: Rejected) -> Response:
     if isinstance(rejected, SignInRequired) and request.method == "GET":
-        return cast("Response", redirect(f"/sign-in?next={quote(request.path)}", 303))
+        return go(way_in(request.path, visit().scope))
     return page("refused.html", rejected=rejected)
 
 

@@ -68,7 +68,7 @@ class Settings:
 
     def storefront(self) -> Storefront:
         """Answer the shop's name, and where the links in its mails lead."""
-        paths = {"verify_contact": "/confirm", "password_reset": "/new-password"}
+        paths = {"verify_contact": "/confirm", "password_reset": "/new-password", "invitation": "/invitation"}
         links = LinkBuilder(base={StoreId("main"): self.url}, paths=paths, allow_loopback=self.development)
         return Storefront(name="Lampenhaus", links=links)
 

@@ -35,8 +35,13 @@ class BlockingRegistration:
             A handle for this browser. The code, or the link, is in the mailbox.
 
         Raises:
+            RegistrationNotOpen: Not everybody may.
             EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            DomainNotAccepted: The shop takes no addresses of this domain.
+            FormRejected: Fields are missing, unsuitable or not on the form.
+            TermsNotAccepted, TermsOutdated: Documents that have to be accepted.
             PasswordUnacceptable: The password won't do, with every reason.
+            HumanCheckNeeded: A puzzle has to be solved first.
             Throttled: Too many registrations from this network, or messages to this mailbox.
             TryLater: The counters or the hasher are not available.
             InsecureTransport: The request didn't come over TLS.
@@ -71,6 +76,30 @@ class BlockingRegistration:
             InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.resend_verification(handle, context))
+
+    def change_attempt_contact(
+        self, handle: Secret[str], identifier: str, context: RequestContext
+    ) -> RegistrationStarted:
+        """Correct the address of an attempt while it is unproven; what else was filled in stays.
+
+        The earlier code and link are dead. The answer is the same whatever the shop knows of either address.
+
+        Args:
+            handle: As ``register`` answered it; it stays good.
+            identifier: The right address as typed.
+            context: Where the request came from.
+
+        Raises:
+            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            DomainNotAccepted: The shop takes no addresses of this domain.
+            ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The handle is of no use.
+            CorrectionsUsedUp: The address was corrected too often.
+            CodeExhausted: There were too many wrong codes.
+            Throttled: Too many registrations from this network, or messages to this mailbox.
+            TryLater: The counters are not available.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        return run(self._inner.change_attempt_contact(handle, identifier, context))
 
     def peek_contact(self, token: Secret[str], context: RequestContext) -> ContactOffer:
         """Answer what the landing page of a link shows; nothing changes, however often a scanner opens it.

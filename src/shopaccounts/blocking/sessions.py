@@ -2,9 +2,10 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.doorkeeper import NextValue
+from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.signin.model import NoSession, Resumed, SessionSummary, SignedOut
+from shopaccounts.signin.model import DeviceSummary, NoSession, Resumed, SessionSummary, SignedOut
 from shopaccounts.signin.staying import Sessions
 
 __all__ = ["BlockingSessions"]
@@ -24,8 +25,21 @@ class BlockingSessions:
         """
         return run(self._inner.resume(value, context))
 
+    def renew(self, value: Secret[str], context: RequestContext) -> NextValue:
+        """Answer a new value of a session that lives long, in an app for instance; the value before is dead.
+
+        Whoever lost the answer asks again with the old value within a few seconds. An old value that comes back later
+        ends the session, and its owner is told.
+
+        Raises:
+            SignInRequired: The value opens nothing, or was renewed before.
+            WayNotOffered: The shop renews no values.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        return run(self._inner.renew(value, context))
+
     def list_sessions(self, value: Secret[str], context: RequestContext) -> tuple[SessionSummary, ...]:
-        """Answer where the account is signed in: of its newest 500 sessions those that are live, newest first.
+        """Answer where the account is signed in, newest first.
 
         Raises:
             SignInRequired: The value opens nothing.
@@ -68,3 +82,54 @@ class BlockingSessions:
             FreshSignInNeeded: The last proof is too old.
         """
         return run(self._inner.end_other_sessions(value, context))
+
+    def list_devices(self, value: Secret[str], context: RequestContext) -> tuple[DeviceSummary, ...]:
+        """Answer the devices that the account knows, the last used first.
+
+        Raises:
+            SignInRequired: The value opens nothing.
+        """
+        return run(self._inner.list_devices(value, context))
+
+    def forget_device(self, value: Secret[str], public_id: str, context: RequestContext) -> None:
+        """Forget one device of the account; it is as new when it comes back.
+
+        Raises:
+            DeviceUnknown: The account knows no such device; another account's is answered the same.
+            SignInRequired: The value opens nothing.
+            FreshSignInNeeded: The last proof is too old.
+        """
+        run(self._inner.forget_device(value, public_id, context))
+
+    def forget_all_devices(self, value: Secret[str], context: RequestContext) -> None:
+        """Forget every device of the account, this one too.
+
+        Raises:
+            SignInRequired: The value opens nothing.
+            FreshSignInNeeded: The last proof is too old.
+        """
+        run(self._inner.forget_all_devices(value, context))
+
+    def end_sessions_of(self, account: AccountId, reason: str) -> None:
+        """End every session of one customer, on behalf of the shop.
+
+        Args:
+            account: Whose sessions.
+            reason: Why, in words.
+
+        Raises:
+            Forbidden: The agent may not.
+            SessionUnknown: There is no such account.
+        """
+        run(self._inner.end_sessions_of(account, reason))
+
+    def end_sessions_of_everybody(self, reason: str) -> None:
+        """End every session of every customer; it costs one small write, however many there are.
+
+        Args:
+            reason: Why, in words.
+
+        Raises:
+            Forbidden: The agent may not.
+        """
+        run(self._inner.end_sessions_of_everybody(reason))

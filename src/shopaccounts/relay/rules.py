@@ -15,7 +15,7 @@ The rules, in plain English:
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
 import attrs
@@ -126,18 +126,22 @@ def reason_key(text: str) -> str:
     return text if len(text) <= _LONGEST_KEY and _KEY.fullmatch(text) else "relay.unnamed"
 
 
-def fan_out(event: Envelope, targets: Mapping[str, tuple[str, ...]], now: datetime) -> Change:
+def fan_out(
+    event: Envelope, targets: Mapping[str, tuple[str, ...]], now: datetime, keep_published: timedelta
+) -> Change:
     """Put an event on its way to each target that wants it; the mark and the deliveries are one change.
 
     Args:
         event: What is not fanned out yet.
         targets: Names of targets to their patterns.
         now: When it happens.
+        keep_published: How long an event is kept from now on, unless it has to be kept longer.
     """
+    kept_until = max(event.kept_until, now + keep_published)
     wanting = [name for name, patterns in targets.items() if wants(patterns, event.name)]
     return Change(
         writes=(
-            EVENTS.change(event, attrs.evolve(event, fanned_out_at=now)),
+            EVENTS.change(event, attrs.evolve(event, fanned_out_at=now, kept_until=kept_until)),
             *(DELIVERIES.add(_delivery(event, target, now)) for target in wanting),
         )
     )

@@ -192,11 +192,11 @@ class Relay:
             How many rows are gone.
         """
         now = self.desk.now()
-        published_before = now - self.policy.keep_published
-        gone = await got(self.store.purge(MESSAGES, published_before, limit))
-        gone += await got(self.store.purge(DELIVERIES, published_before, limit))
+        keep = self.policy.keep_published
+        gone = await got(self.store.purge(MESSAGES, now - keep, limit))
+        gone += await got(self.store.purge(DELIVERIES, now - keep, limit))
         gone += await self._prune_dead(now - self.policy.keep_dead, limit)
-        return gone + await got(self.store.purge(EVENTS, min(published_before, await self._oldest_kept(now)), limit))
+        return gone + await got(self.store.purge(EVENTS, min(now, await self._oldest_kept(now) + keep), limit))
 
     # One round
 
@@ -309,7 +309,8 @@ class Relay:
         claims = await got(self.store.claim_due(EVENTS, now, room, policy.lease, self.worker))
         patterns = {target.name: target.patterns for target in self.targets}
         changes = [
-            fan_out(claim.item, patterns, now) | Change(claims=(ClaimGuard(EVENTS, claim.item.id, claim.fence),))
+            fan_out(claim.item, patterns, now, policy.keep_published)
+            | Change(claims=(ClaimGuard(EVENTS, claim.item.id, claim.fence),))
             for claim in claims
         ]
         results = await got(self.store.record_page(changes)) if changes else ()

@@ -54,6 +54,7 @@ from shopaccounts.relay.rules import (
 
 NOW = datetime(2027, 2, 1, 12, tzinfo=UTC)
 POLICY = RelayPolicy(spread=0)
+MONTH = timedelta(days=30)
 
 
 def envelope(name: str = "toys.sold", seq: int | None = 1) -> Envelope:
@@ -69,6 +70,7 @@ def envelope(name: str = "toys.sold", seq: int | None = 1) -> Envelope:
         actor=Actor(ActorKind.SYSTEM),
         cause="",
         data="{}",
+        kept_until=NOW,
         seq=seq,
     )
 
@@ -187,15 +189,21 @@ def test_a_sender_that_would_break_a_header_is_refused(wrong: dict[str, Any]) ->
 
 @pytest.mark.proves("REL-4")
 def test_fanning_out_marks_the_event_and_makes_one_delivery_for_each_target_that_wants_it() -> None:
-    change = fan_out(envelope(), {"crm": ("toys.*",), "erp": ("lamps.*",), "all": ("*",)}, NOW)
+    change = fan_out(envelope(), {"crm": ("toys.*",), "erp": ("lamps.*",), "all": ("*",)}, NOW, MONTH)
     marked, *made = change.writes
-    assert marked.now.fanned_out_at == NOW
+    assert (marked.now.fanned_out_at, marked.now.kept_until) == (NOW, NOW + MONTH)
     assert [(write.now.id, write.now.due_at, write.was) for write in made] == [
         ("e1:crm", NOW, None),
         ("e1:all", NOW, None),
     ]
-    again = fan_out(envelope(), {"crm": ("toys.*",), "all": ("*",)}, NOW + timedelta(days=1))
+    again = fan_out(envelope(), {"crm": ("toys.*",), "all": ("*",)}, NOW + timedelta(days=1), MONTH)
     assert [write.place for write in again.writes] == [write.place for write in change.writes]
+
+
+@pytest.mark.proves("SIG-91")
+def test_what_has_to_be_kept_longer_than_other_events_is_kept() -> None:
+    a_year = attrs.evolve(envelope(), kept_until=NOW + timedelta(days=400))
+    assert fan_out(a_year, {}, NOW, MONTH).writes[0].now.kept_until == NOW + timedelta(days=400)
 
 
 # Deliveries

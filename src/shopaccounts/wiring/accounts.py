@@ -1,0 +1,222 @@
+"""How the parts of opening, keeping and closing an account fit together."""
+
+from functools import cached_property
+
+from shopaccounts.books import BELONGINGS
+from shopaccounts.customers import Closings, Customers
+from shopaccounts.registration import (
+    Addresses,
+    AssistedRegistration,
+    Automation,
+    Claims,
+    ContactCare,
+    ContactChanges,
+    Contacts,
+    Holders,
+    Invitations,
+    Invites,
+    Moves,
+    NewPasswords,
+    Openings,
+    Registration,
+    Usernames,
+    Verifications,
+)
+from shopaccounts.wiring.ground import Ground
+
+__all__ = ["Accounts"]
+
+
+class Accounts(Ground):
+    """Registration, contacts, and the account itself."""
+
+    @cached_property
+    def verifications(self) -> Verifications:
+        return Verifications(
+            desk=self.desk,
+            vault=self.vault,
+            keyring=self.adapters.keyring,
+            storefront=self.storefront,
+            policy=self.policies.registration,
+        )
+
+    @cached_property
+    def openings(self) -> Openings:
+        return Openings(
+            desk=self.desk,
+            records=self.store,
+            passwords=NewPasswords(chooser=self.chooser),
+            addresses=Addresses(
+                policy=self.policies.registration,
+                syntax=self.adapters.email_syntax,
+                disposable=self.adapters.disposable_domains,
+                mail=self.adapters.mail_domains,
+            ),
+            verifications=self.verifications,
+            policy=self.policies.registration,
+            lifecycle=self.policies.lifecycle,
+            resend_after=self.budget.resend_after,
+        )
+
+    @cached_property
+    def registration(self) -> Registration:
+        return Registration(
+            desk=self.desk,
+            records=self.store,
+            work=self.store,
+            openings=self.openings,
+            automation=Automation(
+                policy=self.policies.registration, budget=self.budget, human=self.adapters.human_check
+            ),
+            attempts=self.attempts,
+            budget=self.budget,
+            gate=self.gate,
+            verifications=self.verifications,
+            keyring=self.adapters.keyring,
+            policy=self.policies.registration,
+            lifecycle=self.policies.lifecycle,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def invites(self) -> Invites:
+        return Invites(
+            desk=self.desk,
+            records=self.store,
+            vault=self.vault,
+            keyring=self.adapters.keyring,
+            storefront=self.storefront,
+            policy=self.policies.registration.invitations,
+        )
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        return Invitations(
+            desk=self.desk,
+            records=self.store,
+            work=self.store,
+            doorkeeper=self.doorkeeper,
+            openings=self.openings,
+            invites=self.invites,
+            attempts=self.attempts,
+            budget=self.budget,
+            gate=self.gate,
+            policy=self.policies.registration,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def usernames(self) -> Usernames:
+        return Usernames(
+            desk=self.desk,
+            records=self.store,
+            doorkeeper=self.doorkeeper,
+            budget=self.budget,
+            keyring=self.adapters.keyring,
+            storefront=self.storefront,
+            confusables=self.adapters.confusables,
+            policy=self.policies.registration.usernames,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def assisted(self) -> AssistedRegistration:
+        return AssistedRegistration(
+            desk=self.desk,
+            staff=self.staff,
+            openings=self.openings,
+            invites=self.invites,
+            policy=self.policies.registration,
+        )
+
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(desk=self.desk, records=self.store, vault=self.vault, storefront=self.storefront)
+
+    @cached_property
+    def holders(self) -> Holders:
+        return Holders(doorkeeper=self.doorkeeper)
+
+    @cached_property
+    def moves(self) -> Moves:
+        return Moves(
+            desk=self.desk,
+            doorkeeper=self.doorkeeper,
+            claims=self.claims,
+            notices=self.notices,
+            policy=self.policies.contact_changes,
+        )
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        return Contacts(
+            desk=self.desk,
+            records=self.store,
+            doorkeeper=self.doorkeeper,
+            claims=self.claims,
+            holders=self.holders,
+            moves=self.moves,
+            notices=self.notices,
+            budget=self.budget,
+            addresses=self.openings.addresses,
+            keyring=self.adapters.keyring,
+            uses=self.adapters.contact_uses,
+            policy=self.policies.registration,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def contact_changes(self) -> ContactChanges:
+        return ContactChanges(
+            desk=self.desk,
+            records=self.store,
+            work=self.store,
+            doorkeeper=self.doorkeeper,
+            holders=self.holders,
+            moves=self.moves,
+            budget=self.budget,
+            addresses=self.openings.addresses,
+            policy=self.policies.contact_changes,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def contact_care(self) -> ContactCare:
+        return ContactCare(
+            desk=self.desk,
+            records=self.store,
+            work=self.store,
+            claims=self.claims,
+            budget=self.budget,
+            staff=self.staff,
+            policy=self.policies.contact_changes,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def customers(self) -> Customers:
+        return Customers(
+            desk=self.desk,
+            records=self.store,
+            staff=self.staff,
+            notices=self.notices,
+            policy=self.policies.lifecycle,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def closings(self) -> Closings:
+        return Closings(
+            desk=self.desk,
+            records=self.store,
+            work=self.store,
+            doorkeeper=self.doorkeeper,
+            objections=self.adapters.closing_objections,
+            staff=self.staff,
+            budget=self.budget,
+            vault=self.vault,
+            storefront=self.storefront,
+            notices=self.notices,
+            belongings=BELONGINGS,
+            policy=self.policies.lifecycle,
+        )

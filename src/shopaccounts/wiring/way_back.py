@@ -1,0 +1,133 @@
+"""How the parts of the way back in fit together."""
+
+from functools import cached_property
+
+from shopaccounts.recovery import (
+    Answering,
+    CaseHelp,
+    CaseProofs,
+    Cases,
+    CaseSteps,
+    Objections,
+    Questions,
+    Recovery,
+    Repudiations,
+)
+from shopaccounts.wiring.accounts import Accounts
+
+__all__ = ["WayBack"]
+
+
+class WayBack(Accounts):
+    """Recovery, and objecting to what one did not do."""
+
+    @cached_property
+    def answering(self) -> Answering:
+        return Answering(
+            desk=self.desk,
+            records=self.store,
+            hasher=self.hasher,
+            attempts=self.attempts,
+            notices=self.notices,
+            policy=self.policies.questions,
+        )
+
+    @cached_property
+    def questions(self) -> Questions:
+        return Questions(
+            desk=self.desk,
+            records=self.store,
+            work=self.store,
+            doorkeeper=self.doorkeeper,
+            hasher=self.hasher,
+            notices=self.notices,
+            common=self.policies.passwords.common_list,
+            policy=self.policies.questions,
+        )
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        return Recovery(
+            desk=self.desk,
+            records=self.store,
+            chooser=self.chooser,
+            vault=self.vault,
+            attempts=self.attempts,
+            budget=self.budget,
+            verifications=self.verifications,
+            storefront=self.storefront,
+            notices=self.notices,
+            answering=self.answering,
+            doorkeeper=self.doorkeeper,
+            staff=self.staff,
+            policy=self.policies.resets,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def repudiations(self) -> Repudiations:
+        return Repudiations(
+            desk=self.desk,
+            records=self.store,
+            vault=self.vault,
+            storefront=self.storefront,
+            notices=self.notices,
+            policy=self.policies.resets,
+        )
+
+    @cached_property
+    def objections(self) -> Objections:
+        return Objections(
+            desk=self.desk, records=self.store, repudiations=self.repudiations, transport=self.policies.transport
+        )
+
+    @cached_property
+    def case_steps(self) -> CaseSteps:
+        return CaseSteps(
+            desk=self.desk,
+            records=self.store,
+            keyring=self.adapters.keyring,
+            claims=self.claims,
+            notices=self.notices,
+            moves=self.moves,
+            policy=self.policies.cases,
+        )
+
+    @cached_property
+    def case_proofs(self) -> CaseProofs:
+        return CaseProofs(
+            desk=self.desk,
+            records=self.store,
+            doorkeeper=self.doorkeeper,
+            keyring=self.adapters.keyring,
+            attempts=self.attempts,
+            policy=self.policies.cases,
+        )
+
+    @cached_property
+    def cases(self) -> Cases:
+        return Cases(
+            desk=self.desk,
+            records=self.store,
+            work=self.store,
+            doorkeeper=self.doorkeeper,
+            addresses=self.openings.addresses,
+            budget=self.budget,
+            proofs=self.case_proofs,
+            steps=self.case_steps,
+            repudiations=self.repudiations,
+            policy=self.policies.cases,
+            transport=self.policies.transport,
+        )
+
+    @cached_property
+    def case_help(self) -> CaseHelp:
+        return CaseHelp(
+            desk=self.desk,
+            records=self.store,
+            addresses=self.openings.addresses,
+            staff=self.staff,
+            steps=self.case_steps,
+            policy=self.policies.cases,
+            transport=self.policies.transport,
+        )
