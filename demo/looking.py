@@ -20,8 +20,8 @@ from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.tickets import TICKETS, Ticket
 from shopaccounts.passwords import PASSWORDS, PasswordRecord
-from shopaccounts.registration import ATTEMPTS, Attempt
-from shopaccounts.signin import SESSIONS, Session
+from shopaccounts.registration import ATTEMPTS, CONTACT_CHANGES, Attempt, ContactChange
+from shopaccounts.signin import DEVICES, SESSIONS, KnownDevices, Session
 
 __all__ = ["Ledger", "contains", "fingerprint"]
 
@@ -43,11 +43,20 @@ def _password(record: PasswordRecord) -> str:
 
 def _security(security: AccountSecurity) -> str:
     stamps = security.stamps
-    return f"password {stamps.password}, account {stamps.account}; what is older than its stamp is dead"
+    numbers = f"password {stamps.password}, contacts {stamps.contacts}, account {stamps.account}"
+    return f"{numbers}; what is older than its stamp is dead"
 
 
 def _session(session: Session) -> str:
     return f"{session.agent}, {session.ended.value if session.ended else 'open'}"
+
+
+def _devices(known: KnownDevices) -> str:
+    return f"{len(known.devices)} known, only digests of their cookies"
+
+
+def _change(change: ContactChange) -> str:
+    return f"{mask(change.old.value)} to {mask(change.new.value) if change.new else 'none'}, {change.state.value}"
 
 
 def _ticket(ticket: Ticket) -> str:
@@ -69,6 +78,8 @@ _WORDS: Final[Mapping[str, tuple[AnyBook, Callable[[Any], str]]]] = {
     "password": (PASSWORDS, _password),
     "stamps": (SECURITY, _security),
     "session": (SESSIONS, _session),
+    "devices": (DEVICES, _devices),
+    "change": (CONTACT_CHANGES, _change),
     "link": (TICKETS, _ticket),
     "message": (MESSAGES, _message),
     "event": (EVENTS, _event),

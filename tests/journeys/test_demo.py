@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LAST_LINES = [
-    "  Of 13 passwords, links, sessions, addresses none stands in the file.",
+    "  Of 24 passwords, links, sessions, addresses none stands in the file.",
     "The end. Nothing was lost, nothing happened twice, and the folder of this demo is removed.",
 ]
 
@@ -34,6 +34,10 @@ def test_the_demo_comes_to_a_good_end(tmp_path: Path) -> None:
     assert "It came once. Nothing was lost." in told.stdout
     assert "Nothing is half done." in told.stdout
     assert "Laptop and phone are signed out" in told.stdout
+    assert "Everybody is signed out, the stranger too." in told.stdout
+    assert "Her address counts again, and everybody is signed out." in told.stdout
+    assert "  | Devices that we know: Laptop, Phone" in told.stdout
+    assert "signin.repudiated, by customer" in told.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -41,7 +45,7 @@ def test_the_demo_shows_no_secret_but_what_a_mail_shows_to_its_reader(tmp_path: 
     told = demo(tmp_path)
     lines = [line for line in told.stdout.splitlines() if not line.startswith("  | ")]
     assert "token=" in told.stdout
-    for secret in ("moth in winter", "candles under", "lighthouse asleep", "sa1.", "\033["):
+    for secret in ("moth in winter", "candles under", "kettle sings", "lighthouse asleep", "sa1.", "\033["):
         assert not [line for line in lines if secret in line]
 
 
@@ -56,7 +60,7 @@ def test_somebody_can_type_address_and_passwords(tmp_path: Path) -> None:
         "000",
         "",
     ]
-    told = demo(tmp_path, "--interactive", typed="\n".join([*typed, "a wrong one", *[""] * 9]))
+    told = demo(tmp_path, "--interactive", typed="\n".join([*typed, "a wrong one", *[""] * 12]))
     assert told.returncode == 0, told.stderr
     assert "Please check the e-mail address." in told.stdout
     assert "That password won't do: too short" in told.stdout

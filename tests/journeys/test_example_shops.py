@@ -4,10 +4,12 @@ import asyncio
 import re
 import shlex
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,20 +20,33 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from demo.postbox import Letter, Postbox
 from fastapi_shop.app import create_app as create_fastapi_shop
 from flask_shop.app import create_app as create_flask_shop
+from flask_shop.wiring import open_shop as open_flask_shop
 from shop_common import Settings
+from shopaccounts import ShopAccounts
+from shopaccounts.adapters.bells import ThreadBell
 from shopaccounts.adapters.crypto import new_root
 from shopaccounts.adapters.mail import MailServer, Tls
+from shopaccounts.adapters.sqlalchemy import SqlStorage
+from shopaccounts.customers import CUSTOMERS, Customer
 from shopaccounts.kernel.chance import SystemEntropy
+from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.time import FixedClock
+from shopaccounts.testing.builders import quick_policies
+from shopaccounts.testing.doubles import StaffRoom
 
 ANN = "ann@winter.example"
 FIRST = "four lamps and a moth in winter"
 SECOND = "eleven candles under the stairs"
+THIRD = "a lighthouse asleep behind the hill"
+NEW = "ann@spring.example"
+UNUSED_TLS = ssl.create_default_context()
+"""Made once: a browser that makes its own takes longer than most pages."""
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
@@ -92,7 +107,7 @@ class Browser:
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url, headers={"User-Agent": name})
+        self._client = httpx.Client(base_url=url, headers={"User-Agent": name}, verify=UNUSED_TLS)
 
     def close(self) -> None:
         self._client.close()
@@ -104,6 +119,11 @@ class Browser:
         """Press a button; the page is the one that the browser ends up on."""
         headers = {"Origin": origin or self.url} | ({"Sec-Fetch-Site": site} if site else {})
         return Page(self._client.post(path, data=fields, headers=headers, follow_redirects=True)).check()
+
+    def presses(self, link: str, **fields: str) -> Page:
+        """Open the link of a mail, and press the button on its page; opening it alone changes nothing."""
+        assert self.opens(link).status == httpx.codes.OK
+        return self.sends(link.partition("?")[0], token=token_of(link), **fields)
 
     @property
     def cookies(self) -> set[str]:
@@ -122,6 +142,7 @@ class Running:
     clock: FixedClock
     postbox: Postbox
     browsers: list[Browser]
+    settings: Settings
 
     def browser(self, name: str = "Laptop") -> Browser:
         self.browsers.append(Browser(self.url, name))
@@ -142,7 +163,11 @@ def postbox() -> Iterator[Postbox]:
 
 
 @pytest.fixture(params=["flask", "fastapi"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path, postbox: Postbox) -> Iterator[Running]:
+def shop(
+    request: pytest.FixtureRequest, tmp_path: Path, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Running]:
+    for wiring in ("flask_shop.wiring", "fastapi_shop.wiring"):
+        monkeypatch.setattr(f"{wiring}.Policies", quick_policies)  # hashing at full cost is half of the time
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = MailServer(host="127.0.0.1", port=postbox.port, tls=Tls.NONE)
@@ -152,11 +177,12 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, postbox: Postbox) -> It
         )
         serve = {"flask": serve_flask, "fastapi": serve_fastapi}[request.param]
         with serve(settings, clock, listening):
-            running = Running(url, clock, postbox, [])
+            running = Running(url, clock, postbox, [], settings)
             yield running
             for browser in running.browsers:
                 browser.close()
-    assert postbox.is_empty, "a mail came that nobody expected"
+    unexpected = None if postbox.is_empty else postbox.next().subject
+    assert unexpected is None, "a mail came that nobody expected"
 
 
 def serve_flask(settings: Settings, clock: FixedClock, listening: socket.socket) -> "Serving":
@@ -241,6 +267,243 @@ def test_a_customer_comes_goes_loses_the_password_and_comes_back(shop: Running) 
     assert laptop.sends("/sign-in", email=ANN, password=FIRST).status == httpx.codes.UNAUTHORIZED
     assert laptop.sends("/sign-in", email=ANN, password=SECOND).response.url.path == "/account"
     assert scanner.opens(link).status == httpx.codes.GONE
+
+
+def test_a_customer_changes_the_password_and_objects_to_a_stranger_who_knows_it(shop: Running) -> None:
+    laptop, phone, stranger = shop.browser("Laptop"), shop.browser("Phone"), shop.browser("Stranger")
+    shop.customer(laptop)
+    phone.sends("/sign-in", email=ANN, password=FIRST)
+    assert shop.postbox.next().subject == "Sign-in from a new device"
+
+    wrong = laptop.sends("/account/password", current=SECOND, password=SECOND)
+    assert wrong.field("current")["aria-invalid"] == "true"
+    weak = laptop.sends("/account/password", current=FIRST, password="lampenhaus")
+    assert "Use at least 15 characters." in weak.text
+    assert "Leave out the name of the shop." in weak.text
+    changed = laptop.sends("/account/password", current=FIRST, password=SECOND)
+    assert "Your new password holds." in changed.text
+    assert shop.postbox.next().subject == "Your password was changed"
+    assert laptop.is_signed_in
+    assert not phone.is_signed_in
+
+    shop.clock.advance(timedelta(minutes=2))
+    stranger.sends("/sign-in", email=ANN, password=SECOND)
+    notice = shop.postbox.next()
+    assert "Device: Stranger" in notice.text
+    phone.opens(notice.link_to("/account/freeze-account"))
+    objected = phone.presses(notice.link_to("/account/not-me-sign-in"))
+    assert "A link for a new password is in your mailbox." in objected.text
+    assert not stranger.is_signed_in
+    assert not laptop.is_signed_in
+    assert {shop.postbox.next().subject for _ in range(2)} == {
+        "We have protected your account",
+        "Choose a new password",
+    }
+    shop.clock.advance(timedelta(minutes=2))
+    held = stranger.sends("/sign-in", email=ANN, password=SECOND)
+    assert held.status == httpx.codes.FORBIDDEN
+    assert "choose a new password first" in held.text
+
+    reset = shop.postbox.next()
+    phone.sends("/new-password", token=token_of(reset.link_to("/new-password")), password=THIRD)
+    assert shop.postbox.next().subject == "You have a new password"
+    assert phone.sends("/sign-in", email=ANN, password=THIRD).response.url.path == "/account"
+    told = re.findall(r"<td>([A-Z][a-z ]+)</td>", phone.opens("/account/history").text)
+    assert told[:2] == ["Signed in", "A new password was chosen by a link"]
+    assert told.index("You told us that somebody else was in") < told.index("The password was changed")
+    table = phone._client.get("/account/history.csv")
+    assert table.headers["Content-Type"].startswith("text/csv")
+    assert table.text.splitlines()[0] == "at,what,by,agent,facts"
+
+
+def test_the_history_goes_on_over_pages(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    for _ in range(20):
+        laptop._client.post("/account/sessions/end-others", headers={"Origin": shop.url})
+    newest = laptop.opens("/account/history")
+    assert "The account was opened" not in newest.text
+    [earlier] = re.findall(r"/account/history\?after=[\w-]+", newest.text)
+    assert "The account was opened" in laptop.opens(earlier).text
+    assert laptop.opens(f"{earlier}x").status == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+def test_who_has_to_change_the_password_does_that_and_nothing_else(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    laptop.sends("/sign-out")
+    with office(shop) as (ours, ann):
+        ours.passwords.flag_password(ann.id, "a laptop was stolen")
+    assert shop.postbox.next().subject == "Please choose a new password"
+    assert laptop.sends("/sign-in", email=ANN, password=FIRST).response.url.path == "/account/password"
+    assert laptop.opens("/account").response.url.path == "/account/password"
+    assert laptop.sends("/account/sessions/end-all").status == httpx.codes.UNAUTHORIZED
+    changed = laptop.sends("/account/password", current=FIRST, password=SECOND)
+    assert changed.response.url.path == "/sign-in"
+    assert shop.postbox.next().subject == "Your password was changed"
+    assert laptop.sends("/sign-in", email=ANN, password=SECOND).response.url.path == "/account"
+
+
+def test_what_matters_asks_for_the_password_again(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    shop.clock.advance(timedelta(minutes=15))
+    asked = laptop.sends("/account/sessions/end-others")
+    assert asked.response.url.path == "/confirm-identity"
+    assert laptop.sends("/confirm-identity", password=SECOND).status == httpx.codes.UNAUTHORIZED
+    back = laptop.sends("/confirm-identity", password=FIRST, next=asked.field("next")["value"])
+    assert back.response.url.path == "/account/sessions"
+    assert "All other devices are signed out." in laptop.sends("/account/sessions/end-others").text
+
+
+def test_a_device_is_listed_and_forgotten(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    listed = laptop.opens("/account/sessions").text
+    assert "Laptop, since 03 Mar (this one)" in " ".join(listed.split())
+    [device] = re.findall(r"/account/sessions/devices/([\w-]{20,})/forget", listed)
+    assert "Done." in laptop.sends(f"/account/sessions/devices/{device}/forget").text
+    laptop.sends("/account/sessions/devices/forget-all")
+    laptop.sends("/sign-in", email=ANN, password=FIRST)
+    assert shop.postbox.next().subject == "Sign-in from a new device"
+
+
+def test_an_address_is_added_and_removed(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    shop.clock.advance(timedelta(minutes=2))
+    asked = laptop.sends("/account/contacts/add", email=NEW)
+    letter = shop.postbox.next()
+    wrong = laptop.sends("/account/contacts/prove", addition=asked.field("addition")["value"], code=other(letter.code))
+    assert wrong.status == httpx.codes.UNAUTHORIZED
+    shop.browser("Scanner").presses(letter.link_to("/account/add-contact"))
+    added = laptop.sends("/account/contacts/prove", addition=wrong.field("addition")["value"], code=letter.code)
+    assert "The address is yours" in added.text
+    assert {shop.postbox.next().to for _ in range(2)} == {ANN, NEW}
+    [contact] = re.findall(r"/account/contacts/([\w-]{20,})/remove", added.text)
+    removed = laptop.sends(f"/account/contacts/{contact}/remove")
+    assert "a***@spring.example" not in removed.text
+    assert {
+        (letter.to, "/undo-contact-change" in letter.text) for letter in (shop.postbox.next() for _ in range(3))
+    } == {
+        (ANN, False),
+        (NEW, False),
+        (NEW, True),
+    }
+    assert laptop.is_signed_in
+
+
+def test_an_address_is_asked_whether_mail_arrives(shop: Running) -> None:
+    shop.customer(shop.browser())
+    with office(shop) as (ours, ann):
+        ours.contact_care.check_contact(ann.id, ann.contacts[0].id, "two mails came back")
+    assert "We go on writing" in shop.browser("Phone").presses(shop.postbox.next().link).text
+
+
+def test_a_change_of_the_address_takes_both_mailboxes_and_the_old_one_takes_it_back(shop: Running) -> None:
+    laptop, owner = shop.browser("Laptop"), shop.browser("Owner")
+    shop.customer(laptop)
+    shop.clock.advance(timedelta(minutes=2))
+    assert "look into both mailboxes" in laptop.sends("/account/contacts/change", email=NEW).text
+    asked = [shop.postbox.next() for _ in range(3)]
+    at_new = next(letter for letter in asked if letter.to == NEW)
+    at_old = next(letter for letter in asked if "/change-contact-old" in letter.text)
+    assert "sign in first" in owner.presses(at_new.link).text
+    assert "the other mailbox has to agree" in laptop.presses(at_new.link).text
+    assert "From now on you sign in by the new address" in laptop.presses(at_old.link).text
+    told = [shop.postbox.next() for _ in range(3)]
+    assert laptop.is_signed_in
+    assert "a***@spring.example" in laptop.opens("/account/contacts").text
+    assert owner.sends("/sign-in", email=ANN, password=FIRST).status == httpx.codes.UNAUTHORIZED
+
+    undo = next(letter for letter in told if "/undo-contact-change" in letter.text)
+    assert undo.to == ANN
+    assert "The old address counts again" in owner.presses(undo.link).text
+    assert {shop.postbox.next().to for _ in range(2)} == {ANN, NEW}
+    assert not laptop.is_signed_in
+    assert owner.opens(undo.link).status == httpx.codes.GONE
+    assert laptop.sends("/sign-in", email=NEW, password=FIRST).status == httpx.codes.UNAUTHORIZED
+    shop.clock.advance(timedelta(minutes=2))
+    owner.sends("/lost-password", email=ANN)
+    owner.sends("/new-password", token=token_of(shop.postbox.next().link), password=SECOND)
+    assert shop.postbox.next().to == ANN
+    assert owner.sends("/sign-in", email=ANN, password=SECOND).response.url.path == "/account"
+    assert shop.postbox.next().subject == "Sign-in from a new device"
+
+
+def test_a_change_that_waits_is_cancelled(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    shop.clock.advance(timedelta(minutes=2))
+    laptop.sends("/account/contacts/change", email=NEW)
+    letters = [shop.postbox.next() for _ in range(3)]
+    assert "Nothing has changed." in laptop.sends("/account/contacts/cancel-change").text
+    assert laptop.opens(next(letter for letter in letters if letter.to == NEW).link).status == httpx.codes.GONE
+    assert laptop.sends("/account/contacts/cancel-change").status == httpx.codes.CONFLICT
+
+
+def test_a_customer_closes_the_account_and_stays_after_all(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    shop.clock.advance(timedelta(minutes=2))
+    plan = laptop.opens("/account/close")
+    assert "17 March 2031" in plan.text
+    laptop.sends("/account/close", plan=plan.field("plan")["value"])
+    link = shop.postbox.next().link_to("/account/close-account")
+    assert shop.browser("Scanner").opens(link).response.url.path == "/sign-in"
+    assert "about to be closed" in laptop.presses(link).text
+    assert shop.postbox.next().to == ANN
+    assert not laptop.is_signed_in
+
+    stay = laptop.sends("/sign-in", email=ANN, password=FIRST)
+    assert stay.response.url.path == "/account/stay"
+    assert laptop.opens("/account/contacts").response.url.path == "/account/stay"
+    assert "Good to have you." in laptop.sends("/account/stay").text
+    assert shop.postbox.next().subject == "Your account stays"
+    assert laptop.sends("/sign-in", email=ANN, password=FIRST).response.url.path == "/account"
+
+
+def test_the_owner_stops_the_account_from_any_notice(shop: Running) -> None:
+    laptop = shop.browser()
+    shop.customer(laptop)
+    laptop.sends("/account/password", current=FIRST, password=SECOND)
+    stopped = laptop.presses(shop.postbox.next().link_to("/account/freeze-account"))
+    assert "Your account is stopped." in stopped.text
+    assert "stopped" in shop.postbox.next().subject
+    assert not laptop.is_signed_in
+    assert laptop.sends("/sign-in", email=ANN, password=SECOND).status == httpx.codes.FORBIDDEN
+    assert "is suspended" in shop.postbox.next().subject
+
+
+def test_an_invitation_is_accepted_by_whoever_it_was_meant_for(shop: Running) -> None:
+    laptop, friend = shop.browser("Ann"), shop.browser("Bob")
+    shop.customer(laptop)
+    shop.clock.advance(timedelta(minutes=2))
+    assert "The invitation is on its way." in laptop.sends("/account/invitations", email="bob@winter.example").text
+    letter = shop.postbox.next()
+    assert "b***@winter.example" in friend.opens(letter.link).text
+    another = friend.presses(letter.link, email="eve@winter.example", password=SECOND)
+    assert another.status == httpx.codes.FORBIDDEN
+    assert friend.presses(letter.link, email="bob@winter.example", password=SECOND).response.url.path == "/account"
+    assert "b***@winter.example, 03 Mar: accepted" in " ".join(laptop.opens("/account/invitations").text.split())
+    assert friend.opens(letter.link).status == httpx.codes.GONE
+
+
+def test_an_invitation_is_accepted_with_an_account_declined_or_taken_back(shop: Running) -> None:
+    laptop, friend = shop.browser("Ann"), shop.browser("Bob")
+    shop.customer(laptop)
+    shop.customer(friend, "bob@winter.example", SECOND)
+    links = []
+    for _ in range(2):
+        shop.clock.advance(timedelta(minutes=2))
+        page = laptop.sends("/account/invitations", email="bob@winter.example")
+        links.append(shop.postbox.next().link)
+    [id] = re.findall(r"/account/invitations/([\w-]{20,})/revoke", page.text)
+    assert "Sign in</a>, then open the invitation again" in shop.browser().opens(links[-1]).text
+    friend.opens(links[-1])
+    assert "accepted" in friend.sends("/invitation/accept", token=token_of(links[-1])).text
+    assert laptop.sends(f"/account/invitations/{id}/revoke").status == httpx.codes.NOT_FOUND
+    assert friend.opens(links[0]).status == httpx.codes.GONE
 
 
 def test_the_link_in_the_mail_confirms_the_address_in_the_browser_that_asked(shop: Running) -> None:
@@ -452,6 +715,31 @@ def test_the_command_in_the_readme_starts_the_shop(name: str, tmp_path: Path) ->
             assert "Reading lamp" in httpx.get(f"http://127.0.0.1:{port}/").text
         finally:
             process.terminate()
+
+
+@contextmanager
+def office(running: Running) -> Iterator[tuple[ShopAccounts, Customer]]:
+    """What the shop's own people have: a process over the same file, with the one customer that there is."""
+    opened, staff = open_flask_shop(running.settings, running.clock), StaffRoom()
+    staff.hire("eve", signed_in_at=running.clock.now())
+    storage, bell = opened.adapters.storage, opened.adapters.bell
+    assert isinstance(storage, SqlStorage)
+    assert isinstance(bell, ThreadBell)
+    with storage.engine.connect() as connection:
+        [id] = connection.execute(select(storage.tables[CUSTOMERS].table.c.id)).scalars().all()
+    found = storage.open(opened.scope).find(CUSTOMERS, id)
+    assert found
+    yield (
+        ShopAccounts(
+            adapters=attrs.evolve(opened.adapters, agents=staff),
+            storefront=opened.storefront,
+            policies=opened.policies,
+            scope=attrs.evolve(opened.scope, actor=Actor(ActorKind.AGENT, "eve")),
+        ),
+        found.it,
+    )
+    bell.close(10)
+    storage.close()
 
 
 async def in_process(

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Response
 
 from fastapi_shop.web import Field, ThisVisit, Visit, go
-from shop_common import QUESTIONS
+from shop_common import QUESTIONS, happened, reason_to_stay
 from shopaccounts.kernel.assurance import SessionScope
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.request import safe_return_path
@@ -97,7 +97,7 @@ async def forget_all_devices(visit: ThisVisit) -> Response:
 async def history(visit: ThisVisit, after: str | None = None) -> Response:
     """Show what happened to the account, newest first."""
     told = await visit.shop.history.security_history(visit.require_session(), visit.context, after)
-    return visit.page("history.html", history=told)
+    return visit.page("history.html", history=told, happened=happened)
 
 
 @pages.get("/account/history.csv")
@@ -248,7 +248,7 @@ async def invited(visit: Visit, rejected: Rejected | None = None, email: str = "
 async def show_close(visit: ThisVisit) -> Response:
     """Show what closing the account means; looking changes nothing."""
     plan = await visit.shop.closings.plan_account_closing(visit.require_session(), visit.context)
-    return visit.page("close.html", plan=plan)
+    return visit.page("close.html", plan=plan, reason_to_stay=reason_to_stay)
 
 
 @pages.post("/account/close")

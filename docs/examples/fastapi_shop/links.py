@@ -90,6 +90,20 @@ async def add_contact(visit: ThisVisit, token: Field = "") -> Response:
     return go("/account/contacts", note="contact-added")
 
 
+@pages.get("/account/check-contact")
+async def show_check_contact(visit: ThisVisit, token: str = "") -> Response:
+    """Ask whether mail arrives."""
+    offer = await visit.shop.contact_care.peek_contact_check(Secret(token), visit.context)
+    return ask(visit, "check_contact", offer, token)
+
+
+@pages.post("/account/check-contact")
+async def check_contact(visit: ThisVisit, token: Field = "") -> Response:
+    """Note that it does."""
+    await visit.shop.contact_care.answer_contact_check(Secret(token), visit.context)
+    return go("/", note="contact-works")
+
+
 @pages.get("/account/change-contact-new")
 async def show_change_at_new(visit: ThisVisit, token: str = "") -> Response:
     """Ask the new mailbox."""

@@ -7,7 +7,7 @@ sends the customer to ``/confirm-identity``.
 from flask import Blueprint, Response, make_response, request
 
 from flask_shop.web import field, go, guide, keep_cookies_of, page, the_shop, visit
-from shop_common import QUESTIONS
+from shop_common import QUESTIONS, happened, reason_to_stay
 from shopaccounts.kernel.assurance import SessionScope
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.request import safe_return_path
@@ -94,7 +94,7 @@ def history() -> Response:
     """Show what happened to the account, newest first."""
     after = request.args.get("after")
     told = the_shop().history.security_history(visit().require_session(), visit().context, after)
-    return page("history.html", history=told)
+    return page("history.html", history=told, happened=happened)
 
 
 @pages.get("/account/history.csv")
@@ -244,7 +244,8 @@ def invited(rejected: Rejected | None = None) -> Response:
 @pages.get("/account/close")
 def show_close() -> Response:
     """Show what closing the account means; looking changes nothing."""
-    return page("close.html", plan=the_shop().closings.plan_account_closing(visit().require_session(), visit().context))
+    plan = the_shop().closings.plan_account_closing(visit().require_session(), visit().context)
+    return page("close.html", plan=plan, reason_to_stay=reason_to_stay)
 
 
 @pages.post("/account/close")

@@ -83,6 +83,19 @@ def add_contact() -> Response:
     return go("/account/contacts", note="contact-added")
 
 
+@pages.get("/account/check-contact")
+def show_check_contact() -> Response:
+    """Ask whether mail arrives."""
+    return ask("check_contact", the_shop().contact_care.peek_contact_check(token(), visit().context))
+
+
+@pages.post("/account/check-contact")
+def check_contact() -> Response:
+    """Note that it does."""
+    the_shop().contact_care.answer_contact_check(token(), visit().context)
+    return go("/", note="contact-works")
+
+
 @pages.get("/account/change-contact-new")
 def show_change_at_new() -> Response:
     """Ask the new mailbox."""

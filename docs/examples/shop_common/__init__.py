@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from shop_common.catalogue import PRODUCTS, Product
+from shop_common.history import happened
+from shop_common.leaving import reason_to_stay
 from shop_common.mailbox import Mailbox
 from shop_common.problems import NOTHING_WRONG, Problems
 from shop_common.questions import QUESTIONS, Question
@@ -21,6 +23,8 @@ __all__ = [
     "Product",
     "Question",
     "Settings",
+    "happened",
+    "reason_to_stay",
     "way_in",
     "way_to_prove",
 ]
@@ -40,6 +44,7 @@ NOTES = {
     "proven": "Thank you. Please go on.",
     "elsewhere": "Nothing has changed yet. Open the link in the browser that you asked from, or sign in first.",
     "contact-added": "The address is yours, and hears of what happens to your account.",
+    "contact-works": "Thank you. We go on writing to this address.",
     "contact-removed": "The address is removed. For a while it can still take that back.",
     "change-asked": "Please look into both mailboxes, the old one and the new one, and agree there.",
     "change-half-done": "Thank you. Now the other mailbox has to agree too.",

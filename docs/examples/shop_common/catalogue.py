@@ -5,7 +5,12 @@ from babel.numbers import format_currency
 
 from shopaccounts.kernel.money import Money
 
-__all__ = ["PRODUCTS", "Product"]
+__all__ = ["PRODUCTS", "Product", "price_tag"]
+
+
+def price_tag(price: Money) -> str:
+    """Answer a price as people read it."""
+    return format_currency(price.to_decimal(), price.currency, locale="en_IE")
 
 
 @attrs.frozen(kw_only=True)
@@ -19,7 +24,7 @@ class Product:
     @property
     def price_tag(self) -> str:
         """The price as people read it."""
-        return format_currency(self.price.to_decimal(), self.price.currency, locale="en_IE")
+        return price_tag(self.price)
 
 
 PRODUCTS = (

@@ -47,6 +47,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         "Stop my account",
     ),
     "add_contact": Question("Add an address", "Is {offer.masked} yours, and may we write to it?", "Yes, add it"),
+    "check_contact": Question("Did our mail arrive?", "Then we know that we can write to you here.", "Yes, it did"),
     "change_contact": Question(
         "Change your address",
         "From now on you sign in by {offer.new} instead of {offer.old}, and every other device is signed out.",
@@ -60,7 +61,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     ),
     "close_account": Question(
         "Close your account?",
-        "Every device is signed out. The account is closed on {offer.plan.closes_at:%d %B %Y}. Until then you can stay.",
+        "Every device is signed out. We close the account on {offer.plan.closes_at:%d %B %Y}; until then you can stay.",
         "Close my account",
     ),
     "stay": Question(

@@ -75,3 +75,40 @@ async def wear_out(shop, builder):
             if held.retry_after > timedelta(minutes=1):
                 return
             builder.clock.advance(held.retry_after)
+
+
+async def held_for(work):
+    try:
+        await work
+    except Throttled as held:
+        return held.retry_after
+    return None
+
+
+@pytest.mark.proves("KER-264", "KER-265")
+async def test_a_stranger_who_asks_all_hour_leaves_the_owner_a_reset_from_home(shop, builder) -> None:
+    await shop.open_account(ANN)
+    step = await shop.signin.sign_in_with_password(ANN, PASSWORD, HOME)
+    known = request_from("192.0.2.1", device=step.set_cookies[1].value)
+    for number in range(30):
+        await harass(shop, number)
+        builder.clock.advance(timedelta(minutes=1))
+    assert await held_for(shop.recovery.request_reset(ANN, HOME)) is not None
+    assert await held_for(shop.recovery.request_reset(ANN, known)) is None
+    await shop.recovery.reset_password(builder.mailbag.last.token, "a lantern on a rainy evening", known)
+
+
+@pytest.mark.proves("KER-264")
+async def test_a_browser_that_another_account_knows_is_a_stranger_here(shop, builder) -> None:
+    await shop.open_account(ANN)
+    await shop.open_account("eve@lamp.example")
+    step = await shop.signin.sign_in_with_password("eve@lamp.example", PASSWORD, HOME)
+    eves = request_from("192.0.2.1", device=step.set_cookies[1].value)
+    builder.clock.advance(timedelta(hours=2))
+    waits = []
+    for address in (ANN, "nobody@lamp.example"):
+        for _ in range(3):
+            assert await held_for(shop.recovery.request_reset(address, eves)) is None
+            builder.clock.advance(timedelta(minutes=1))
+        waits.append(await held_for(shop.recovery.request_reset(address, eves)))
+    assert waits == [timedelta(minutes=57)] * 2
