@@ -72,6 +72,7 @@ from shopaccounts.customers.model import (
     login_key,
 )
 from shopaccounts.customers.notices import FREEZE, NOT_ME_CHANGE, NOT_ME_SIGN_IN, Notices
+from shopaccounts.customers.owning import customer_of
 from shopaccounts.customers.policy import BlockedClosing, LifecyclePolicy, NoticePolicy
 from shopaccounts.customers.ports import ClosingObjections
 from shopaccounts.customers.reaching import Delivery, noted
@@ -153,6 +154,7 @@ __all__ = [
     "WishlistShared",
     "as_of",
     "canonical_username",
+    "customer_of",
     "erased",
     "erasure",
     "follow",

@@ -17,6 +17,7 @@ from shopaccounts.customers.closing import (
     Holding,
     plan_closing,
 )
+from shopaccounts.customers.commanding import commanded
 from shopaccounts.customers.contact_points import ContactRole
 from shopaccounts.customers.erasing import Belongings
 from shopaccounts.customers.errors import (
@@ -25,12 +26,12 @@ from shopaccounts.customers.errors import (
     ClosingPlanStale,
     ClosingTooSoon,
     NoProvenEmail,
-    NotFound,
 )
 from shopaccounts.customers.events import ClosingCanceled, ClosingRequested, CustomerClosed
 from shopaccounts.customers.lifecycle import as_of, follow
 from shopaccounts.customers.model import CUSTOMERS, AccountStatus, Customer, Trigger
 from shopaccounts.customers.notices import Notices
+from shopaccounts.customers.owning import customer_of
 from shopaccounts.customers.policy import BlockedClosing, LifecyclePolicy
 from shopaccounts.customers.ports import ClosingObjections
 from shopaccounts.customers.stopping import sessions_ended
@@ -38,29 +39,24 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Operation, SessionScope
 from shopaccounts.kernel.contact import EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.doorkeeper import FULL_ONLY, Doorkeeper, Present
-from shopaccounts.kernel.errors import Defect, StaleWrite
+from shopaccounts.kernel.doorkeeper import FULL_ONLY, Doorkeeper, Present, Where
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.ids import AccountId, WorkerId
-from shopaccounts.kernel.messages import Channel, MessageCategory, Priority
-from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult
+from shopaccounts.kernel.letters import Letters
+from shopaccounts.kernel.ports import DueWork, Records
+from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.staff import Permission, Staff
-from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import TICKETS, Ticket, is_replaced, mint, peek, read_selector, spend
-from shopaccounts.kernel.vault import Vault
-from shopaccounts.kernel.writing import compose
 
 __all__ = ["Closings"]
 
 _LINK_LIFE: Final = timedelta(hours=1)
 _LOOK_AGAIN: Final = timedelta(days=1)
-_LEASE: Final = timedelta(minutes=1)
-_ROUNDS: Final = 3
 _STAYS: Final = FULL_ONLY | {SessionScope.CLOSING}
 _MAY_LEAVE: Final = frozenset({AccountStatus.ACTIVE, AccountStatus.SUSPENDED})
 
@@ -76,8 +72,7 @@ class Closings:
     objections: tuple[ClosingObjections, ...]
     staff: Staff
     budget: SendBudget
-    vault: Vault
-    storefront: Storefront
+    letters: Letters
     notices: Notices
     belongings: Belongings
     policy: LifecyclePolicy
@@ -113,6 +108,8 @@ class Closings:
             NoProvenEmail: There is no address that the link could go to.
             Throttled: Too many messages to this mailbox, or for this network.
         """
+        if accepted is not None:
+            require_text(accepted, "label")
         present = await self.doorkeeper.present(value, context, Operation.CLOSE_ACCOUNT)
         customer = self._customer(present)
         plan = await self._admitted(customer, present.security, accepted)
@@ -130,6 +127,7 @@ class Closings:
             SignInRequired: The value opens nothing.
             ClosingLinkInvalid, ClosingLinkExpired, ClosingLinkUsed, ClosingLinkStale: The link is of no use.
         """
+        read_selector(token, CLOSE_ACCOUNT)
         present = await self.doorkeeper.present(value, context, Operation.LOOK)
         ticket, _ = await self._open(token, present)
         return ClosingOffer(plan=await self._plan(self._customer(present)), expires_at=ticket.expires_at)
@@ -156,6 +154,7 @@ class Closings:
             ClosingPlanStale: Something gets lost that the customer hasn't seen; the link stays good.
             ClosingLinkInvalid, ClosingLinkExpired, ClosingLinkUsed, ClosingLinkStale: The link is of no use.
         """
+        read_selector(token, CLOSE_ACCOUNT)
 
         async def decide() -> ClosingStarted | ClosingDeferred:
             bring = (CLOSINGS.via("account"),)
@@ -167,10 +166,10 @@ class Closings:
             used = Change(writes=(TICKETS.change(ticket, spent),))
             if plan.blockers:
                 relied_on = Change(guards=(CUSTOMERS.unchanged(customer), SECURITY.unchanged(present.security)))
-                waits = await self._wait(customer, present[CLOSINGS], plan, spent.id, now)
+                waits = await self._wait(customer, present[CLOSINGS], plan, spent.id, now, present.where)
                 await self.desk.record(used | relied_on | waits)
                 return ClosingDeferred(blockers=plan.blockers)
-            started = await self._start(customer, present.security, present[CLOSINGS], spent.id, now)
+            started = await self._start(customer, present.security, present[CLOSINGS], spent.id, now, present.where)
             await self.desk.record(used | started)
             return ClosingStarted(closes_at=now + self.policy.closing_grace)
 
@@ -196,7 +195,7 @@ class Closings:
             operation = Operation.CANCEL_CLOSING
             present = await self.doorkeeper.present(value, context, operation, bring=bring, scopes=_STAYS)
             customer, row = self._customer(present), present[CLOSINGS]
-            await self.desk.record(await self._stay(customer, row, None, self.desk.now()))
+            await self.desk.record(await self._stay(customer, row, None, self.desk.now(), present.where))
 
         await self.desk.retrying(decide)
 
@@ -214,19 +213,11 @@ class Closings:
             StaleWrite: The record has changed since the agent looked.
         """
         duty = await self.staff.require(Permission.CLOSE, why)
-        id = require_text(account, "account", cap=64)
 
-        async def decide() -> None:
-            now = self.desk.now()
-            found = await got(self.records.find(CUSTOMERS, id, bring=(CLOSINGS.via(),)))
-            if found is None:
-                raise NotFound
-            if expected_version not in {None, found.it.version}:
-                raise StaleWrite(CUSTOMERS.name, id)
-            customer = as_of(found.it, now)
-            await self.desk.record(await self._stay(customer, found[CLOSINGS], duty.reason, now))
+        async def decide(found: Found[Customer], now: datetime) -> None:
+            await self.desk.record(await self._stay(found.it, found[CLOSINGS], duty.reason, now))
 
-        await self.desk.retrying(decide, _ROUNDS if expected_version is None else 1)
+        await commanded(self.desk, account, expected_version, (CLOSINGS.via(),), decide)
 
     # The end
 
@@ -236,31 +227,24 @@ class Closings:
         What blocks an account is looked at again; while something does, it stays as it is for another day. Safe to run
         at any time, twice, and by many workers.
         """
-        claims = await got(self.work.claim_due(CLOSINGS, self.desk.now(), limit, _LEASE, worker))
-        if not claims:
-            return 0
-        changes = [await self._finish(claim) for claim in claims]
-        results = await got(self.records.record_page(changes))
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, CLOSINGS, self._finish, limit, worker)
 
-    async def _finish(self, claim: Claimed[Closing]) -> Change:
-        now, row = self.desk.now(), claim.item
-        ours = Change(claims=(ClaimGuard(CLOSINGS, row.id, claim.fence),))
-        bring = (SECURITY.via(), *self.belongings.bring)
+    async def _finish(self, row: Closing) -> Change:
+        now, bring = self.desk.now(), (SECURITY.via(), *self.belongings.bring)
         stored = await got(self.records.find(CUSTOMERS, row.id, bring=bring))
         found = attrs.evolve(stored, it=as_of(stored.it, now)) if stored else None
         wanted = _MAY_LEAVE if row.deferred else {AccountStatus.CLOSING}
         if found is None or found.it.status not in wanted:
-            return ours | Change(removals=(CLOSINGS.remove(row),))
+            return Change(removals=(CLOSINGS.remove(row),))
         customer, security = found.it, found[SECURITY]
         ends_at = None if row.deferred else customer.status_until
         if ends_at is not None and now < ends_at:
-            return ours | _later(row, ends_at)
+            return _later(row, ends_at)
         if (await self._plan(customer)).blockers:
-            return ours | _later(row, now + _LOOK_AGAIN)
+            return _later(row, now + _LOOK_AGAIN)
         if not row.deferred:
-            return ours | await self._close(found, row, now)
-        return ours | await self._start(customer, security, row, f"{row.id} {row.version}", now)
+            return await self._close(found, row, now)
+        return await self._start(customer, security, row, f"{row.id} {row.version}", now)
 
     # What is recorded
 
@@ -276,26 +260,26 @@ class Closings:
             now=self.desk.now(),
             entropy=self.desk.entropy,
         )
-        letter = await compose(
-            self.desk,
-            self.vault,
-            template="customers.close_account",
-            channel=Channel.EMAIL,
-            to=email.stored,
-            locale=customer.locale or self.desk.scope.locale,
-            variables=self.storefront.variables(),
-            secrets={"link": self.storefront.link(self.desk.scope.store, CLOSE_ACCOUNT.name, text)},
-            subject=customer.id,
+        letter = await self.letters.write(
+            "customers.close_account",
+            email.stored,
             key=f"close {ticket.selector}",
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=ticket.expires_at,
+            until=ticket.expires_at,
+            subject=customer.id,
+            locale=customer.locale,
+            secrets={"link": self.letters.link(CLOSE_ACCOUNT.name, text)},
         )
         await self.desk.record(Change(writes=(TICKETS.add(ticket),), messages=(letter,)))
         return ClosingAsked(masked=mask(email), expires_at=ticket.expires_at, plan=plan)
 
     async def _start(
-        self, customer: Customer, security: AccountSecurity | None, row: Closing | None, key: str, now: datetime
+        self,
+        customer: Customer,
+        security: AccountSecurity | None,
+        row: Closing | None,
+        key: str,
+        now: datetime,
+        where: Where | None = None,
     ) -> Change:
         """Answer the part that begins the time of grace, and tells every address how to object."""
         ends_at = now + self.policy.closing_grace
@@ -307,6 +291,7 @@ class Closings:
             f"closing {key}",
             now,
             bound=key,
+            where=where,
             variables={"closes_at": ends_at.isoformat(timespec="minutes")},
         )
         return told | Change(
@@ -319,20 +304,22 @@ class Closings:
         )
 
     async def _wait(
-        self, customer: Customer, row: Closing | None, plan: ClosingPlan, key: str, now: datetime
+        self, customer: Customer, row: Closing | None, plan: ClosingPlan, key: str, now: datetime, where: Where
     ) -> Change:
         """Answer the part that lets the wish wait until nothing blocks it."""
         wish = Closing(id=customer.id, realm=customer.realm, asked_at=now, look_at=now + _LOOK_AGAIN, deferred=True)
         blockers = {"blockers": " ".join(blocker.value for blocker in plan.blockers)}
         told = await self.notices.about(
-            customer, "customers.closing_deferred", f"closing {key}", now, bound=key, variables=blockers
+            customer, "customers.closing_deferred", f"closing {key}", now, bound=key, where=where, variables=blockers
         )
         return told | Change(
             writes=(CLOSINGS.change(row, wish) if row else CLOSINGS.add(wish),),
             events=self.desk.tell(ClosingRequested(at=now, account=customer.id, deferred=True)),
         )
 
-    async def _stay(self, customer: Customer, row: Closing | None, why: str | None, now: datetime) -> Change:
+    async def _stay(
+        self, customer: Customer, row: Closing | None, why: str | None, now: datetime, where: Where | None = None
+    ) -> Change:
         """Answer the part by which the account stays; nothing if nobody is leaving."""
         leaving = customer.status is AccountStatus.CLOSING
         if not leaving and row is None:
@@ -340,7 +327,7 @@ class Closings:
         stayed = follow(customer, Trigger.CANCEL_CLOSING) if leaving else customer
         after = attrs.evolve(stayed, standing=attrs.evolve(stayed.standing, why=why))
         told = await self.notices.about(
-            customer, "customers.closing_canceled", f"stays {customer.id} after {customer.version}", now
+            customer, "customers.closing_canceled", f"stays {customer.id} after {customer.version}", now, where=where
         )
         return told | Change(
             writes=(CUSTOMERS.change(customer, after),),
@@ -356,7 +343,7 @@ class Closings:
             writes=(CUSTOMERS.change(customer, after), *sessions_ended(found[SECURITY])),
             removals=(CLOSINGS.remove(row),),
             events=self.desk.tell(CustomerClosed(at=now, account=customer.id)),
-            messages=await self.notices.letters(
+            messages=await self.notices.word_of(
                 customer, "customers.account_closed", f"closed {customer.id} after {customer.version}", now
             ),
         )
@@ -364,11 +351,7 @@ class Closings:
     # What is asked
 
     def _customer(self, present: Present) -> Customer:
-        customer = present[CUSTOMERS]
-        if customer is None:
-            msg = "a session without a customer"
-            raise Defect(msg)
-        return as_of(customer, self.desk.now())
+        return as_of(customer_of(present), self.desk.now())
 
     async def _plan(self, customer: Customer) -> ClosingPlan:
         holdings: list[Holding] = []
@@ -382,8 +365,9 @@ class Closings:
         Raises:
             ClosingTooSoon, ClosingBlocked, ClosingPlanStale: It may not.
         """
-        if security.hold_until is not None and security.is_on_hold(self.desk.now()):
-            raise ClosingTooSoon(security.hold_until)
+        until = security.on_hold_until(self.desk.now())
+        if until is not None:
+            raise ClosingTooSoon(until)
         plan = await self._plan(customer)
         if plan.blockers and self.policy.closing_with_blockers is BlockedClosing.REFUSE:
             raise ClosingBlocked(_names(plan))

@@ -196,12 +196,14 @@ class Customer:
         return tuple(c for c in self.contacts if role in c.roles and (is_verified(c) or not verified))
 
     def notice_addresses(self, now: datetime) -> tuple[str, ...]:
-        """Answer where notices go: proven addresses that take them, and those that were replaced a short while ago.
+        """Answer where notices go: proven addresses that take them or sign in, and those that were replaced lately.
 
-        Where none of them is left, they go to every proven address, so that one hears of it if there is one.
+        Nobody can take them from an address that signs in. Where none of these is left, they go to every proven
+        address, so that one hears of it if there is one.
         """
         former = (former.contact for former in self.former_contacts if now < former.until)
-        told = (c for c in (*self.contacts_for(ContactRole.NOTIFY), *former) if c.reach is not Reach.UNREACHABLE)
+        hears = (c for c in self.contacts if is_verified(c) and c.roles & {ContactRole.NOTIFY, ContactRole.LOGIN})
+        told = (c for c in (*hears, *former) if c.reach is not Reach.UNREACHABLE)
         return _emails(told) or _emails(filter(is_verified, self.contacts))
 
     def former_contact_with(self, kind: ContactKind, key: str) -> FormerContact | None:

@@ -1,8 +1,10 @@
 """Telling owners what happened to their account, with a way to object.
 
 * A notice is recorded with the change that causes it, so that nothing happens without it.
-* It goes to every proven address that takes notices, and to those that were replaced or removed a short while ago: a
-  thief who changes the address can't keep the owner from hearing of it.
+* It goes to every proven address that takes notices, to the one that signs in whether or not it takes them, and to
+  those that were replaced or removed a short while ago: a thief who changes addresses, or what they are for, can't
+  keep the owner from hearing of it.
+* It tells what happened and when, on which device and about where, as far as the shop knows.
 * All of one event's notices carry the same two links: "that wasn't me", and "stop my account".
 * Nobody can switch them off.
 
@@ -25,14 +27,13 @@ from shopaccounts.customers.model import Customer
 from shopaccounts.customers.policy import NoticePolicy
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.doorkeeper import Where
+from shopaccounts.kernel.letters import Letters
+from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamps
-from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.tickets import TICKETS, Purpose, Refusals, Ticket, Use, mint
-from shopaccounts.kernel.vault import Vault
-from shopaccounts.kernel.writing import compose
 
 __all__ = ["FREEZE", "NOT_ME_CHANGE", "NOT_ME_SIGN_IN", "Notices"]
 
@@ -55,8 +56,7 @@ class Notices:
     """Writes what owners are told."""
 
     desk: Desk
-    vault: Vault
-    storefront: Storefront
+    letters: Letters
     policy: NoticePolicy
 
     async def about(
@@ -69,6 +69,7 @@ class Notices:
         objection: Use = NOT_ME_CHANGE,
         bound: str = "",
         also: Iterable[EmailAddress] = (),
+        where: Where | None = None,
         variables: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret[str]] | None = None,
     ) -> Change:
@@ -82,16 +83,18 @@ class Notices:
             objection: What "that wasn't me" objects to.
             bound: The public id of the session, or the id of the change, that is objected to.
             also: Addresses that the change itself brings.
+            where: Where whoever did it was; None if nobody knows.
             variables: Plain values for the text besides the shop and the time.
             secrets: Links for the text besides the two of every notice.
         """
         not_me, not_me_link = self._link(objection, customer, bound, now)
         freeze, freeze_link = self._link(FREEZE, customer, "", now)
-        hidden = {"not_me_link": not_me_link, "freeze_link": freeze_link, **(secrets or {})}
-        letters = await self.letters(customer, template, key, now, also=also, variables=variables, secrets=hidden)
+        links = {"not_me_link": not_me_link, "freeze_link": freeze_link}
+        hidden = links | _shown(where) | dict(secrets or {})
+        letters = await self.word_of(customer, template, key, now, also=also, variables=variables, secrets=hidden)
         return Change(writes=(TICKETS.add(not_me), TICKETS.add(freeze)), messages=letters)
 
-    async def letters(
+    async def word_of(
         self,
         customer: Customer,
         template: str,
@@ -113,10 +116,19 @@ class Notices:
             variables: Plain values for the text besides the shop and the time.
             secrets: Links for the text.
         """
-        shown = self.storefront.variables(at=now.isoformat(timespec="minutes"), **(variables or {}))
+        shown = {"at": now.isoformat(timespec="minutes"), **(variables or {})}
         addresses = dict.fromkeys((*customer.notice_addresses(now), *(email.stored for email in also)))
         messages = [
-            await self._letter(customer, template, to, f"{key} {number}", shown, secrets or {}, now)
+            await self.letters.write(
+                template,
+                to,
+                key=f"{key} {number}",
+                until=now + _DAY,
+                subject=customer.id,
+                locale=customer.locale,
+                variables=shown,
+                secrets=secrets,
+            )
             for number, to in enumerate(addresses)
         ]
         return tuple(messages)
@@ -132,30 +144,10 @@ class Notices:
             now=now,
             entropy=self.desk.entropy,
         )
-        return ticket, self.storefront.link(self.desk.scope.store, use.name, text)
+        return ticket, self.letters.link(use.name, text)
 
-    async def _letter(
-        self,
-        customer: Customer,
-        template: str,
-        to: str,
-        key: str,
-        variables: Mapping[str, str],
-        secrets: Mapping[str, Secret[str]],
-        now: datetime,
-    ) -> Message:
-        return await compose(
-            self.desk,
-            self.vault,
-            template=template,
-            channel=Channel.EMAIL,
-            to=to,
-            locale=customer.locale or self.desk.scope.locale,
-            variables=variables,
-            secrets=secrets,
-            subject=customer.id,
-            key=key,
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=now + _DAY,
-        )
+
+def _shown(where: Where | None) -> dict[str, Secret[str]]:
+    """Answer what a notice tells of a place; it is personal, so it goes where the links go."""
+    told = {"device": where.device, "place": where.place} if where else {}
+    return {name: Secret(text) for name, text in told.items() if text}

@@ -1,4 +1,4 @@
-"""How long the life of a customer record may pause."""
+"""How long the life of a customer record may pause, and how long its owner may object to what happened."""
 
 from datetime import timedelta
 from enum import Enum
@@ -28,30 +28,24 @@ class LifecyclePolicy:
 
     Why these defaults:
         unverified_after: 30 days, of the house; OWASP ASVS 5.0 14.2.7 asks for a schedule.
-        empty_guest_after: 90 days, of the house; longer than a claim can be reversed.
         closing_grace: 14 days to stay after all, of the house; at most 28, so that it fits into the one month of GDPR
             Art. 12(3).
         reopen_window: 30 days after the account was closed, of the house.
         sign_in_cancels_closing: no, of the house: a thief's sign-in must not undo the owner's wish.
         closing_with_blockers: refused, of the house.
-        undo_window: 30 days in which what was removed can be brought back, of the house.
     """
 
     unverified_after: timedelta = timedelta(days=30)
-    empty_guest_after: timedelta = timedelta(days=90)
     closing_grace: timedelta = timedelta(days=14)
     reopen_window: timedelta = timedelta(days=30)
     sign_in_cancels_closing: bool = False
     closing_with_blockers: BlockedClosing = BlockedClosing.REFUSE
-    undo_window: timedelta = timedelta(days=30)
 
     def __attrs_post_init__(self) -> None:
         nothing = timedelta(0)
         require(self.unverified_after > nothing, "an unverified account lives for a while")
-        require(self.empty_guest_after > nothing, "an empty guest record lives for a while")
         require(nothing <= self.closing_grace <= LONGEST_GRACE, "an account is closed within 28 days [GDPR 12(3)]")
         require(nothing <= self.reopen_window, "an account can't be reopened before it is closed")
-        require(self.undo_window > nothing, "what was removed stays for a while")
 
 
 @attrs.frozen(kw_only=True)

@@ -1,13 +1,13 @@
 """What stops an account and lets it go on: the shop's people, and the owner's link in every security notice."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
 import attrs
 
 from shopaccounts.customers.closing import CLOSINGS
-from shopaccounts.customers.errors import ContactTaken, NotFound, NoticeLinkStale, StatusForbids
+from shopaccounts.customers.commanding import commanded
+from shopaccounts.customers.errors import ContactTaken, NoticeLinkStale, StatusForbids
 from shopaccounts.customers.events import CustomerReinstated, CustomerReopened, CustomerSuspended
 from shopaccounts.customers.lifecycle import as_of, follow
 from shopaccounts.customers.model import CUSTOMERS, AccountStatus, Customer, StatusReason, Trigger
@@ -16,7 +16,7 @@ from shopaccounts.customers.policy import LifecyclePolicy
 from shopaccounts.customers.stopping import SILENT_REASONS, held, sessions_ended, suspended
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import InvalidInput, StaleWrite, Taken
+from shopaccounts.kernel.errors import InvalidInput, Taken
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.messages import Message
@@ -26,14 +26,12 @@ from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
 from shopaccounts.kernel.staff import OnDuty, Permission, Staff
-from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import TICKETS, Ticket, peek, read_selector, spend
 from shopaccounts.kernel.web import Landing
 
 __all__ = ["AccountStanding", "Customers", "FreezeOffer"]
 
-_ROUNDS: Final = 3
-"""How often a command is decided anew that nobody looked at old data for."""
+_BRING: Final = (SECURITY.via(),)
 _STOPPED: Final = "customers.account_stopped"
 _FROZEN: Final = "customers.account_frozen"
 _GOES_ON: Final = "customers.account_goes_on"
@@ -109,7 +107,7 @@ class Customers:
             told = CustomerSuspended(at=now, account=after.id, reason=reason.value)
             return await self._step(found, after, told, duty, "" if reason in SILENT_REASONS else _STOPPED, now)
 
-        return await self._command(account, expected_version, decide)
+        return await commanded(self.desk, account, expected_version, _BRING, decide)
 
     async def reinstate(self, account: AccountId, why: str, *, expected_version: int | None = None) -> AccountStanding:
         """Let a stopped account go on where it stood; ended sessions stay ended. Doing so again changes nothing.
@@ -135,7 +133,7 @@ class Customers:
             silent = found.it.status_reason in SILENT_REASONS or after.status is AccountStatus.SUSPENDED
             return await self._step(found, after, told, duty, "" if silent else _GOES_ON, now)
 
-        return await self._command(account, expected_version, decide)
+        return await commanded(self.desk, account, expected_version, _BRING, decide)
 
     async def reopen(self, account: AccountId, why: str, *, expected_version: int | None = None) -> AccountStanding:
         """Open a closed account again, within the time that its closing left; its owner proves the address anew.
@@ -165,7 +163,7 @@ class Customers:
             return await self._step(found, after, told, duty, _REOPENED, now)
 
         try:
-            return await self._command(account, expected_version, decide)
+            return await commanded(self.desk, account, expected_version, _BRING, decide)
         except Taken:
             raise ContactTaken from None
 
@@ -212,7 +210,7 @@ class Customers:
             writes=(CUSTOMERS.change(customer, after), *sessions_ended(found[SECURITY])),
             removals=(CLOSINGS.remove(wish),) if wish else (),
             events=self.desk.tell(told),
-            messages=await self.notices.letters(customer, _FROZEN, f"frozen {key}", now),
+            messages=await self.notices.word_of(customer, _FROZEN, f"frozen {key}", now),
         )
 
     async def _by_link(self, token: Secret[str]) -> Found[Ticket]:
@@ -243,25 +241,6 @@ class Customers:
 
     # How a command is carried out
 
-    async def _command(
-        self,
-        account: AccountId,
-        expected: int | None,
-        decide: Callable[[Found[Customer], datetime], Awaitable[AccountStanding]],
-    ) -> AccountStanding:
-        id = require_text(account, "account", cap=64)
-
-        async def look_and_decide() -> AccountStanding:
-            now = self.desk.now()
-            found = await got(self.records.find(CUSTOMERS, id, bring=(SECURITY.via(),)))
-            if found is None:
-                raise NotFound
-            if expected not in {None, found.it.version}:
-                raise StaleWrite(CUSTOMERS.name, id)
-            return await decide(attrs.evolve(found, it=as_of(found.it, now)), now)
-
-        return await self.desk.retrying(look_and_decide, _ROUNDS if expected is None else 1)
-
     async def _step(
         self, found: Found[Customer], after: Customer, told: Event, duty: OnDuty, template: str, now: datetime
     ) -> AccountStanding:
@@ -274,7 +253,7 @@ class Customers:
         letters: tuple[Message, ...] = ()
         if template:
             key = f"{told.name} {customer.id} after {customer.version}"
-            letters = await self.notices.letters(customer, template, key, now)
+            letters = await self.notices.word_of(customer, template, key, now)
         ended = sessions_ended(found[SECURITY])
         await self.desk.record(Change(writes=(write, *ended), events=self.desk.tell(told), messages=letters))
         return _standing(write.now)

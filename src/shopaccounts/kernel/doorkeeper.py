@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
-from shopaccounts.kernel.assurance import AuthContext, Operation, SessionScope
+from shopaccounts.kernel.assurance import AuthContext, Level, Operation, SessionScope
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.record import Book, Bring, Change, Entity, Found
 from shopaccounts.kernel.request import RequestContext
@@ -18,11 +18,19 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import AccountSecurity
 from shopaccounts.kernel.web import SetCookie
 
-__all__ = ["FULL_ONLY", "Doorkeeper", "NextValue", "Present"]
+__all__ = ["FULL_ONLY", "Doorkeeper", "NextValue", "Present", "Where"]
 
 T = TypeVar("T", bound=Entity)
 
 FULL_ONLY: Final = frozenset({SessionScope.FULL})
+
+
+@attrs.frozen(kw_only=True)
+class Where:
+    """On which device somebody is, and about where, as far as the shop can tell; empty where it can't."""
+
+    device: str = attrs.field(default="", repr=False)
+    place: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -34,7 +42,9 @@ class Present:
         session: Its public id.
         auth: How it came about.
         since: When the session began.
-        security: The account's stamps and flags.
+        where: On which device it was opened, and about where.
+        can_reach: The highest level that the account's ways in add up to.
+        security: The account's stamps.
         found: The session with what was to be brought along.
     """
 
@@ -42,6 +52,8 @@ class Present:
     session: str
     auth: AuthContext
     since: datetime
+    where: Where
+    can_reach: Level
     security: AccountSecurity
     found: Found[Any]
 

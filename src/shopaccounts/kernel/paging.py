@@ -24,13 +24,13 @@ from shopaccounts.kernel.secret import same
 from shopaccounts.kernel.time import require_instant
 from shopaccounts.kernel.vault import Key, newest_first
 
-__all__ = ["CursorInvalid", "Page", "read_cursor", "write_cursor"]
+__all__ = ["MAX_CURSOR", "CursorInvalid", "Page", "read_cursor", "write_cursor"]
 
 T = TypeVar("T")
 _LAYOUT: Final = "1"
 """Every cursor begins with it; one of another layout is outdated."""
 _MAC_BYTES: Final = 32
-_MAX_LENGTH: Final = 1024
+MAX_CURSOR: Final = 1024
 _TIME: Final = struct.Struct(">q")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
@@ -97,7 +97,7 @@ def read_cursor(text: object, keys: Sequence[Key], *, realm: str, owner: str, qu
 
 def _signed(text: object) -> bytes:
     """Answer the bytes of a text that has the form of a cursor; each has one spelling only."""
-    if not isinstance(text, str) or len(text) > _MAX_LENGTH or not text.isascii() or text[:1] != _LAYOUT:
+    if not isinstance(text, str) or len(text) > MAX_CURSOR or not text.isascii() or text[:1] != _LAYOUT:
         raise CursorInvalid
     body = text[1:].encode()
     try:

@@ -1,4 +1,4 @@
-"""The part of an account that decides who may still act: stamps and flags.
+"""The part of an account that decides who may still act: stamps, and until when it waits.
 
 Everything a person can hold (a session, a ticket, a code) remembers the stamps it was issued under. When one it depends
 on has moved, it is dead, whatever its own row says. So "end all sessions" is one small write, however many there are.
@@ -61,7 +61,6 @@ class AccountSecurity:
         not_before: Sessions that began earlier are over.
         ended_why: Why the shop's own people ended them, in their words.
         hold_until: Until when nothing of value may leave the account.
-        frozen: Its owner stopped it.
     """
 
     id: AccountId
@@ -73,15 +72,17 @@ class AccountSecurity:
         default=None, repr=False, metadata=personal("security", Category.CONTENT, on_erase=OnErase.NULL)
     )
     hold_until: datetime | None = None
-    frozen: bool = False
 
     def bump(self, *stamps: Stamp) -> "AccountSecurity":
         """Answer the row after something changed that ends what depends on *stamps*."""
         return attrs.evolve(self, stamps=self.stamps.bump(*stamps))
 
-    def is_on_hold(self, now: datetime) -> bool:
-        """Tell whether nothing of value may leave the account yet, since its sign-in address was changed lately."""
-        return self.hold_until is not None and now < self.hold_until
+    def on_hold_until(self, now: datetime) -> datetime | None:
+        """Answer until when nothing of value may leave the account, whose sign-in address was changed lately.
+
+        None: it may.
+        """
+        return self.hold_until if self.hold_until is not None and now < self.hold_until else None
 
     def merged(self, other: "AccountSecurity", was: "AccountSecurity") -> "AccountSecurity":
         """Join two changes of one row: a stamp that either side moved is moved once."""

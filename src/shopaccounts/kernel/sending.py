@@ -2,6 +2,9 @@
 
 Budgets count for every address, known or not, so that a refusal tells nothing about accounts. Spellings of one mailbox
 share one budget (``abuse_key``); a budget is never an access.
+
+A part of each mailbox's budget is kept for browsers that its owner is known by, so that a stranger who asks all day
+leaves the owner something.
 """
 
 from collections.abc import Iterable
@@ -13,6 +16,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.errors import Throttled
 from shopaccounts.kernel.limits import Held, Limit, Throttle, Window, counter_key
+from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.ports import Counters
 from shopaccounts.kernel.vault import Keyring, Ring
 
@@ -27,11 +31,21 @@ class SendPolicy:
         mailbox_hourly, mailbox_daily: 5 and 10, a minute apart: enough for a slow mail server, too little to flood
             somebody. [OWASP Forgot Password Cheat Sheet asks for a limit for each account]
         network_hourly: 20, of the house.
+        kept_for_owner: 2 of each mailbox budget, for a first message and another one; of the house.
     """
 
     mailbox_hourly: Window = Window(limit=5, per=timedelta(hours=1), gap=timedelta(seconds=60))
     mailbox_daily: Window = Window(limit=10, per=timedelta(hours=24))
     network_hourly: Window = Window(limit=20, per=timedelta(hours=1))
+    kept_for_owner: int = 2
+
+    def __attrs_post_init__(self) -> None:
+        smallest = min(self.mailbox_hourly.limit, self.mailbox_daily.limit)
+        require(0 <= self.kept_for_owner < smallest, "what is kept for owners leaves others something")
+
+    def for_mailbox(self, window: Window, *, by_owner: bool) -> Window:
+        """Answer the window of a mailbox for its owner's browsers, or for everybody else's."""
+        return window if by_owner else attrs.evolve(window, limit=window.limit - self.kept_for_owner)
 
 
 @attrs.frozen(kw_only=True)
@@ -47,11 +61,17 @@ class SendBudget:
         """How long to wait before the next message to the same mailbox."""
         return self.policy.mailbox_hourly.gap
 
-    async def charge(self, email: EmailAddress, network: str, now: datetime) -> None:
+    async def charge(self, email: EmailAddress, network: str, now: datetime, *, by_owner: bool = False) -> None:
         """Charge one message to *email* that a request from *network* asked for.
 
         A message that one budget refuses takes nothing from the others, so whoever is impatient, or keeps asking from a
         network that has used up its own budget, doesn't use up the mailbox's.
+
+        Args:
+            email: Where the message goes.
+            network: Where the request came from.
+            now: When.
+            by_owner: Whether a browser asked that the owner of the mailbox is known by; others leave some for it.
 
         Raises:
             Throttled: A budget is used up.
@@ -59,8 +79,8 @@ class SendBudget:
         """
         budgets = (
             ("send_network", network, self.policy.network_hourly),
-            ("send_hour", email.abuse_key, self.policy.mailbox_hourly),
-            ("send_day", email.abuse_key, self.policy.mailbox_daily),
+            ("send_hour", email.abuse_key, self.policy.for_mailbox(self.policy.mailbox_hourly, by_owner=by_owner)),
+            ("send_day", email.abuse_key, self.policy.for_mailbox(self.policy.mailbox_daily, by_owner=by_owner)),
         )
         await self._charge(budgets, now)
 

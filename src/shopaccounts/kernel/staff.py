@@ -28,7 +28,6 @@ class Permission(Enum):
     END_SESSIONS = "sessions.end"
     START_RESET = "passwords.start_reset"
     FLAG_PASSWORD = "passwords.flag"  # noqa: S105  (the name of a permission)
-    RESEND_VERIFICATION = "registration.resend"
     OPEN_ACCOUNTS = "registration.open"
     SUSPEND = "customers.suspend"
     CLOSE = "customers.close"
@@ -116,7 +115,7 @@ class Staff:
             raise Forbidden
         said = require_text(reason, "reason", cap=MAX_REASON)
         if not said.strip():
-            raise InvalidInput("reason", "missing")
+            raise InvalidInput(field="reason", reason="missing")
         return OnDuty(agent=actor.id, reason=said, facts=known)
 
     async def known(self, actor: Actor) -> AgentFacts | None:

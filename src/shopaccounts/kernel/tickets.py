@@ -250,6 +250,16 @@ def read_selector(text: Secret[str], purpose: Purpose) -> str:
     return selector
 
 
+def check_secret(text: Secret[str] | None) -> None:
+    """Refuse what isn't even a secret text, where none is needed; None is none.
+
+    Raises:
+        InvalidInput: It isn't.
+    """
+    if text is not None:
+        _text_of(text)
+
+
 def selector_in(text: Secret[str], purpose: Use) -> str | None:
     """Answer the selector in a text of this purpose, None if it is no such text.
 

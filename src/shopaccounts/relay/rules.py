@@ -57,7 +57,6 @@ from shopaccounts.relay.schedules import next_attempt_at
 
 __all__ = [
     "DECOY",
-    "EVENT_NAME",
     "HANDLED",
     "UNREADABLE",
     "Ended",
@@ -76,7 +75,6 @@ __all__ = [
     "wants",
 ]
 
-EVENT_NAME: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _PATTERN: Final = re.compile(r"\*|[a-z0-9_]+\.\*|[a-z0-9_]+(\.[a-z0-9_]+)+")
 _TARGET: Final = re.compile(r"[a-z0-9_-]{1,64}")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]*([.:][A-Za-z0-9_]+)*")

@@ -219,7 +219,7 @@ class Relay:
         return self.desk.now() >= claim.until - self.policy.stop_before
 
     def _told(self, events: Sequence[Event], store: StoreId) -> tuple[Envelope, ...]:
-        return tuple(attrs.evolve(envelope, store=store) for envelope in self.desk.tell(*events))
+        return tuple(attrs.evolve(envelope, store=store) for envelope in self.desk.by_itself.tell(*events))
 
     # Messages
 
@@ -383,7 +383,8 @@ class Relay:
     # The box
 
     async def _boxed(self, ids: Collection[str]) -> list[Delivery]:
-        if self.desk.scope.actor.kind is ActorKind.CUSTOMER:
+        actor = self.desk.scope.actor
+        if actor.kind is ActorKind.CUSTOMER and actor.id:
             raise Forbidden
         if len(ids) > _PAGE:
             raise InvalidInput(field="ids", reason="too_long")

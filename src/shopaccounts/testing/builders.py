@@ -1,8 +1,7 @@
 """Shops for tests, put together in one line: storage in memory, a clock that stands still, dice that fall alike.
 
 ``ShopBuilder`` keeps what outlives a process (storage, keys, what went out) and builds shops over it, in a blocking or
-an async host, with whatever a test puts between a shop and its ports. ``Mailbag`` shows what went out: it opens the
-sealed part of every message that was recorded.
+an async host, with whatever a test puts between a shop and its ports.
 """
 
 import functools
@@ -10,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
@@ -36,7 +34,6 @@ from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import SilentBell
 from shopaccounts.kernel.ids import AccountId, ContactId, StoreId
 from shopaccounts.kernel.limits import MAX_WINDOW, Window
-from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.ports import Storage
 from shopaccounts.kernel.record import Book, Change, Entity
 from shopaccounts.kernel.request import RequestContext
@@ -48,7 +45,6 @@ from shopaccounts.kernel.staff import Agents, NoAgents
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.kernel.web import LinkBuilder
-from shopaccounts.kernel.writing import read_sealed, seal_context
 from shopaccounts.passwords import Argon2Profile, BreachedPasswords, PasswordImports, PasswordPolicy, Passwords
 from shopaccounts.recovery import CaseHelp, Cases, Objections, Questions, Recovery
 from shopaccounts.registration import (
@@ -66,8 +62,9 @@ from shopaccounts.relay import Relay, Wording
 from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
 from shopaccounts.signin import History, Impersonation, Sessions, SignedIn, SignIn
 from shopaccounts.testing.doubles import Late, ScriptedEntropy
+from shopaccounts.testing.mailbag import Mailbag
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
-from shopaccounts.testing.wrapping import PortCall, afterwards, wrapped
+from shopaccounts.testing.wrapping import PortCall, wrapped
 from shopaccounts.upkeep import Upkeep
 
 __all__ = [
@@ -76,8 +73,6 @@ __all__ = [
     "SITUATIONS",
     "Between",
     "BuiltShop",
-    "Letter",
-    "Mailbag",
     "OpenAccount",
     "PlainTemplates",
     "QuickHasher",
@@ -113,94 +108,6 @@ def request_from(
 ) -> RequestContext:
     """Answer the context of a request from a network address, with the device cookie of a browser."""
     return RequestContext(secure=secure, client_ip=ip_address(address), user_agent=agent, device=device)
-
-
-@attrs.frozen(kw_only=True)
-class Letter:
-    """A message as whoever it is for would read it.
-
-    Args:
-        template: Which text.
-        to: The address.
-        deliver: False for a decoy, which nobody gets.
-        variables: What it says openly.
-        secrets: What only its reader may see.
-        message: As it was recorded.
-    """
-
-    template: str
-    to: str
-    deliver: bool
-    variables: Mapping[str, str]
-    secrets: Mapping[str, str] = attrs.field(repr=False)
-    message: Message = attrs.field(repr=False)
-
-    @property
-    def code(self) -> str:
-        """The code to type."""
-        return self.secrets["code"]
-
-    @property
-    def token(self) -> Secret[str]:
-        """The ticket in its link."""
-        return self.ticket("link")
-
-    def ticket(self, link: str) -> Secret[str]:
-        """Answer the ticket in the link of this name."""
-        return Secret(parse_qs(urlsplit(self.secrets[link]).query)["token"][0])
-
-
-class Mailbag:
-    """Every message that was recorded, in order, opened.
-
-    Args:
-        vault: What the shop seals with.
-    """
-
-    def __init__(self, vault: AesVault) -> None:
-        self._vault = vault
-        self._messages: list[Message] = []
-
-    def behind(self, storage: Storage) -> Storage:
-        """Answer a stand-in for *storage* that fills the bag."""
-        return wrapped(storage, self._around)
-
-    @property
-    def letters(self) -> tuple[Letter, ...]:
-        """Everything that was recorded, decoys included."""
-        return tuple(self._opened(message) for message in self._messages)
-
-    @property
-    def last(self) -> Letter:
-        """What was recorded last."""
-        return self.letters[-1]
-
-    def to(self, address: str) -> tuple[Letter, ...]:
-        """Answer what really goes out to an address."""
-        return tuple(letter for letter in self.letters if letter.to == address and letter.deliver)
-
-    def _around(self, call: PortCall) -> Answer[Any]:
-        answer = call.make()
-        writes = call.method in {"record", "record_page"}
-        return afterwards(answer, functools.partial(self._collect, call)) if writes else answer
-
-    def _collect(self, call: PortCall) -> None:
-        assert isinstance(call.make, functools.partial), "a storage is wrapped, not a wrapper"
-        (recorded,) = call.make.args
-        for change in recorded if call.method == "record_page" else (recorded,):
-            self._messages.extend(change.messages)
-
-    def _opened(self, message: Message) -> Letter:
-        assert message.sealed is not None, "a message is sealed until it has ended"
-        to, secrets = read_sealed(self._vault.open(message.sealed, seal_context(message.id, message.realm)))
-        return Letter(
-            template=message.template,
-            to=to.reveal(),
-            deliver=message.deliver,
-            variables=message.variables,
-            secrets=secrets,
-            message=message,
-        )
 
 
 class QuickHasher(Argon2Hasher):
@@ -464,4 +371,4 @@ def opened_account(done: Registered, email: str, password: str | None) -> OpenAc
 def without_gaps() -> SendPolicy:
     """Answer a policy that lets as many messages out at once as any policy can."""
     wide = Window(limit=MAX_WINDOW, per=timedelta(hours=1))
-    return SendPolicy(mailbox_hourly=wide, mailbox_daily=wide, network_hourly=wide)
+    return SendPolicy(mailbox_hourly=wide, mailbox_daily=wide, network_hourly=wide, kept_for_owner=0)

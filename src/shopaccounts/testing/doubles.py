@@ -14,7 +14,7 @@ from shopaccounts.passwords import Outage, prepare
 from shopaccounts.passwords.breaches import fingerprint
 from shopaccounts.testing.wrapping import PortCall, wrapped
 
-__all__ = ["LeakedPasswords", "Late", "ScriptedEntropy", "StaffRoom"]
+__all__ = ["Late", "LeakedPasswords", "ScriptedEntropy", "StaffRoom"]
 
 P = TypeVar("P")
 

@@ -30,8 +30,7 @@ class Wiring(Entrance, WayBack):
             confirmation=self.confirmation,
             places=self.adapters.places,
             notices=self.notices,
-            vault=self.vault,
-            storefront=self.storefront,
+            letters=self.letters,
             usernames=self.policies.registration.usernames.enabled,
             transport=self.policies.transport,
         )
@@ -39,7 +38,7 @@ class Wiring(Entrance, WayBack):
     @cached_property
     def relay(self) -> Relay:
         return Relay(
-            desk=attrs.evolve(self.desk.by_itself, bell=SilentBell()),
+            desk=attrs.evolve(self.desk, bell=SilentBell()),
             store=self.store,
             vault=self.vault,
             templates=self.templates,

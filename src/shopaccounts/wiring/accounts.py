@@ -34,9 +34,8 @@ class Accounts(Ground):
     def verifications(self) -> Verifications:
         return Verifications(
             desk=self.desk,
-            vault=self.vault,
+            letters=self.letters,
             keyring=self.adapters.keyring,
-            storefront=self.storefront,
             policy=self.policies.registration,
         )
 
@@ -83,9 +82,8 @@ class Accounts(Ground):
         return Invites(
             desk=self.desk,
             records=self.store,
-            vault=self.vault,
+            letters=self.letters,
             keyring=self.adapters.keyring,
-            storefront=self.storefront,
             policy=self.policies.registration.invitations,
         )
 
@@ -131,7 +129,7 @@ class Accounts(Ground):
 
     @cached_property
     def claims(self) -> Claims:
-        return Claims(desk=self.desk, records=self.store, vault=self.vault, storefront=self.storefront)
+        return Claims(desk=self.desk, records=self.store, letters=self.letters)
 
     @cached_property
     def holders(self) -> Holders:
@@ -141,6 +139,7 @@ class Accounts(Ground):
     def moves(self) -> Moves:
         return Moves(
             desk=self.desk,
+            records=self.store,
             doorkeeper=self.doorkeeper,
             claims=self.claims,
             notices=self.notices,
@@ -186,7 +185,7 @@ class Accounts(Ground):
             desk=self.desk,
             records=self.store,
             work=self.store,
-            claims=self.claims,
+            letters=self.letters,
             budget=self.budget,
             staff=self.staff,
             policy=self.policies.contact_changes,
@@ -214,8 +213,7 @@ class Accounts(Ground):
             objections=self.adapters.closing_objections,
             staff=self.staff,
             budget=self.budget,
-            vault=self.vault,
-            storefront=self.storefront,
+            letters=self.letters,
             notices=self.notices,
             belongings=BELONGINGS,
             policy=self.policies.lifecycle,

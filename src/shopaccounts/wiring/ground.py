@@ -8,6 +8,7 @@ import attrs
 from shopaccounts.customers import Notices
 from shopaccounts.kernel.desk import Bell, Desk
 from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.letters import Letters
 from shopaccounts.kernel.ports import Counters, Store
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.sending import SendBudget
@@ -71,8 +72,12 @@ class Ground:
         )
 
     @cached_property
+    def letters(self) -> Letters:
+        return Letters(desk=self.desk, vault=self.vault, storefront=self.storefront)
+
+    @cached_property
     def notices(self) -> Notices:
-        return Notices(desk=self.desk, vault=self.vault, storefront=self.storefront, policy=self.policies.notices)
+        return Notices(desk=self.desk, letters=self.letters, policy=self.policies.notices)
 
     @cached_property
     def breaches(self) -> Breaches | None:

@@ -51,11 +51,10 @@ class WayBack(Accounts):
             desk=self.desk,
             records=self.store,
             chooser=self.chooser,
-            vault=self.vault,
             attempts=self.attempts,
             budget=self.budget,
             verifications=self.verifications,
-            storefront=self.storefront,
+            letters=self.letters,
             notices=self.notices,
             answering=self.answering,
             doorkeeper=self.doorkeeper,
@@ -69,8 +68,7 @@ class WayBack(Accounts):
         return Repudiations(
             desk=self.desk,
             records=self.store,
-            vault=self.vault,
-            storefront=self.storefront,
+            letters=self.letters,
             notices=self.notices,
             policy=self.policies.resets,
         )
