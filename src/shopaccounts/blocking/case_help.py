@@ -39,6 +39,7 @@ class BlockingCaseHelp:
             EmailInvalid, EmailUnsupportedCharacters, InvalidInput, DomainNotAccepted: It can't be the address.
             NotFound: There is no such account.
             StatusForbids: The account isn't active.
+            ChangeNotPossible: There is no address to be replaced, or it is this one.
             ContactBelongsElsewhere: Another account signs in by the address.
         """
         return run(self._inner.open_case_for(account, identifier, evidence, reason))

@@ -72,6 +72,7 @@ class BlockingContacts:
             CodeExhausted: No tries are left.
             NotFound: The account waits for no such proof.
             ContactLinkUsed, ContactLinkExpired, ContactLinkStale: It was proven, or its time is over.
+            ChangeNotPossible: It is a proven contact of the account already.
             ContactBelongsElsewhere: Another account signs in by the address.
             SignInRequired: The value opens nothing.
         """
@@ -101,6 +102,7 @@ class BlockingContacts:
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            ChangeNotPossible: It is a proven contact of the account already.
             ContactBelongsElsewhere: Another account signs in by the address.
             InsecureTransport: The request didn't come over TLS.
         """

@@ -29,6 +29,7 @@ class BlockingHistory:
         Raises:
             SignInRequired: The value opens nothing.
             CursorInvalid: That is no place in this list.
+            InvalidInput: It isn't even text, or longer than any.
             InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.security_history(value, context, cursor, limit))

@@ -58,6 +58,7 @@ class BlockingRecovery:
         Raises:
             ProofsMissing, AnswersWrong, Throttled: It takes the answers to the security questions as well.
             PasswordUnacceptable: The password won't do, with every reason.
+            InvalidInput: The password or an answer is no text, or endless.
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
             TryLater: The hasher, or the list of leaked passwords, is not available.
         """

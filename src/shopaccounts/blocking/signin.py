@@ -11,7 +11,7 @@ __all__ = ["BlockingSignIn"]
 
 
 class BlockingSignIn:
-    """Sign-in, sessions, sign-out."""
+    """Signing in, and proving again who one is."""
 
     def __init__(self, inner: SignIn) -> None:
         self._inner = inner

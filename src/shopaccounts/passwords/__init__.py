@@ -36,7 +36,7 @@ from shopaccounts.passwords.model import (
     PasswordWasChanged,
     StoredHash,
 )
-from shopaccounts.passwords.neighbours import Guesses, Resets
+from shopaccounts.passwords.neighbours import CurrentPasswords, Resets
 from shopaccounts.passwords.patterns import Pattern
 from shopaccounts.passwords.policy import Argon2Profile, BreachPolicy, OnOutage, PasswordPolicy, PasswordRule
 from shopaccounts.passwords.ports import BreachedPasswords, Hasher, LegacyHashes
@@ -65,11 +65,11 @@ __all__ = [
     "Chosen",
     "Clean",
     "CommonPasswords",
+    "CurrentPasswords",
     "FactorProtectsShortPassword",
     "Finding",
     "FindingCode",
     "Fingerprints",
-    "Guesses",
     "GuidanceKey",
     "Hasher",
     "ImportReport",

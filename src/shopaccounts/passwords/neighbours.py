@@ -1,31 +1,35 @@
 """What passwords ask of contexts that stand above them; whoever puts a shop together hands it in."""
 
-from datetime import datetime
 from typing import Protocol
 
+from shopaccounts.kernel.doorkeeper import Present
+from shopaccounts.kernel.record import Bring
 from shopaccounts.kernel.request import RequestContext
+from shopaccounts.passwords.preparing import Prepared
 
-__all__ = ["Guesses", "Resets"]
+__all__ = ["CurrentPasswords", "Resets"]
 
 
-class Guesses(Protocol):
-    """Counts the guesses at passwords, those at sign-in among them, so that nobody guesses faster elsewhere."""
+class CurrentPasswords(Protocol):
+    """Compares what somebody who is signed in types with their password, as at sign-in: nobody guesses faster here."""
 
-    async def charge(self, subject: str, network: str, now: datetime) -> int:
-        """Count a try at the password of *subject* before it is looked at; answer how many there were with it.
+    @property
+    def bring(self) -> tuple[Bring, ...]:
+        """What ``is_current`` needs to be read along with the session."""
+        ...
+
+    async def is_current(self, here: Present, typed: Prepared | None, context: RequestContext) -> bool:
+        """Charge one try, and tell whether that is the password of whoever is signed in.
+
+        Args:
+            here: Who is signed in, with what ``bring`` names.
+            typed: What was typed, None if no password can be that.
+            context: Where the request came from.
 
         Raises:
-            Throttled: The network or the subject has to wait.
-            TryLater: The counters didn't answer.
+            Throttled: Too many tries.
+            TryLater: The counters or the hasher are not available.
         """
-        ...
-
-    async def failed(self, network: str, now: datetime) -> None:
-        """Count a failure against its network."""
-        ...
-
-    async def succeeded(self, subject: str) -> None:
-        """Forget the tries at the password of *subject*."""
         ...
 
 

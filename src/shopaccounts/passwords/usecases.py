@@ -1,19 +1,19 @@
 """What people do with their passwords once they are in, and the little that the shop's people may do."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Customer, Notices, ways_in
+from shopaccounts.customers import CUSTOMERS, Notices, customer_of, ways_in
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Operation, SessionScope
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import FULL_ONLY, Doorkeeper, NextValue, Present
-from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.ids import AccountId, WorkerId
-from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, PageResult
+from shopaccounts.kernel.ports import DueWork, Records
+from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp
@@ -31,9 +31,8 @@ from shopaccounts.passwords.events import (
 from shopaccounts.passwords.forcing import flagged
 from shopaccounts.passwords.keeping import PASSWORDS, NewPassword, keep
 from shopaccounts.passwords.model import MustChange, PasswordRecord, PasswordWasChanged
-from shopaccounts.passwords.neighbours import Guesses
+from shopaccounts.passwords.neighbours import CurrentPasswords
 from shopaccounts.passwords.policy import PasswordPolicy
-from shopaccounts.passwords.ports import Hasher
 from shopaccounts.passwords.preparing import Prepared, prepare, prepare_to_verify
 from shopaccounts.passwords.reminding import reminded, reminder_due, scheduled
 from shopaccounts.passwords.removing import check_password_may_go
@@ -44,7 +43,6 @@ __all__ = ["Passwords"]
 
 _BRING: Final = (PASSWORDS.via("account"),)
 _MAY_CHANGE: Final = frozenset({SessionScope.FULL, SessionScope.CHANGE_PASSWORD})
-_LEASE: Final = timedelta(minutes=1)
 _CLEAR: Final = (ClearCookie(SESSION_COOKIE),)
 
 
@@ -56,8 +54,7 @@ class Passwords:
     records: Records
     work: DueWork
     doorkeeper: Doorkeeper
-    guesses: Guesses
-    hasher: Hasher
+    current: CurrentPasswords
     chooser: Chooser
     notices: Notices
     staff: Staff
@@ -89,11 +86,13 @@ class Passwords:
         ready: dict[str, NewPassword] = {}
 
         async def decide() -> PasswordWasChanged:
-            here = await self.doorkeeper.present(value, context, Operation.REPLACE_PASSWORD, _BRING, _MAY_CHANGE)
+            bring = (*_BRING, *self.current.bring)
+            here = await self.doorkeeper.present(value, context, Operation.REPLACE_PASSWORD, bring, _MAY_CHANGE)
             record = here[PASSWORDS]
             compared_with = record.hash if record else ""
             if compared_with not in ready:
-                await self._compare(here, typed, context)
+                if not await self.current.is_current(here, typed, context):
+                    raise WrongPassword
                 ready[compared_with] = await self._chosen(here, wanted)
             return await self._replace(here, ready[compared_with])
 
@@ -148,7 +147,7 @@ class Passwords:
             record = here[PASSWORDS]
             if record is None:
                 raise NoPassword
-            check_password_may_go(ways_in(_owner(here), usable_password=False))
+            check_password_may_go(ways_in(customer_of(here), usable_password=False))
             told = self.desk.tell(PasswordRemoved(at=self.desk.now(), account=here.account))
             part = Change(removals=(PASSWORDS.remove(record),), events=told)
             return await self._conclude(here, part, "passwords.was_removed")
@@ -182,29 +181,12 @@ class Passwords:
 
         Safe to run at any time, twice, and by many workers.
         """
-        now = self.desk.now()
-        claims = await got(self.work.claim_due(PASSWORDS, now, limit, _LEASE, worker))
-        if not claims:
-            return 0
-        results = await got(self.records.record_page([self._reminder(claim, now) for claim in claims]))
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, PASSWORDS, self._reminder, limit, worker)
 
     # Changing
 
-    async def _compare(self, here: Present, typed: Prepared | None, context: RequestContext) -> None:
-        """Check the current password; an account without one, or with a disabled one, costs the same."""
-        now, record = self.desk.now(), here[PASSWORDS]
-        await self.guesses.charge(here.account, context.network, now)
-        if record is None:
-            await got(self.hasher.spend(typed))
-        elif (await got(self.hasher.verify(record.stored, typed, record.id))).ok and not record.is_disabled:
-            await self.guesses.succeeded(here.account)
-            return
-        await self.guesses.failed(context.network, now)
-        raise WrongPassword
-
     async def _chosen(self, here: Present, wanted: Prepared) -> NewPassword:
-        chosen = await self.chooser.choose(wanted.text, words_of(_owner(here)), here[PASSWORDS])
+        chosen = await self.chooser.choose(wanted.text, words_of(customer_of(here)), here[PASSWORDS])
         return await self.chooser.hash(chosen, here.account)
 
     async def _replace(self, here: Present, new: NewPassword) -> PasswordWasChanged:
@@ -222,9 +204,9 @@ class Passwords:
         self, here: Present, part: Change, template: str, new: NewPassword | None = None
     ) -> PasswordWasChanged:
         """Record what happened, with its notice; what rested on the password ends, this session goes on."""
-        now, customer = self.desk.now(), _owner(here)
+        now, customer = self.desk.now(), customer_of(here)
         next_value, handed = self._go_on(here, here.security.bump(Stamp.PASSWORD), now)
-        told = await self.notices.about(customer, template, f"{template} {here.session}", now)
+        told = await self.notices.about(customer, template, f"{template} {here.session}", now, where=here.where)
         await self.desk.record(part | handed | Change(guards=(CUSTOMERS.unchanged(customer),)) | told)
         return PasswordWasChanged(
             next_value=next_value,
@@ -254,20 +236,12 @@ class Passwords:
             part = part | written | await told_to_change(self.notices, customer, record, now)
         await self.desk.record(part)
 
-    def _reminder(self, claim: Claimed[PasswordRecord], now: datetime) -> Change:
-        due = reminder_due(claim.item, self.policy, now)
-        after = reminded(claim.item, self.policy, now) if due else scheduled(claim.item, self.policy)
-        told = (PasswordReminderDue(at=now, account=claim.item.id, reason=due.why),) if due else ()
+    def _reminder(self, record: PasswordRecord) -> Change:
+        now = self.desk.now()
+        due = reminder_due(record, self.policy, now)
+        after = reminded(record, self.policy, now) if due else scheduled(record, self.policy)
+        told = (PasswordReminderDue(at=now, account=record.id, reason=due.why),) if due else ()
         return Change(
-            writes=(PASSWORDS.change(claim.item, after),),
-            claims=(ClaimGuard(PASSWORDS, claim.item.id, claim.fence),),
+            writes=(PASSWORDS.change(record, after),),
             events=self.desk.tell(*told),
         )
-
-
-def _owner(here: Present) -> Customer:
-    customer = here[CUSTOMERS]
-    if customer is None:
-        msg = "a session without its customer"
-        raise Defect(msg)
-    return customer

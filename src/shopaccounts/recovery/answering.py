@@ -1,20 +1,20 @@
 """What customers do about security questions: set them, give them up; and what the shop does when they are answered."""
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Customer, Notices
+from shopaccounts.customers import Customer, Notices, customer_of
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Operation
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Doorkeeper, Present
-from shopaccounts.kernel.errors import Defect, InvalidInput
+from shopaccounts.kernel.due import work_off
+from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, PageResult
+from shopaccounts.kernel.ports import DueWork, Records
+from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.passwords import PASSWORDS, CommonPasswords, Hasher, PasswordRecord, Prepared, prepare, words_of
@@ -42,11 +42,10 @@ from shopaccounts.recovery.questions import (
 )
 from shopaccounts.signin import Attempts
 
-__all__ = ["Answering", "Answers", "Questions"]
+__all__ = ["Answering", "Answers", "Questions", "read_answers"]
 
 Answers: TypeAlias = Mapping[Question, object]
 """What a person typed to each question, text or ``Secret``."""
-_LEASE: Final = timedelta(minutes=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -65,13 +64,17 @@ class Answering:
         return kept.questions if kept is not None and self.policy.enabled else ()
 
     async def check(
-        self, kept: SecurityQuestions | None, answers: Answers | None, customer: Customer, network: str
+        self,
+        kept: SecurityQuestions | None,
+        answers: Mapping[Question, Prepared] | None,
+        customer: Customer,
+        network: str,
     ) -> None:
         """Let pass who gives the answers, if any are asked.
 
         Args:
             kept: What the account has set.
-            answers: What was typed; None if nothing was asked for yet.
+            answers: What was typed, as ``read_answers`` has it; None if nothing was asked for yet.
             customer: Whose account.
             network: Where the request came from.
 
@@ -159,7 +162,7 @@ class Questions:
         """
         if not self.policy.enabled:
             raise QuestionsNotOffered
-        raw = {_question(question): prepare(answer) for question, answer in answers.items()}
+        raw = read_answers(answers)
         here, customer = await self._here(value, context)
         typed = {question: normalised(answer) for question, answer in raw.items()}
         passwords = [q for q in typed if await self._is_password(here[PASSWORDS], (raw[q], typed[q]))]
@@ -188,8 +191,8 @@ class Questions:
             if kept is None:
                 return
             told = self.desk.tell(QuestionsRemoved(at=now, account=customer.id))
-            key = f"questions_removed {customer.id} {kept.set_at.isoformat()}"
-            notice = await self.notices.about(customer, "recovery.questions_changed", key, now)
+            key = f"questions_removed {self.desk.entropy.token(128)}"
+            notice = await self.notices.about(customer, "recovery.questions_changed", key, now, where=here.where)
             await self.desk.record(Change(removals=(QUESTIONS.remove(kept),), events=told) | notice)
 
         await self.desk.retrying(decide)
@@ -199,29 +202,20 @@ class Questions:
 
         Safe to run at any time, twice, and by many workers.
         """
-        now = self.desk.now()
-        claims = await got(self.work.claim_due(QUESTIONS, now, limit, _LEASE, worker))
-        changes = [self._reminded(claim) for claim in claims]
-        results = await got(self.records.record_page(changes)) if changes else ()
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, QUESTIONS, self._reminded, limit, worker)
 
-    def _reminded(self, claim: Claimed[SecurityQuestions]) -> Change:
+    def _reminded(self, questions: SecurityQuestions) -> Change:
         now = self.desk.now()
-        told = self.desk.by_itself.tell(QuestionsReviewDue(at=now, account=claim.item.id))
+        told = self.desk.by_itself.tell(QuestionsReviewDue(at=now, account=questions.id))
         return Change(
-            writes=(QUESTIONS.change(claim.item, reviewed(claim.item, self.policy, now)),),
-            claims=(ClaimGuard(QUESTIONS, claim.item.id, claim.fence),),
+            writes=(QUESTIONS.change(questions, reviewed(questions, self.policy, now)),),
             events=told,
         )
 
     async def _here(self, value: Secret[str], context: RequestContext) -> tuple[Present, Customer]:
         bring = (PASSWORDS.via("account"), QUESTIONS.via("account"))
         here = await self.doorkeeper.present(value, context, Operation.CHANGE_QUESTIONS, bring)
-        customer = here[CUSTOMERS]
-        if customer is None:
-            msg = "somebody is present without a record"
-            raise Defect(msg)
-        return here, customer
+        return here, customer_of(here)
 
     async def _is_password(self, record: PasswordRecord | None, spellings: tuple[Prepared, ...]) -> bool:
         if record is None:
@@ -242,21 +236,24 @@ class Questions:
             review_at=now + self.policy.review_after,
         )
         told = self.desk.tell(QuestionsSet(at=now, account=customer.id))
-        key = f"questions_set {customer.id} {now.isoformat()}"
-        notice = await self.notices.about(customer, "recovery.questions_changed", key, now)
+        key = f"questions_set {self.desk.entropy.token(128)}"
+        notice = await self.notices.about(customer, "recovery.questions_changed", key, now, where=here.where)
         write = QUESTIONS.change(kept, fresh) if kept else QUESTIONS.add(fresh)
         await self.desk.record(Change(writes=(write,), events=told) | notice)
 
 
-def _question(question: object) -> Question:
-    if not isinstance(question, Question):
-        raise InvalidInput(field="question")
-    return question
+def read_answers(answers: object) -> dict[Question, Prepared]:
+    """Answer what was typed to each question; nothing is an empty answer.
+
+    Raises:
+        InvalidInput: These are no answers to questions, or one of them is no text, or endless.
+    """
+    if not isinstance(answers, Mapping) or not all(isinstance(question, Question) for question in answers):
+        raise InvalidInput(field="answers")
+    return {question: prepare("" if answer is None else answer) for question, answer in answers.items()}
 
 
-def _typed(answer: object) -> Prepared | None:
+def _typed(answer: Prepared | None) -> Prepared | None:
     """Answer what counts of an answer, None if nothing does; None is a wrong answer like any other."""
-    if answer is None:
-        return None
-    counted = normalised(prepare(answer))
-    return counted if len(counted) else None
+    counted = normalised(answer) if answer is not None else ()
+    return counted or None

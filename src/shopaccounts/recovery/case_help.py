@@ -10,7 +10,6 @@ from shopaccounts.customers import as_of as customer_as_of
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import ContactKind
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import Taken
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change
@@ -40,7 +39,13 @@ from shopaccounts.recovery.proof_sets import (
     check_evidence,
     quickest,
 )
-from shopaccounts.registration import Account, Addresses, ContactBelongsElsewhere
+from shopaccounts.registration import (
+    Account,
+    Addresses,
+    ChangeNotPossible,
+    ContactBelongsElsewhere,
+    contact_in_force,
+)
 
 __all__ = ["CaseHelp"]
 
@@ -81,6 +86,7 @@ class CaseHelp:
             EmailInvalid, EmailUnsupportedCharacters, InvalidInput, DomainNotAccepted: It can't be the address.
             NotFound: There is no such account.
             StatusForbids: The account isn't active.
+            ChangeNotPossible: There is no address to be replaced, or it is this one.
             ContactBelongsElsewhere: Another account signs in by the address.
         """
         duty, checked = await self._on_duty(reason), check_evidence(evidence, self.policy)
@@ -90,6 +96,9 @@ class CaseHelp:
         async def decide() -> CaseSummary:
             now = self.desk.now()
             customer, security = await self._account(id)
+            lost = contact_in_force(customer, ContactKind.EMAIL)
+            if lost is None or lost.key == email.login_key:
+                raise ChangeNotPossible(state="in_force" if lost else "none")
             if (await self.steps.claims.holding(email, id, now)).owner is not None:
                 raise ContactBelongsElsewhere(ContactKind.EMAIL.value)
             case = RecoveryCase(
@@ -199,10 +208,7 @@ class CaseHelp:
             await self.desk.record(part)
             return recovered
 
-        try:
-            return await self.desk.retrying(decide, on_taken=True)
-        except Taken:
-            raise ContactBelongsElsewhere(ContactKind.EMAIL.value) from None
+        return await self.desk.retrying(decide, on_taken=True)
 
     async def _on_duty(self, reason: str) -> OnDuty:
         return await self.staff.require(Permission.RECOVER, reason)

@@ -14,7 +14,7 @@ from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import peek, read_selector, selector_in
+from shopaccounts.kernel.tickets import Purpose, peek, read_selector, selector_in
 from shopaccounts.kernel.vault import Keyring, Ring
 from shopaccounts.recovery.cases import (
     CASES,
@@ -130,8 +130,7 @@ class CaseProofs:
             CaseNotReady, CaseClosed: It can't.
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The handle or link is of no use.
         """
-        purpose = RECOVERY_HOLDER if selector_in(proof, RECOVERY_HOLDER) else RECOVER_MAILBOX
-        selector, now = read_selector(proof, purpose), self.desk.now()
+        (purpose, selector), now = read_proof(proof), self.desk.now()
         found = await got(self.records.find(CASES, selector))
         if found is None or found.it.account != here.account:
             raise ResetLinkInvalid
@@ -141,3 +140,14 @@ class CaseProofs:
             peek(ticket, proof, purpose, here.security.stamps, now)
         check_completable(case)
         return found.it, case
+
+
+def read_proof(proof: Secret[str]) -> tuple[Purpose, str]:
+    """Answer what somebody completes a case with, a handle or a link, and its selector.
+
+    Raises:
+        InvalidInput: Not even a secret text, or longer than any.
+        ResetLinkInvalid: It is neither.
+    """
+    purpose = RECOVERY_HOLDER if selector_in(proof, RECOVERY_HOLDER) else RECOVER_MAILBOX
+    return purpose, read_selector(proof, purpose)

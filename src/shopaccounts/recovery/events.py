@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import attrs
 
-from shopaccounts.kernel.events import SecurityEvent
+from shopaccounts.kernel.events import Event, SecurityEvent
 from shopaccounts.kernel.ids import AccountId
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "QuestionsReviewDue",
     "QuestionsSet",
     "QuestionsUsed",
+    "ResetAskedInVain",
     "ResetRequested",
     "ResetStarted",
 ]
@@ -32,6 +33,14 @@ class ResetRequested(SecurityEvent):
 
     name: ClassVar[str] = "recovery.reset_requested"
     account: AccountId
+
+
+@attrs.frozen(kw_only=True)
+class ResetAskedInVain(Event):
+    """Somebody asked for a reset where there is none to be had; ``tried`` is a keyed digest of what was typed."""
+
+    name: ClassVar[str] = "recovery.reset_asked_in_vain"
+    tried: str
 
 
 @attrs.frozen(kw_only=True)

@@ -1,6 +1,5 @@
 """What people do who lost their mailbox: ask, open a case, wait, complete it; and how everybody else says no."""
 
-from datetime import timedelta
 from typing import Any, Final
 
 import attrs
@@ -12,10 +11,10 @@ from shopaccounts.kernel.assurance import Operation
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Doorkeeper, Present
-from shopaccounts.kernel.errors import Taken
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult
+from shopaccounts.kernel.ports import DueWork, Records
+from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
@@ -28,11 +27,12 @@ from shopaccounts.recovery.case_answers import (
     MailboxRecovered,
     MailboxRecoveryStarted,
 )
-from shopaccounts.recovery.case_proofs import CaseProofs
+from shopaccounts.recovery.case_proofs import CaseProofs, read_proof
 from shopaccounts.recovery.case_steps import CaseSteps, summary
 from shopaccounts.recovery.cases import (
     CANCEL_RECOVERY,
     CASES,
+    RECOVER_MAILBOX,
     RECOVERY_HOLDER,
     RecoveryCase,
     account_key,
@@ -55,7 +55,6 @@ from shopaccounts.registration import (
 
 __all__ = ["Cases"]
 
-_LEASE: Final = timedelta(minutes=1)
 _ROUNDS: Final = 7
 """A code's tries, and two more."""
 
@@ -132,6 +131,7 @@ class Cases:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
+        read_selector(token, RECOVER_MAILBOX)
         typed = await self.proofs.charged(value, code, context)
 
         async def decide() -> CaseOpened:
@@ -164,6 +164,7 @@ class Cases:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
+        read_proof(proof)
         typed = await self.proofs.charged(value, code, context)
 
         async def decide() -> MailboxRecovered:
@@ -177,10 +178,7 @@ class Cases:
             await self.desk.record(part)
             return recovered
 
-        try:
-            return await self.desk.retrying(decide, _ROUNDS, on_taken=True)
-        except Taken:
-            raise ContactBelongsElsewhere(ContactKind.EMAIL.value) from None
+        return await self.desk.retrying(decide, _ROUNDS, on_taken=True)
 
     # Saying no
 
@@ -262,16 +260,12 @@ class Cases:
         Nothing depends on when that is done: a case is what the time and the account make of it. Safe to run at any
         time, twice, and by many workers.
         """
-        claims = await got(self.work.claim_due(CASES, self.desk.now(), limit, _LEASE, worker))
-        changes = [await self._attended(claim) for claim in claims]
-        results = await got(self.records.record_page(changes)) if changes else ()
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, CASES, self._attended, limit, worker)
 
-    async def _attended(self, claim: Claimed[RecoveryCase]) -> Change:
-        found = await got(self.records.find(CUSTOMERS, claim.item.account, bring=(SECURITY.via(),)))
+    async def _attended(self, case: RecoveryCase) -> Change:
+        found = await got(self.records.find(CUSTOMERS, case.account, bring=(SECURITY.via(),)))
         customer = customer_as_of(found.it, self.desk.now()) if found else None
-        part = await self.steps.attended(claim.item, customer, found[SECURITY] if found else None)
-        return part | Change(claims=(ClaimGuard(CASES, claim.item.id, claim.fence),))
+        return await self.steps.attended(case, customer, found[SECURITY] if found else None)
 
     # Asking and opening
 

@@ -7,7 +7,9 @@ It can only get less, never more. Whoever holds the link gets no session and see
 * Contacts that were added since are gone, as long as the owner is left with a proven one to sign in by. A sign-in
   address that was changed since is in force again, and changes under way are off.
 * Devices that were first seen since are strangers again, and an account that is being closed since then stays.
-* A link for a new password goes to the proven contacts that were there before, and word of it to every address.
+* A link for a new password goes to the proven contacts that were there before, and word of it to every address. An
+  address for recovery counts once it is no recent one: else a thief adds one, objects to what the owner does, and is
+  let in by the answer.
 
 "Since" is when the session in question began, or when the change in question was made.
 """
@@ -38,19 +40,18 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import Defect
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.letters import Letters
+from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Bring, Change, Found, Write
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp
-from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.tickets import TICKETS, Purpose, Refusals, Use, mint
-from shopaccounts.kernel.vault import Vault
-from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import PASSWORDS, MustChange, PasswordRecord
 from shopaccounts.recovery.deciding import RESET
 from shopaccounts.recovery.errors import ResetLinkExpired, ResetLinkInvalid, ResetLinkStale, ResetLinkUsed
 from shopaccounts.recovery.policy import ResetPolicy
+from shopaccounts.recovery.recent import RECENT
 from shopaccounts.registration import (
     CONTACT_CHANGES,
     ChangeTrigger,
@@ -76,7 +77,6 @@ def _consumed(use: Use) -> Purpose:
 OBJECT_TO_SIGN_IN: Final = _consumed(NOT_ME_SIGN_IN)
 OBJECT_TO_CHANGE: Final = _consumed(NOT_ME_CHANGE)
 _ALIVE: Final = frozenset({AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.CLOSING})
-_RECOVERS: Final = frozenset({ContactRole.LOGIN, ContactRole.RECOVERY})
 _HOUR: Final = timedelta(hours=1)
 _LISTED: Final = 500
 
@@ -131,13 +131,19 @@ def reported(record: PasswordRecord, now: datetime) -> PasswordRecord:
 
 
 def recovering(customer: Customer, since: datetime) -> tuple[tuple[ContactPoint, EmailAddress], ...]:
-    """Answer the proven contacts from before that a new password may be set by."""
+    """Answer the proven contacts from before that a new password may be set by.
+
+    Args:
+        customer: The record as it will be.
+        since: Since when nothing is to be trusted, nor an address for recovery that was proven within 30 days before.
+    """
     stopped = customer.status is AccountStatus.SUSPENDED and not is_held(customer)
     return tuple(
         (contact, contact.value)
         for contact in (() if stopped else customer.contacts)
-        if contact.verified is not None and is_verified(contact) and contact.verified.at < since
-        if contact.roles & _RECOVERS and isinstance(contact.value, EmailAddress)
+        if contact.verified is not None and is_verified(contact) and isinstance(contact.value, EmailAddress)
+        if (ContactRole.LOGIN in contact.roles and contact.verified.at < since)
+        or (ContactRole.RECOVERY in contact.roles and contact.verified.at <= since - RECENT)
     )
 
 
@@ -150,8 +156,7 @@ class Repudiations:
 
     desk: Desk
     records: Records
-    vault: Vault
-    storefront: Storefront
+    letters: Letters
     notices: Notices
     policy: ResetPolicy
 
@@ -214,7 +219,7 @@ class Repudiations:
             now=now,
             entropy=self.desk.entropy,
         )
-        link = self.storefront.link(self.desk.scope.store, RESET.name, text)
+        link = self.letters.link(RESET.name, text)
         letters = [
             await self._letter(customer, email, link, f"reset {ticket.selector} {number}", now)
             for number, (_, email) in enumerate(contacts)
@@ -224,20 +229,15 @@ class Repudiations:
     async def _letter(
         self, customer: Customer, email: EmailAddress, link: Secret[str], key: str, now: datetime
     ) -> Message:
-        return await compose(
-            self.desk,
-            self.vault,
-            template="recovery.choose_new_password",
-            channel=Channel.EMAIL,
-            to=email.stored,
-            locale=customer.locale or self.desk.scope.locale,
-            variables=self.storefront.variables(hours=str(self.policy.link_life // _HOUR)),
-            secrets={"link": link},
-            subject=customer.id,
+        return await self.letters.write(
+            "recovery.choose_new_password",
+            email.stored,
             key=key,
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=now + self.policy.link_life,
+            until=now + self.policy.link_life,
+            subject=customer.id,
+            locale=customer.locale,
+            variables={"hours": str(self.policy.link_life // _HOUR)},
+            secrets={"link": link},
         )
 
 

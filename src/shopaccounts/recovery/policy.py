@@ -50,7 +50,7 @@ class SecurityQuestionsPolicy:
         review_after: How long until the customer is asked whether the answers still hold.
 
     Why these defaults:
-        enabled: no. [OWASP ASVS 6.4.2; NIST SP 800-63B-4 3.1.1.2(8)]
+        enabled, accept_risk: no; both standards forbid them. [OWASP ASVS 6.4.2; NIST SP 800-63B-4 3.1.1.2(8)]
         need, of: two of three, so that one forgotten answer keeps nobody out; of the house.
         waits: five tries free, then a minute doubling to an hour. [NIST 3.2.2]
         disable_after: 20, of the house.

@@ -17,7 +17,7 @@ from shopaccounts.recovery.model import RecentAddition
 from shopaccounts.registration import check_removable
 from shopaccounts.signin import KnownDevices
 
-__all__ = ["recent_additions", "without_recent"]
+__all__ = ["RECENT", "recent_additions", "without_recent"]
 
 RECENT: Final = timedelta(days=30)
 

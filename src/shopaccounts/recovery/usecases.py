@@ -25,8 +25,9 @@ from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Doorkeeper, NextValue, Present
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import AccountId
+from shopaccounts.kernel.letters import Letters
 from shopaccounts.kernel.limits import MAX_WINDOW
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.messages import Channel, Message
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
@@ -34,11 +35,8 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp, Stamps
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.staff import Permission, Staff
-from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import TICKETS, Ticket, is_replaced, mint, peek, read_selector, spend
-from shopaccounts.kernel.vault import Vault
-from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import (
     PASSWORDS,
     Chooser,
@@ -49,7 +47,7 @@ from shopaccounts.passwords import (
     words_of,
 )
 from shopaccounts.passwords.events import PasswordSet
-from shopaccounts.recovery.answering import Answering, Answers
+from shopaccounts.recovery.answering import Answering, Answers, read_answers
 from shopaccounts.recovery.deciding import (
     RESET,
     Reply,
@@ -61,13 +59,13 @@ from shopaccounts.recovery.deciding import (
     told_lately,
 )
 from shopaccounts.recovery.errors import ResetLinkInvalid, ResetLinkStale
-from shopaccounts.recovery.events import PasswordReset, ResetRequested, ResetStarted
+from shopaccounts.recovery.events import PasswordReset, ResetAskedInVain, ResetRequested, ResetStarted
 from shopaccounts.recovery.model import STOP_NOTICES, PasswordWasReset, ResetOffer, ResetSent, StopNotice
 from shopaccounts.recovery.policy import ResetPolicy
 from shopaccounts.recovery.questions import QUESTIONS
 from shopaccounts.recovery.recent import recent_additions, without_recent
 from shopaccounts.registration import ATTEMPTS, Account, Readied, Verifications, contact_in_force
-from shopaccounts.signin import DEVICES, SESSIONS, Attempts
+from shopaccounts.signin import DEVICES, SESSIONS, Attempts, is_owners_browser
 from shopaccounts.signin.events import DeviceRevoked
 
 __all__ = ["Recovery"]
@@ -106,11 +104,10 @@ class Recovery:
     desk: Desk
     records: Records
     chooser: Chooser
-    vault: Vault
     attempts: Attempts
     budget: SendBudget
     verifications: Verifications
-    storefront: Storefront
+    letters: Letters
     notices: Notices
     answering: Answering
     doorkeeper: Doorkeeper
@@ -132,7 +129,9 @@ class Recovery:
         """
         self.transport.check(context)
         email = EmailAddress.parse(require_text(identifier, "identifier", printable=False))
-        await self.budget.charge(email, context.network, self.desk.now())
+        now = self.desk.now()
+        by_owner = await is_owners_browser(self.records, email, context, now)
+        await self.budget.charge(email, context.network, now, by_owner=by_owner)
 
         async def decide() -> None:
             await self._send(email)
@@ -171,13 +170,15 @@ class Recovery:
         Raises:
             ProofsMissing, AnswersWrong, Throttled: It takes the answers to the security questions as well.
             PasswordUnacceptable: The password won't do, with every reason.
+            InvalidInput: The password or an answer is no text, or endless.
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
             TryLater: The hasher, or the list of leaked passwords, is not available.
         """
         self.transport.check(context)
         typed = prepare(new_password).text
+        given = None if answers is None else read_answers(answers)
         opened = await self._open(token)
-        await self.answering.check(opened.found[QUESTIONS], answers, opened.customer, context.network)
+        await self.answering.check(opened.found[QUESTIONS], given, opened.customer, context.network)
         chosen = await self.chooser.choose(typed, words_of(opened.customer), opened.found[PASSWORDS])
         new = await self.chooser.hash(chosen, opened.customer.id)
         read = [opened]
@@ -250,23 +251,30 @@ class Recovery:
         found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=_ASKED))
         readied = await self.verifications.ready(email)
         known = attrs.evolve(found, it=as_of(found.it, now)) if found else None
-        await self.desk.record(await self._answer(known, email, readied, now))
+        in_vain = self._in_vain(await self.attempts.digest("tried", key), now)
+        await self.desk.record(await self._answer(known, email, readied, in_vain, now))
 
     async def _answer(
-        self, known: Found[Customer] | None, email: EmailAddress, readied: Readied, now: datetime
+        self, known: Found[Customer] | None, email: EmailAddress, readied: Readied, in_vain: Change, now: datetime
     ) -> Change:
-        """Answer what is recorded: one message in every case, sent or not."""
+        """Answer what is recorded: one message in every case, sent or not, one ticket and one event."""
         reply = reply_to(known.it if known else None, email)
         if known is None or reply is Reply.NOTHING or (reply is Reply.RESET and not self._may_reset(known)):
-            return await self._decoy(email, now)
+            return in_vain | await self._decoy(email, now)
         if reply is Reply.VERIFICATION:
-            return await self.verifications.prepare_reminder(readied, known.it, email, known[ATTEMPTS])
+            return in_vain | await self.verifications.prepare_reminder(readied, known.it, email, known[ATTEMPTS])
         if reply is Reply.RESET:
             return await self._reset_link(known, email, now)
         if reply is Reply.SUSPENDED:
-            return await self._word_of_suspension(known, email, now)
+            return in_vain | await self._word_of_suspension(known, email, now)
         letter = await self._letter(reply, known.it, email, {}, f"reset {self.desk.entropy.token(128)}", now)
-        return Change(guards=(CUSTOMERS.unchanged(known.it),), messages=(letter,))
+        return in_vain | Change(guards=(CUSTOMERS.unchanged(known.it),), messages=(letter,))
+
+    def _in_vain(self, tried: str, now: datetime) -> Change:
+        """Answer what is recorded where no reset link is: a ticket that opens nothing, and that somebody asked."""
+        decoy, _ = self._ticket("", "", Stamps(), now)
+        told = self.desk.tell(ResetAskedInVain(at=now, tried=tried))
+        return Change(writes=(TICKETS.add(decoy),), events=told)
 
     async def _resettable(self, account: str) -> tuple[Found[Customer], EmailAddress]:
         """Answer an account that a reset can be started for, and the address that it goes to.
@@ -291,7 +299,7 @@ class Recovery:
 
     async def _decoy(self, email: EmailAddress, now: datetime) -> Change:
         ticket, text = self._ticket("", "", Stamps(), now)
-        secrets = {"link": self.storefront.link(self.desk.scope.store, RESET.name, text)}
+        secrets = {"link": self.letters.link(RESET.name, text)}
         letter = await self._letter(Reply.RESET, None, email, secrets, f"reset {ticket.selector}", now)
         return Change(messages=(letter,))
 
@@ -299,7 +307,7 @@ class Recovery:
         customer, security, contact = known.it, known[SECURITY], proven_contact(known.it, email)
         stamps = security.stamps if security else Stamps()
         ticket, text = self._ticket(customer.id, contact.id if contact else "", stamps, now)
-        secrets = {"link": self.storefront.link(self.desk.scope.store, RESET.name, text)}
+        secrets = {"link": self.letters.link(RESET.name, text)}
         letter = await self._letter(Reply.RESET, customer, email, secrets, f"reset {ticket.selector}", now)
         return Change(
             writes=(TICKETS.add(ticket),),
@@ -345,20 +353,15 @@ class Recovery:
         contact = proven_contact(customer, email) if customer else None
         to = contact.value if contact and isinstance(contact.value, EmailAddress) else email
         hours = {"hours": str(self.policy.link_life // _HOUR)} if reply is Reply.RESET else {}
-        return await compose(
-            self.desk,
-            self.vault,
-            template=reply.value,
-            channel=Channel.EMAIL,
-            to=to.stored,
-            locale=(customer.locale if customer else None) or self.desk.scope.locale,
-            variables=self.storefront.variables(**hours),
-            secrets=secrets,
-            subject=customer.id if customer else "",
+        return await self.letters.write(
+            reply.value,
+            to.stored,
             key=key,
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=now + self.policy.link_life,
+            until=now + self.policy.link_life,
+            subject=customer.id if customer else "",
+            locale=customer.locale if customer else None,
+            variables=hours,
+            secrets=secrets,
             deliver=customer is not None,
         )
 
@@ -432,5 +435,6 @@ class Recovery:
             events=told,
         )
         key = f"recent_dropped {here.session}"
-        await self.desk.record(part | await self.notices.about(after, "recovery.recent_dropped", key, now))
+        notice = await self.notices.about(after, "recovery.recent_dropped", key, now, where=here.where)
+        await self.desk.record(part | notice)
         return next_value

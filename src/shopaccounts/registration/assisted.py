@@ -159,7 +159,15 @@ class AssistedRegistration:
         account = activated(pending, contact, wish.locale, {})
         write = CUSTOMERS.change(known, account) if known else CUSTOMERS.add(account)
         living = coming_alive(
-            self.desk, account, contact, None, NO_DETAILS, now, disposable=address.disposable, way=BY_IMPORT
+            self.desk,
+            account,
+            contact,
+            None,
+            NO_DETAILS,
+            now,
+            disposable=address.disposable,
+            way=BY_IMPORT,
+            security=await self.openings.security_of(known),
         )
         await self.desk.record(Change(writes=(write,)) | living | _without_attempts(known))
         return OpenedFor(account=account.id, invitation=None)

@@ -8,11 +8,14 @@
   reads it can take the change back: the old address is in force again, and everything that was added since the change
   was asked for is gone. That depends on nothing that a thief could have changed.
 * Removing a contact is a change without a new one: it is in force at once, and can be taken back in the same way.
+* Who goes back to an address whose change can still be taken back takes it back so: the addresses in between are free,
+  and none of them can bring itself back.
 
 [OWASP Authentication Cheat Sheet, "Changing a User's Registered Email Address"; NIST SP 800-63B-4 4.6]
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -20,7 +23,9 @@ from typing import Final
 import attrs
 
 from shopaccounts.customers import (
+    MAX_CONTACTS,
     AccountStatus,
+    ContactLimit,
     ContactPoint,
     ContactRole,
     Customer,
@@ -33,9 +38,7 @@ from shopaccounts.customers import (
 from shopaccounts.kernel.assurance import Level
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.ids import AccountId, RealmId
-from shopaccounts.kernel.limits import Window
 from shopaccounts.kernel.personal import described, impersonal
-from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.security import Stamp
 from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket
@@ -46,6 +49,7 @@ from shopaccounts.registration.errors import (
     ContactLinkStale,
     ContactLinkUsed,
 )
+from shopaccounts.registration.policy import ConfirmOld, ContactChangePolicy
 
 __all__ = [
     "CHANGES",
@@ -58,10 +62,9 @@ __all__ = [
     "UNDO",
     "ChangeState",
     "ChangeTrigger",
-    "ConfirmOld",
     "ContactChange",
-    "ContactChangePolicy",
     "advanced",
+    "brought_back",
     "check_removable",
     "contact_in_force",
     "is_overtaken",
@@ -71,11 +74,10 @@ __all__ = [
     "with_change",
     "with_change_undone",
     "with_contact_removed",
+    "with_contact_restored",
     "without_former",
 ]
 
-MAX_UNDO_WINDOW: Final = timedelta(days=90)
-MAX_CHANGE_LINK_LIFE: Final = timedelta(hours=24)
 CONTACT_STAMPS: Final = frozenset({Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS, Stamp.FACTORS})
 LINK_REFUSALS: Final = Refusals(ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale)
 CONFIRM_NEW: Final = Purpose("change_contact_new", "ccn", CONTACT_STAMPS, LINK_REFUSALS)
@@ -84,58 +86,6 @@ CONFIRM_OLD: Final = Purpose("change_contact_old", "cco", CONTACT_STAMPS, LINK_R
 """Agrees to a change from the old address."""
 UNDO: Final = Purpose("undo_contact_change", "ucc", frozenset(), LINK_REFUSALS)
 """Takes a change back; it depends on no stamp, so that nothing a thief does takes it away."""
-
-
-class ConfirmOld(Enum):
-    """Whether a change is confirmed at the old address as well."""
-
-    ALWAYS = "always"
-    UNLESS_MULTI_FACTOR = "unless_multi_factor"
-
-
-@attrs.frozen(kw_only=True)
-class ContactChangePolicy:
-    """How customers change the address that they sign in by.
-
-    Args:
-        confirm_old: Whether the old address has to agree.
-        link_life: How long the links of a request work.
-        undo_window: How long the old address hears of everything, is reserved, and can take the change back.
-        hold_after: How long after a change nothing of value leaves the account.
-        per_30_days: How many changes an account may ask for in 30 days.
-        checks_per_30_days: How often the shop may ask one contact whether messages arrive, in 30 days.
-
-    Why these defaults:
-        confirm_old: both addresses where no second factor vouches for the customer. [OWASP Authentication Cheat Sheet]
-        link_life: 24 hours. [NIST SP 800-63B-4 4.2.1.2]
-        undo_window: 30 days, longer than a holiday; of the house.
-        hold_after: 72 hours, a weekend and a day to read one's mail; of the house.
-        per_30_days: 3, of the house.
-        checks_per_30_days: 3, of the house.
-    """
-
-    confirm_old: ConfirmOld = ConfirmOld.UNLESS_MULTI_FACTOR
-    link_life: timedelta = timedelta(hours=24)
-    undo_window: timedelta = timedelta(days=30)
-    hold_after: timedelta = timedelta(hours=72)
-    per_30_days: int = 3
-    checks_per_30_days: int = 3
-
-    def __attrs_post_init__(self) -> None:
-        require(timedelta(0) < self.link_life <= MAX_CHANGE_LINK_LIFE, "a link lives at most 24 hours [NIST 4.2.1.2]")
-        require(timedelta(0) <= self.hold_after <= self.undo_window, "a hold ends within the time to take back")
-        require(self.link_life <= self.undo_window <= MAX_UNDO_WINDOW, "a change can be taken back for up to 90 days")
-        require(self.changes.limit >= 1 and self.checks.limit >= 1, "at least one in 30 days")
-
-    @property
-    def changes(self) -> Window:
-        """How many changes one account may ask for."""
-        return Window(limit=self.per_30_days, per=timedelta(days=30))
-
-    @property
-    def checks(self) -> Window:
-        """How often one contact may be checked."""
-        return Window(limit=self.checks_per_30_days, per=timedelta(days=30))
 
 
 class ChangeState(Enum):
@@ -286,7 +236,13 @@ def contact_in_force(customer: Customer, kind: ContactKind) -> ContactPoint | No
     return next((c for c in customer.contacts_for(ContactRole.LOGIN) if c.kind is kind), None)
 
 
-def with_change(customer: Customer, change: ContactChange, until: datetime, now: datetime) -> Customer:
+def with_change(
+    customer: Customer,
+    change: ContactChange,
+    until: datetime,
+    now: datetime,
+    between: tuple[ContactChange, ...] | None = None,
+) -> Customer:
     """Answer the customer with a change in force: the new contact in place of the old one, which is let go.
 
     Args:
@@ -294,6 +250,8 @@ def with_change(customer: Customer, change: ContactChange, until: datetime, now:
         change: What was confirmed.
         until: How long the old contact is told, reserved, and able to take it back.
         now: When.
+        between: What ``brought_back`` answers: where the change goes back to an earlier address, the old contact and
+            those in between are nobody's any more.
 
     Raises:
         ContactLinkStale: The old contact isn't the one in force any more.
@@ -305,11 +263,34 @@ def with_change(customer: Customer, change: ContactChange, until: datetime, now:
     base = attrs.evolve(known, roles=known.roles | old.roles) if known else attrs.evolve(new, roles=old.roles)
     proven = base.proven(VerificationMethod.LINK, change.id, now)
     kept = tuple(c for c in customer.contacts if c.id not in {old.id, proven.id})
-    return attrs.evolve(
-        customer,
-        contacts=(*kept, proven),
-        former_contacts=(*_former_without(customer, {old.key, new.key}), FormerContact(contact=old, until=until)),
-    )
+    gone = {old.key, new.key, *(one.old.key for one in between or ())}
+    left = (FormerContact(contact=old, until=until),) if between is None else ()
+    return attrs.evolve(customer, contacts=(*kept, proven), former_contacts=(*_former_without(customer, gone), *left))
+
+
+def brought_back(
+    change: ContactChange, others: Iterable[ContactChange], now: datetime
+) -> tuple[ContactChange, ...] | None:
+    """Answer what a change ends that goes back to an address whose own change can still be taken back.
+
+    Args:
+        change: What was confirmed.
+        others: The account's other changes.
+        now: When.
+
+    Returns:
+        The changes in between, by which no address may come back; None if the change goes anywhere else.
+    """
+    live = [one for one in others if one.state in _LIVE and one.kind is change.kind and now < one.until]
+    goals = (one for one in live if one.undo_link and change.new and one.old.key == change.new.key)
+    goal = min(goals, key=lambda one: one.epoch, default=None)
+    if goal is None:
+        return None
+    since = tuple(one for one in live if is_overtaken(one, goal))
+    came = {one.new.key for one in (goal, *since) if one.new}
+    if change.old.key not in came:
+        return None
+    return tuple(one for one in since if one.old.key in came or one.old.added_at >= goal.requested_at)
 
 
 def check_removable(customer: Customer, contact: ContactPoint) -> None:
@@ -339,7 +320,7 @@ def with_contact_removed(customer: Customer, contact: ContactPoint, until: datet
 def is_reversible(customer: Customer, change: ContactChange) -> bool:
     """Tell whether there is still something that a change could be taken back from."""
     return customer.status in {AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.CLOSING} and (
-        change.state is ChangeState.APPLIED
+        change.state is ChangeState.APPLIED and change.undo_link is not None
     )
 
 
@@ -368,6 +349,21 @@ def is_overtaken(later: ContactChange, undone: ContactChange) -> bool:
     if later.state not in _LIVE or later.epoch <= undone.epoch:
         return False
     return later.new is not None or later.old.added_at >= undone.requested_at
+
+
+def with_contact_restored(customer: Customer, removal: ContactChange) -> Customer:
+    """Answer the customer with a removed contact back, as it was proven, though not in a place that another one has.
+
+    Raises:
+        ContactLimit: There are as many as there may be.
+    """
+    if len(customer.contacts) >= MAX_CONTACTS:
+        raise ContactLimit(MAX_CONTACTS)
+    held = {role for contact in customer.contacts if contact.kind is removal.kind for role in contact.roles}
+    roles = removal.old.roles - (held & {ContactRole.LOGIN, ContactRole.PRIMARY})
+    back = attrs.evolve(removal.old, roles=roles)
+    left = _former_without(customer, {back.key})
+    return attrs.evolve(customer, contacts=(*customer.contacts, back), former_contacts=left)
 
 
 def without_former(customer: Customer, change: ContactChange) -> Customer:

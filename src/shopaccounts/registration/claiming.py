@@ -18,13 +18,11 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import AccountId
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.letters import Letters
+from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.storefront import Storefront
-from shopaccounts.kernel.vault import Vault
-from shopaccounts.kernel.writing import compose
 from shopaccounts.registration.deciding import lapsed, taken_over
 from shopaccounts.registration.errors import ContactBelongsElsewhere
 from shopaccounts.registration.events import AccountCleansed
@@ -54,8 +52,7 @@ class Claims:
 
     desk: Desk
     records: Records
-    vault: Vault
-    storefront: Storefront
+    letters: Letters
 
     async def holding(self, email: EmailAddress, wanted_by: str, now: datetime) -> Holding:
         """Answer who holds an address besides the account *wanted_by*."""
@@ -101,20 +98,15 @@ class Claims:
             secrets: Links and codes.
             variables: Plain values besides the shop's.
         """
-        return await compose(
-            self.desk,
-            self.vault,
-            template=template,
-            channel=Channel.EMAIL,
-            to=to.stored,
-            locale=customer.locale or self.desk.scope.locale,
-            variables=self.storefront.variables(**(variables or {})),
-            secrets=secrets,
-            subject=customer.id,
+        return await self.letters.write(
+            template,
+            to.stored,
             key=key,
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=until,
+            until=until,
+            subject=customer.id,
+            locale=customer.locale,
+            variables=variables,
+            secrets=secrets,
         )
 
     async def word_to_owner(self, owner: Customer, email: EmailAddress, key: str, until: datetime) -> Message:
@@ -123,7 +115,7 @@ class Claims:
 
     def link(self, purpose: str, text: Secret[str]) -> Secret[str]:
         """Answer the link to the page where a ticket is used."""
-        return self.storefront.link(self.desk.scope.store, purpose, text)
+        return self.letters.link(purpose, text)
 
     def _emptied(self, found: Found[Any], now: datetime) -> Change:
         stored, attempt = found.it, found[ATTEMPTS]

@@ -1,6 +1,6 @@
 """What the shop does for the contacts of its customers: note what arrives, ask, and keep their keys up to date."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import attrs
@@ -26,11 +26,13 @@ from shopaccounts.customers.events import (
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import KEY_VERSION, EmailAddress
 from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.errors import Taken
 from shopaccounts.kernel.ids import WorkerId
+from shopaccounts.kernel.letters import Letters
 from shopaccounts.kernel.messages import Channel
-from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult
+from shopaccounts.kernel.ports import DueWork, Records
+from shopaccounts.kernel.record import Change, Found, PageResult
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamps
@@ -38,16 +40,14 @@ from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.staff import Permission, Staff
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import mint, peek, read_selector, spend
-from shopaccounts.registration.changing import ContactChangePolicy
 from shopaccounts.registration.checking import CHECK, CONTACT_CHECKS, CheckOffer, CheckState, ContactCheck
-from shopaccounts.registration.claiming import Claims
 from shopaccounts.registration.errors import ChangeNotPossible, ContactLinkInvalid
+from shopaccounts.registration.policy import ContactChangePolicy
 
 __all__ = ["ContactCare"]
 
 _LIFE: Final = timedelta(days=7)
 """How long a customer has to answer a check."""
-_LEASE: Final = timedelta(minutes=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -57,7 +57,7 @@ class ContactCare:
     desk: Desk
     records: Records
     work: DueWork
-    claims: Claims
+    letters: Letters
     budget: SendBudget
     staff: Staff
     policy: ContactChangePolicy
@@ -149,10 +149,7 @@ class ContactCare:
 
     async def finish_checks(self, limit: int, worker: WorkerId) -> int:
         """End up to *limit* checks that nobody answered in time; answer how many. Safe to run twice, by many."""
-        now = self.desk.now()
-        claims = await got(self.work.claim_due(CONTACT_CHECKS, now, limit, _LEASE, worker))
-        results = await got(self.records.record_page([self._failed(claim, now) for claim in claims])) if claims else ()
-        return tuple(results).count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, CONTACT_CHECKS, self._failed, limit, worker)
 
     async def rekey_contacts(self, limit: int) -> int:
         """Compute the keys of up to *limit* customers' addresses anew after the rules have changed; answer how many.
@@ -203,9 +200,15 @@ class ContactCare:
         check = ContactCheck(
             id=link.selector, realm=customer.realm, account=customer.id, contact=contact.id, link=link, asked_at=now
         )
-        links = {"link": self.claims.link(CHECK.name, text)}
-        letter = await self.claims.letter(
-            "registration.contact_check", email, customer, f"contact_check {check.id}", link.expires_at, links
+        links = {"link": self.letters.link(CHECK.name, text)}
+        letter = await self.letters.write(
+            "registration.contact_check",
+            email.stored,
+            key=f"contact_check {check.id}",
+            until=link.expires_at,
+            subject=customer.id,
+            locale=customer.locale,
+            secrets=links,
         )
         guards = (CUSTOMERS.unchanged(customer),)
         return Change(writes=(CONTACT_CHECKS.add(check),), guards=guards, messages=(letter,))
@@ -217,12 +220,10 @@ class ContactCare:
             raise ContactLinkInvalid
         return found
 
-    def _failed(self, claim: Claimed[ContactCheck], now: datetime) -> Change:
-        check = claim.item
-        told = ContactCheckFailed(at=now, account=check.account, contact=check.contact, reason="unanswered")
+    def _failed(self, check: ContactCheck) -> Change:
+        told = ContactCheckFailed(at=self.desk.now(), account=check.account, contact=check.contact, reason="unanswered")
         return Change(
             writes=(CONTACT_CHECKS.change(check, attrs.evolve(check, state=CheckState.FAILED)),),
-            claims=(ClaimGuard(CONTACT_CHECKS, check.id, claim.fence),),
             events=self.desk.tell(told),
         )
 

@@ -1,26 +1,28 @@
 """What customers do to sign in by another address: ask, confirm at both, and take it back from the old one."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, ContactPoint, as_of
+from shopaccounts.customers import CUSTOMERS, ContactPoint, NotFound, as_of
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Level, Operation
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.doorkeeper import Doorkeeper, Present
+from shopaccounts.kernel.doorkeeper import Doorkeeper, NextValue, Present
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.errors import Taken
 from shopaccounts.kernel.ids import AccountId, WorkerId
-from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult
+from shopaccounts.kernel.ports import DueWork, Records
+from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
 from shopaccounts.kernel.sending import SendBudget
-from shopaccounts.kernel.tickets import Purpose, Ticket, peek, read_selector, selector_in, spend
+from shopaccounts.kernel.text import require_text
+from shopaccounts.kernel.tickets import Purpose, Ticket, check_secret, peek, read_selector, selector_in, spend
 from shopaccounts.passwords import PASSWORDS
 from shopaccounts.registration.addressing import Addresses
 from shopaccounts.registration.changing import (
@@ -28,9 +30,9 @@ from shopaccounts.registration.changing import (
     CONFIRM_OLD,
     CONTACT_CHANGES,
     UNDO,
+    ChangeState,
     ChangeTrigger,
     ContactChange,
-    ContactChangePolicy,
     advanced,
     contact_in_force,
     is_overtaken,
@@ -57,13 +59,11 @@ from shopaccounts.registration.events import ContactChangeExpired, ContactChange
 from shopaccounts.registration.holders import Account, Holders
 from shopaccounts.registration.model import HolderUnknown
 from shopaccounts.registration.moving import Moves
+from shopaccounts.registration.policy import ContactChangePolicy
 
 __all__ = ["ContactChanges"]
 
-_CAN_REACH: Final = Level.SINGLE
-"""The highest level that an account's ways in add up to."""
 _OWNER: Final = (CUSTOMERS.via("account"), SECURITY.via("account"), PASSWORDS.via("account"))
-_LEASE: Final = timedelta(minutes=1)
 _LISTED: Final = 500
 T = TypeVar("T")
 
@@ -150,6 +150,7 @@ class ContactChanges:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
+        check_secret(value)
 
         async def decide() -> ContactChanged | ConfirmationNeeded | HolderUnknown:
             change, _ = await self._open(token, CONFIRM_NEW)
@@ -174,6 +175,7 @@ class ContactChanges:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
+        check_secret(value)
 
         async def decide() -> ContactChanged | ConfirmationNeeded:
             change, account = await self._open(token, CONFIRM_OLD)
@@ -181,6 +183,30 @@ class ContactChanges:
             return await self._confirm(change, Account.of(here) if here else account, token, CONFIRM_OLD)
 
         return await self._proving(decide)
+
+    async def restore_contact(self, value: Secret[str], contact: str, context: RequestContext) -> NextValue:
+        """Take back a contact that was removed a while ago; it is proven as it was. Other sessions end.
+
+        Args:
+            value: The session value.
+            contact: Its id, as ``remove_contact`` was given it.
+            context: Where the request came from.
+
+        Raises:
+            NotFound: No such contact was removed, or it is too long ago.
+            ContactLimit: There are as many as there may be.
+            SignInRequired, FreshSignInNeeded: The session is not good enough.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        require_text(contact, "label")
+
+        async def decide() -> NextValue:
+            here = await self.doorkeeper.present(value, context, Operation.CHANGE_CONTACTS)
+            next_value, part = await self.moves.restored(here, await self._removal(here, contact))
+            await self.desk.record(part)
+            return next_value
+
+        return await self.desk.retrying(decide)
 
     async def cancel_contact_change(self, value: Secret[str], context: RequestContext) -> None:
         """Give up a change that is not in force yet; any session of the account may.
@@ -223,20 +249,15 @@ class ContactChanges:
 
         A settled change sets its old address free. Safe to run at any time, twice, and by many workers.
         """
-        now = self.desk.now()
-        claims = await got(self.work.claim_due(CONTACT_CHANGES, now, limit, _LEASE, worker))
-        if not claims:
-            return 0
-        results = await got(self.records.record_page([await self._finished(claim, now) for claim in claims]))
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, CONTACT_CHANGES, self._finished, limit, worker)
 
     # Asking
 
     async def _present_to_change(self, value: Secret[str], context: RequestContext) -> Present:
         here = await self.doorkeeper.present(value, context, Operation.CHANGE_CONTACTS)
-        hold_until = here.security.hold_until
-        if hold_until and here.security.is_on_hold(self.desk.now()) and here.auth.level < Level.MULTI:
-            raise OnHold(hold_until)
+        until = here.security.on_hold_until(self.desk.now())
+        if until is not None and here.auth.level < Level.MULTI:
+            raise OnHold(until)
         return here
 
     def _old_contact(self, here: Present, email: EmailAddress) -> ContactPoint:
@@ -246,7 +267,7 @@ class ContactChanges:
         return old
 
     async def _request(self, here: Present, email: EmailAddress) -> ChangeRequested:
-        confirm_old = needs_old(self.policy, _CAN_REACH)
+        confirm_old = needs_old(self.policy, here.can_reach)
         old, pending = self._old_contact(here, email), await self._pending(here.account)
         change, part = await self.moves.requested(Account.of(here), old, email, here.session, confirm_old=confirm_old)
         if pending is not None:
@@ -258,6 +279,17 @@ class ContactChanges:
             resend_after=self.budget.resend_after,
             expires_at=change.until,
         )
+
+    async def _removal(self, here: Present, contact: str) -> ContactChange:
+        """Answer the removal of a contact that can still be taken back."""
+        rows = await got(self.records.rows(CONTACT_CHANGES, "account", here.account, None, _LISTED, newest_first=True))
+        now, former = self.desk.now(), Account.of(here).customer.former_contacts
+        back = {one.contact.id for one in former if now < one.until}
+        removals = (one for one in rows.items if one.new is None and one.state is ChangeState.APPLIED)
+        found = next((one for one in removals if one.old.id == contact and contact in back), None)
+        if found is None:
+            raise NotFound
+        return found
 
     async def _pending(self, account: AccountId) -> ContactChange | None:
         key = pending_key(account, ContactKind.EMAIL)
@@ -325,15 +357,14 @@ class ContactChanges:
         await self.desk.record(await self.moves.undone(account, found.it, spent, overtaken))
         return ContactChangeUndone(masked=mask(found.it.old.value))
 
-    async def _finished(self, claim: Claimed[ContactChange], now: datetime) -> Change:
-        change, expires = claim.item, claim.item.is_pending
+    async def _finished(self, change: ContactChange) -> Change:
+        expires = change.is_pending
         trigger, event = (
             (ChangeTrigger.EXPIRE, ContactChangeExpired) if expires else (ChangeTrigger.SETTLE, ContactChangeSettled)
         )
-        told = event(at=now, account=change.account, change=change.id, kind=change.kind.value)
+        told = event(at=self.desk.now(), account=change.account, change=change.id, kind=change.kind.value)
         ended = Change(
             writes=(CONTACT_CHANGES.change(change, advanced(change, trigger)),),
-            claims=(ClaimGuard(CONTACT_CHANGES, change.id, claim.fence),),
             events=self.desk.tell(told),
         )
         return ended if expires else ended | await self._freed(change)
@@ -348,9 +379,8 @@ class ContactChanges:
 
 
 def _purpose_of(token: Secret[str]) -> Purpose:
-    purpose = next((one for one in (CONFIRM_NEW, CONFIRM_OLD, UNDO) if selector_in(token, one)), None)
-    if purpose is None:
-        raise ContactLinkInvalid
+    purpose = next((one for one in (CONFIRM_NEW, CONFIRM_OLD) if selector_in(token, one)), UNDO)
+    read_selector(token, purpose)
     return purpose
 
 

@@ -35,7 +35,7 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import mint, peek, read_selector
+from shopaccounts.kernel.tickets import check_secret, mint, peek, read_selector
 from shopaccounts.kernel.vault import Keyring, Ring
 from shopaccounts.registration.adding import ADDITIONS, PROVE_ADDED, Addition, challenge_for, check_live, with_added
 from shopaccounts.registration.addressing import Addresses
@@ -146,6 +146,7 @@ class Contacts:
             CodeExhausted: No tries are left.
             NotFound: The account waits for no such proof.
             ContactLinkUsed, ContactLinkExpired, ContactLinkStale: It was proven, or its time is over.
+            ChangeNotPossible: It is a proven contact of the account already.
             ContactBelongsElsewhere: Another account signs in by the address.
             SignInRequired: The value opens nothing.
         """
@@ -187,10 +188,12 @@ class Contacts:
 
         Raises:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
+            ChangeNotPossible: It is a proven contact of the account already.
             ContactBelongsElsewhere: Another account signs in by the address.
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
+        check_secret(value)
 
         async def decide() -> ContactAdded | HolderUnknown:
             addition = await self._by_link(token)
@@ -217,10 +220,11 @@ class Contacts:
             LastNoticeContact: No other address would hear of what happens.
             SignInRequired, FreshSignInNeeded: The session is not good enough.
         """
+        id = require_text(contact, "label")
 
         async def decide() -> None:
             account = Account.of(await self._present(value, context))
-            changed = _in_use(_contact_of(account.customer, contact), role, use=use)
+            changed = _in_use(_contact_of(account.customer, id), role, use=use)
             await self._use(account, changed)
 
         await self.desk.retrying(decide)
@@ -239,10 +243,11 @@ class Contacts:
             ContactInUse: Something writes there.
             SignInRequired, FreshSignInNeeded: The session is not good enough.
         """
+        id = require_text(contact, "label")
 
         async def decide() -> ContactRemoved:
             here = await self._present(value, context)
-            found = _contact_of(Account.of(here).customer, contact)
+            found = _contact_of(Account.of(here).customer, id)
             check_removable(Account.of(here).customer, found)
             used_by = await got(self.uses.uses(here.account, found.id)) if self.uses else ()
             if used_by:
@@ -356,6 +361,7 @@ class Contacts:
             now,
             bound=addition.id,
             also=(addition.email,),
+            where=here.where,
         )
         part = Change(
             writes=(CUSTOMERS.change(account.customer, after), ADDITIONS.change(was, spent)),
@@ -375,7 +381,9 @@ class Contacts:
         if not any(c.kind is ContactKind.EMAIL for c in after.contacts_for(ContactRole.NOTIFY)):
             raise LastNoticeContact
         key = f"contact_used {changed.id} {customer.version}"
-        notice = await self.notices.about(customer, "registration.contact_used", key, now, bound=changed.id)
+        notice = await self.notices.about(
+            customer, "registration.contact_used", key, now, bound=changed.id, where=account.where
+        )
         written = Change(writes=(CUSTOMERS.change(customer, after),), guards=(SECURITY.unchanged(account.security),))
         await self.desk.record(written | notice)
 

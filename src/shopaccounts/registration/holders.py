@@ -2,9 +2,9 @@
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Customer
+from shopaccounts.customers import CUSTOMERS, Customer, customer_of
 from shopaccounts.kernel.assurance import Operation
-from shopaccounts.kernel.doorkeeper import Doorkeeper, Present
+from shopaccounts.kernel.doorkeeper import Doorkeeper, Present, Where
 from shopaccounts.kernel.errors import FreshSignInNeeded
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.record import Change
@@ -29,10 +29,12 @@ class Account:
     @classmethod
     def of(cls, here: Present) -> "Account":
         """Answer the account that is signed in."""
-        customer = here[CUSTOMERS]
-        if customer is None:
-            raise SignInRequired
-        return cls(customer=customer, security=here.security, here=here)
+        return cls(customer=customer_of(here), security=here.security, here=here)
+
+    @property
+    def where(self) -> Where | None:
+        """Where whoever acts for it is; None without a session."""
+        return self.here.where if self.here else None
 
     @property
     def guarded(self) -> Change:

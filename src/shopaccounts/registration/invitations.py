@@ -1,28 +1,29 @@
 """What people do with invitations: send one, look at it, take it up, decline it, take it back."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Customer, Origin, VerificationMethod, is_verified
+from shopaccounts.customers import CUSTOMERS, Customer, Origin, VerificationMethod, customer_of, is_verified
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Operation, Proof, ProofKind
 from shopaccounts.kernel.contact import EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Doorkeeper, Present
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId, WorkerId
 from shopaccounts.kernel.limits import MAX_WINDOW
 from shopaccounts.kernel.ports import DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, PageResult, Sweep, Write
+from shopaccounts.kernel.record import Change, Sweep, Write
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.security import SECURITY, AccountSecurity
+from shopaccounts.kernel.security import SECURITY
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import read_selector
-from shopaccounts.passwords import Chosen
+from shopaccounts.passwords import Chosen, prepare
 from shopaccounts.registration.activating import BY_INVITATION, coming_alive
 from shopaccounts.registration.deciding import activated, holder_of, opened, restarted
 from shopaccounts.registration.errors import InvitationUnknown, RegistrationNotOpen
@@ -56,7 +57,6 @@ from shopaccounts.signin import Attempts, Gate, SignInRequired
 
 __all__ = ["Invitations"]
 
-_LEASE: Final = timedelta(minutes=1)
 _CROWD: Final = MAX_WINDOW + 1
 _PAGE: Final = 100
 
@@ -96,10 +96,12 @@ class Invitations:
             TryLater: The counters are not available.
             InsecureTransport: The request didn't come over TLS.
         """
+        self.transport.check(context)
+        address = await self.openings.addresses.read(identifier)
         read = [await self.doorkeeper.present(session, context, Operation.INVITE)]
         if self.policy.open_to is OpenTo.NOBODY:
             raise RegistrationNotOpen(self.policy.open_to.value)
-        address, now = await self.openings.addresses.read(identifier), self.desk.now()
+        now = self.desk.now()
         await self.budget.take("invite", read[0].account, self.invites.policy.per_inviter, now)
         await self.budget.charge(address.email, context.network, now)
 
@@ -182,10 +184,11 @@ class Invitations:
         """
         self.transport.check(context)
         wish = await self.openings.wish(form)
+        typed = None if form.password is None else prepare(form.password).text
         check_meant(await self._open(token), {wish.email.login_key})
         chosen = None
-        if form.password is not None:
-            chosen = await self.openings.passwords.choose(form.password, wish.email, wish.details.fields)
+        if typed is not None:
+            chosen = await self.openings.passwords.choose(typed, wish.email, wish.details.fields)
         hashes: dict[AccountId, WaitingPassword] = {}
 
         async def decide() -> Registered:
@@ -207,12 +210,12 @@ class Invitations:
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The link is of no use.
             InsecureTransport: The request didn't come over TLS.
         """
+        self.transport.check(context)
+        read_selector(token, INVITE)
 
         async def decide() -> None:
             present = await self.doorkeeper.present(session, context, Operation.MANAGE)
-            invitation, customer, now = await self._open(token), present[CUSTOMERS], self.desk.now()
-            if customer is None:
-                raise SignInRequired
+            invitation, customer, now = await self._open(token), customer_of(present), self.desk.now()
             check_meant(invitation, {contact.key for contact in customer.contacts if is_verified(contact)})
             change = self._taken_up(invitation, customer.id, now)
             guards = (CUSTOMERS.unchanged(customer), SECURITY.unchanged(present.security))
@@ -241,17 +244,7 @@ class Invitations:
 
         Safe to run at any time, twice, and by many workers.
         """
-        now = self.desk.now()
-        claims = await got(self.work.claim_due(INVITATIONS, now, limit, _LEASE, worker))
-        if not claims:
-            return 0
-        changes = []
-        for claim in claims:
-            told = InvitationExpired(at=now, invitation=claim.item.id, inviter=claim.item.inviter)
-            mine = (ClaimGuard(INVITATIONS, claim.item.id, claim.fence),)
-            changes.append(attrs.evolve(self._end(claim.item, Answer.EXPIRE, told, now), claims=mine))
-        results = await got(self.records.record_page(changes))
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, INVITATIONS, self._expired, limit, worker)
 
     # Inviting
 
@@ -299,7 +292,7 @@ class Invitations:
         change = self._opening(known, account, now) | self._taken_up(invitation, account.id, now)
         change |= coming_alive(
             self.desk, account, account.contacts[0], hashes.get(account.id), wish.details, now,
-            disposable=wish.disposable, way=BY_INVITATION,
+            disposable=wish.disposable, way=BY_INVITATION, security=await self.openings.security_of(known),
         )  # fmt: skip
         return await self._enter(account, change, wish, context, has_password=chosen is not None)
 
@@ -326,6 +319,11 @@ class Invitations:
         told = InvitationAccepted(at=now, invitation=invitation.id, inviter=invitation.inviter, account=account)
         return self._end(invitation, Answer.ACCEPT, told, now, account)
 
+    def _expired(self, invitation: Invitation) -> Change:
+        now = self.desk.now()
+        told = InvitationExpired(at=now, invitation=invitation.id, inviter=invitation.inviter)
+        return self._end(invitation, Answer.EXPIRE, told, now)
+
     def _end(
         self, invitation: Invitation, answer: Answer, told: Event, now: datetime, account: AccountId | None = None
     ) -> Change:
@@ -339,7 +337,7 @@ class Invitations:
         proofs: tuple[Proof, ...] = (Proof(method=Method.EMAIL_LINK, kind=ProofKind.MAILBOX, at=now),)
         if has_password:
             proofs += (Proof(method=Method.PASSWORD, kind=ProofKind.KNOWLEDGE, at=now),)
-        security = AccountSecurity(id=account.id, realm=account.realm)
+        security = next(write.now for write in change.writes if write.book is SECURITY)
         network = await self.attempts.digest("network", context.network)
         step, part = self.gate.let_in(account, security, proofs, context, now, network=network)
         await self.desk.record(change | part)

@@ -24,18 +24,17 @@ from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import Throttled
 from shopaccounts.kernel.ids import AccountId, RealmId
+from shopaccounts.kernel.letters import Letters
 from shopaccounts.kernel.limits import counter_key
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.messages import Message, MessageCategory
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal, secret
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamps
-from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.tickets import Purpose, Ticket, mint, peek
-from shopaccounts.kernel.vault import Keyring, Ring, Vault
+from shopaccounts.kernel.vault import Keyring, Ring
 from shopaccounts.kernel.web import Landing
-from shopaccounts.kernel.writing import compose
 from shopaccounts.registration.errors import InvitationForAnotherContact
 from shopaccounts.registration.policy import MAX_OPEN, InvitationPolicy
 from shopaccounts.registration.verifying import REFUSALS
@@ -254,10 +253,9 @@ class Invites:
     """Makes invitations and the messages that carry them."""
 
     desk: Desk
-    vault: Vault
     records: Records
     keyring: Keyring
-    storefront: Storefront
+    letters: Letters
     policy: InvitationPolicy
 
     async def contact(self, email: EmailAddress) -> str:
@@ -307,18 +305,14 @@ class Invites:
         """Answer the message that carries an invitation, to the spelling of the address's owner where it has one."""
         contact = known.contact_with(ContactKind.EMAIL, invitation.email.login_key) if known else None
         to = contact.value if contact and isinstance(contact.value, EmailAddress) else invitation.email
-        return await compose(
-            self.desk,
-            self.vault,
-            template=template,
-            channel=Channel.EMAIL,
-            to=to.stored,
-            locale=(known.locale if known else None) or invitation.locale,
-            variables=self.storefront.variables(days=str(self.policy.life.days)),
-            secrets={"link": self.storefront.link(self.desk.scope.store, INVITE.name, text)},
-            subject=known.id if known else "",
+        return await self.letters.write(
+            template,
+            to.stored,
             key=f"invite {invitation.id}",
+            until=invitation.link.expires_at,
+            subject=known.id if known else "",
+            locale=(known.locale if known else None) or invitation.locale,
+            variables={"days": str(self.policy.life.days)},
+            secrets={"link": self.letters.link(INVITE.name, text)},
             category=MessageCategory.TRANSACTIONAL,
-            priority=Priority.NORMAL,
-            expires_at=invitation.link.expires_at,
         )

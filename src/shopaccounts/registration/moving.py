@@ -7,11 +7,14 @@ from typing import Final
 import attrs
 
 from shopaccounts.customers import CUSTOMERS, ContactPoint, Customer, Notices
+from shopaccounts.customers.events import ContactAdded
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Doorkeeper, NextValue, Present
 from shopaccounts.kernel.ids import ContactId
 from shopaccounts.kernel.messages import Message
+from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Write
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamp, Stamps
 from shopaccounts.kernel.tickets import mint
@@ -24,11 +27,12 @@ from shopaccounts.registration.changing import (
     ChangeState,
     ChangeTrigger,
     ContactChange,
-    ContactChangePolicy,
     advanced,
+    brought_back,
     with_change,
     with_change_undone,
     with_contact_removed,
+    with_contact_restored,
 )
 from shopaccounts.registration.claiming import Claims
 from shopaccounts.registration.errors import ContactLinkInvalid
@@ -40,9 +44,11 @@ from shopaccounts.registration.events import (
     ContactVerified,
 )
 from shopaccounts.registration.holders import Account
+from shopaccounts.registration.policy import ContactChangePolicy
 
 __all__ = ["Moves"]
 
+_LISTED: Final = 500
 _ENDS_ALL: Final = (Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS)
 
 
@@ -52,6 +58,7 @@ class Moves:
 
     desk: Desk
     doorkeeper: Doorkeeper
+    records: Records
     claims: Claims
     notices: Notices
     policy: ContactChangePolicy
@@ -101,7 +108,12 @@ class Moves:
             ContactChangeRequested(at=now, account=customer.id, change=change.id, kind=change.kind.value)
         )
         notice = await self.notices.about(
-            customer, "registration.change_requested", f"change_requested {change.id}", now, bound=change.id
+            customer,
+            "registration.change_requested",
+            f"change_requested {change.id}",
+            now,
+            bound=change.id,
+            where=account.where,
         )
         added = Change(writes=(CONTACT_CHANGES.add(change),), messages=tuple(letters), events=told)
         return change, added | notice | account.guarded
@@ -134,8 +146,9 @@ class Moves:
             raise ContactLinkInvalid
         freed = await self.claims.freed(email, customer.id, now)
         until = now + self.policy.undo_window
-        after = with_change(customer, confirmed, until, now)
-        change, undo = await self._undoable(attrs.evolve(confirmed, until=until), customer, now)
+        between = brought_back(confirmed, await self._others(confirmed), now)
+        after = with_change(customer, confirmed, until, now, between)
+        change, part = await self._reversible(confirmed, customer, until, between)
         security = attrs.evolve(
             account.security.bump(Stamp.CONTACTS),
             hold_until=now + (self.policy.hold_after if hold_after is None else hold_after),
@@ -153,10 +166,11 @@ class Moves:
             now,
             bound=change.id,
             also=(email, *also),
+            where=account.where,
         )
         kept = CONTACT_CHANGES.change(was, change) if was else CONTACT_CHANGES.add(change)
-        written = Change(writes=(CUSTOMERS.change(customer, after), kept), messages=undo, events=told)
-        return change, next_value, written | ended | freed | notice
+        written = Change(writes=(CUSTOMERS.change(customer, after), kept), events=told)
+        return change, next_value, part | written | ended | freed | notice
 
     async def removed(self, here: Present, contact: ContactPoint) -> tuple[ContactChange, NextValue, Change]:
         """Answer the removal of a contact as a change that is in force, and what is recorded."""
@@ -178,11 +192,29 @@ class Moves:
         change, undo = await self._undoable(removal, customer, now)
         next_value, ended = self.doorkeeper.hand_on(here, here.security.bump(Stamp.CONTACTS), now)
         notice = await self.notices.about(
-            customer, "registration.contact_removed", f"contact_removed {change.id}", now, bound=change.id
+            customer,
+            "registration.contact_removed",
+            f"contact_removed {change.id}",
+            now,
+            bound=change.id,
+            where=here.where,
         )
         after = with_contact_removed(customer, contact, until)
         written = Change(writes=(CUSTOMERS.change(customer, after), CONTACT_CHANGES.add(change)), messages=undo)
         return change, next_value, written | ended | notice
+
+    async def restored(self, here: Present, removal: ContactChange) -> tuple[NextValue, Change]:
+        """Answer what is recorded when a customer takes a removed contact back."""
+        customer, now = Account.of(here).customer, self.desk.now()
+        after, over = with_contact_restored(customer, removal), advanced(removal, ChangeTrigger.CANCEL)
+        next_value, ended = self.doorkeeper.hand_on(here, here.security.bump(Stamp.CONTACTS), now)
+        key = f"contact_restored {removal.id}"
+        notice = await self.notices.about(
+            customer, "registration.contact_added", key, now, bound=removal.id, where=here.where
+        )
+        told = self.desk.tell(ContactAdded(at=now, account=customer.id, contact=removal.old.id))
+        writes = (CUSTOMERS.change(customer, after), CONTACT_CHANGES.change(removal, over))
+        return next_value, Change(writes=writes, events=told) | ended | notice
 
     async def undone(
         self, account: Account, was: ContactChange, spent: ContactChange, overtaken: tuple[ContactChange, ...]
@@ -248,6 +280,28 @@ class Moves:
             links,
         )
         return attrs.evolve(change, old_link=link), letter
+
+    async def _others(self, change: ContactChange) -> tuple[ContactChange, ...]:
+        rows = await got(
+            self.records.rows(CONTACT_CHANGES, "account", change.account, None, _LISTED, newest_first=True)
+        )
+        return tuple(other for other in rows.items if other.id != change.id)
+
+    async def _reversible(
+        self,
+        change: ContactChange,
+        customer: Customer,
+        until: datetime,
+        between: tuple[ContactChange, ...] | None,
+    ) -> tuple[ContactChange, Change]:
+        """Answer a change that can be taken back, unless it takes back others itself; those end with it."""
+        if between is None:
+            undoable, letters = await self._undoable(attrs.evolve(change, until=until), customer, self.desk.now())
+            return undoable, Change(messages=letters)
+        part = Change()
+        for one in between:
+            part |= self.ended(one, ChangeTrigger.CANCEL, "overtaken")
+        return attrs.evolve(change, until=self.desk.now()), part
 
     async def _undoable(
         self, change: ContactChange, customer: Customer, now: datetime

@@ -17,6 +17,7 @@ from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Sweep
 from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.text import require_locale
 from shopaccounts.passwords import Chosen
 from shopaccounts.registration.activating import moving, opening
@@ -148,6 +149,11 @@ class Openings:
         key = login_key(ContactKind.EMAIL, email.login_key)
         found = await got(self.records.find(CUSTOMERS, key, by="login_contact"))
         return as_of(found.it, now) if found else None
+
+    async def security_of(self, known: Customer | None) -> AccountSecurity | None:
+        """Answer the row of an account that was closed and is reopened; None for one that never lived."""
+        found = await got(self.records.find(SECURITY, known.id)) if known else None
+        return found.it if found else None
 
     async def _mine(self, attempt: Attempt, now: datetime) -> Customer | None:
         """Answer the account that had opened for an attempt, None if there is none yet.

@@ -1,4 +1,4 @@
-"""What differs between shops when somebody registers."""
+"""What differs between shops when somebody registers, or changes an address."""
 
 import re
 from collections.abc import Mapping
@@ -18,6 +18,8 @@ __all__ = [
     "AccountNeed",
     "AccountRequirementPolicy",
     "Ask",
+    "ConfirmOld",
+    "ContactChangePolicy",
     "Disposable",
     "FieldRule",
     "InvitationPolicy",
@@ -36,6 +38,7 @@ _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 MAX_LINK_LIFE = timedelta(hours=24)
+MAX_UNDO_WINDOW = timedelta(days=90)
 MAX_FORM = 4000
 """The characters that all fields of a form may hold together."""
 BIRTHDAY: Final = "birthday"
@@ -89,6 +92,7 @@ class FieldRule:
 
     Why these defaults:
         presence: nothing is required that the shop doesn't ask for by name. [GDPR Art. 5(1)(c)]
+        ask: at registration, where a field that the shop names is expected; of the house.
         longest: room for long names and companies; of the house.
     """
 
@@ -117,6 +121,7 @@ class UsernamePolicy:
     Why these defaults:
         enabled: off; an address is enough to sign in with.
         shortest, longest: 3 and 30, of the house.
+        reserved: none besides the library's list; only the shop knows.
         reserved_for: 90 days, so that nobody is taken for the one who had the name; of the house.
         lookups: 20 an hour like messages, as every answer tells of an account. [OWASP ASVS 5.0 2.4.1]
     """
@@ -187,6 +192,7 @@ class RegistrationPolicy:
         blocked_domains, allowed_domains: none; only the shop knows.
         typo_corrections: 3, enough for a tired customer; of the house.
         trust_imported_contacts: another system's word is no proof; of the house.
+        usernames, invitations: as these policies say themselves.
     """
 
     open_to: OpenTo = OpenTo.EVERYONE
@@ -229,6 +235,58 @@ class RegistrationPolicy:
         asked = self.fields.get(BIRTHDAY)
         told = asked is not None and asked.is_on_the_form and asked.presence is Presence.REQUIRED
         require(self.minimum_age is None or told, "a minimum age needs the birthday as a required field")
+
+
+class ConfirmOld(Enum):
+    """Whether a change is confirmed at the old address as well."""
+
+    ALWAYS = "always"
+    UNLESS_MULTI_FACTOR = "unless_multi_factor"
+
+
+@attrs.frozen(kw_only=True)
+class ContactChangePolicy:
+    """How customers change the address that they sign in by.
+
+    Args:
+        confirm_old: Whether the old address has to agree.
+        link_life: How long the links of a request work.
+        undo_window: How long the old address hears of everything, is reserved, and can take the change back.
+        hold_after: How long after a change nothing of value leaves the account.
+        per_30_days: How many changes an account may ask for in 30 days.
+        checks_per_30_days: How often the shop may ask one contact whether messages arrive, in 30 days.
+
+    Why these defaults:
+        confirm_old: both addresses where no second factor vouches for the customer. [OWASP Authentication Cheat Sheet]
+        link_life: 24 hours. [NIST SP 800-63B-4 4.2.1.2]
+        undo_window: 30 days, longer than a holiday; of the house.
+        hold_after: 72 hours, a weekend and a day to read one's mail; of the house.
+        per_30_days: 3, of the house.
+        checks_per_30_days: 3, of the house.
+    """
+
+    confirm_old: ConfirmOld = ConfirmOld.UNLESS_MULTI_FACTOR
+    link_life: timedelta = timedelta(hours=24)
+    undo_window: timedelta = timedelta(days=30)
+    hold_after: timedelta = timedelta(hours=72)
+    per_30_days: int = 3
+    checks_per_30_days: int = 3
+
+    def __attrs_post_init__(self) -> None:
+        require(timedelta(0) < self.link_life <= MAX_LINK_LIFE, "a link lives at most 24 hours [NIST 4.2.1.2]")
+        require(timedelta(0) <= self.hold_after <= self.undo_window, "a hold ends within the time to take back")
+        require(self.link_life <= self.undo_window <= MAX_UNDO_WINDOW, "a change can be taken back for up to 90 days")
+        require(self.changes.limit >= 1 and self.checks.limit >= 1, "at least one in 30 days")
+
+    @property
+    def changes(self) -> Window:
+        """How many changes one account may ask for."""
+        return Window(limit=self.per_30_days, per=timedelta(days=30))
+
+    @property
+    def checks(self) -> Window:
+        """How often one contact may be checked."""
+        return Window(limit=self.checks_per_30_days, per=timedelta(days=30))
 
 
 class AccountNeed(Enum):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Username, username_keys
+from shopaccounts.customers import CUSTOMERS, Username, customer_of, username_keys
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Operation
 from shopaccounts.kernel.desk import Desk
@@ -85,8 +85,9 @@ class Usernames:
             InvalidInput: No text, or too long.
             InsecureTransport: The request didn't come over TLS.
         """
+        typed = None if name is None else require_text(name, "identifier")
         await self.doorkeeper.present(session, context, Operation.CHANGE_CONTACTS)
-        wanted = None if name is None else await self._read(name)
+        wanted = None if typed is None else await self._read(typed)
         await self.budget.take("username", context.network, self.policy.lookups, self.desk.now())
 
         async def decide() -> None:
@@ -99,8 +100,8 @@ class Usernames:
             raise UsernameTaken from None
 
     async def _change(self, present: Present, wanted: Username | None) -> None:
-        customer, now = present[CUSTOMERS], self.desk.now()
-        if customer is None or customer.username == wanted:
+        customer, now = customer_of(present), self.desk.now()
+        if customer.username == wanted:
             return
         old, new = (frozenset(username_keys(name)) if name else frozenset() for name in (customer.username, wanted))
         markers = passing_on(await self._digests(old - new), await self._digests(new - old), self.policy, now)

@@ -1,6 +1,5 @@
 """What people do on the way to an account: register, type the code or open the link, and start."""
 
-from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
@@ -11,11 +10,12 @@ from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.codes import ChallengeState, Verdict, answer_challenge
 from shopaccounts.kernel.contact import EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.ids import AccountId, WorkerId
 from shopaccounts.kernel.limits import MAX_WINDOW
 from shopaccounts.kernel.messages import Channel
-from shopaccounts.kernel.ports import Claimed, DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult
+from shopaccounts.kernel.ports import DueWork, Records
+from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
@@ -45,12 +45,11 @@ from shopaccounts.registration.model import (
 from shopaccounts.registration.openings import Openings
 from shopaccounts.registration.policy import RegistrationPolicy
 from shopaccounts.registration.verifying import HANDLE, VERIFY, Verifications
-from shopaccounts.signin import Attempts, Gate
+from shopaccounts.signin import Attempts, Gate, is_owners_browser
 
 __all__ = ["Registration"]
 
 _BRING: Final = (CUSTOMERS.via("account"), SECURITY.via("account"))
-_LEASE: Final = timedelta(minutes=1)
 _CROWD: Final = MAX_WINDOW + 1
 """No mailbox gets more messages in an hour than a window holds, so no more can meet at one address."""
 
@@ -97,15 +96,17 @@ class Registration:
         """
         self.transport.check(context)
         require_open(self.policy)
+        typed = None if form.password is None else prepare(form.password).text
         wish, now = await self.openings.wish(form), self.desk.now()
-        chosen = None
-        if form.password is not None:
-            chosen = await self.openings.passwords.choose(form.password, wish.email, wish.details.fields)
         await self.budget.take("registration", context.network, self.policy.attempts_per_network, now)
+        chosen = None
+        if typed is not None:
+            chosen = await self.openings.passwords.choose(typed, wish.email, wish.details.fields)
         if sign := self.automation.sign(context):
             return await self._pretend(wish.email, sign, context)
         await self.automation.require_human("register", context, now)
-        await self.budget.charge(wish.email, context.network, now)
+        by_owner = await is_owners_browser(self.records, wish.email, context, now)
+        await self.budget.charge(wish.email, context.network, now, by_owner=by_owner)
 
         hashes: dict[AccountId, WaitingPassword] = {}
 
@@ -267,12 +268,7 @@ class Registration:
 
         Safe to run at any time, twice, and by many workers.
         """
-        now = self.desk.now()
-        claims = await got(self.work.claim_due(CUSTOMERS, now, limit, _LEASE, worker))
-        if not claims:
-            return 0
-        results = await got(self.records.record_page([self._lapse(claim, now) for claim in claims]))
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, CUSTOMERS, self._lapse, limit, worker)
 
     async def _pretend(self, email: EmailAddress, sign: str, context: RequestContext) -> RegistrationStarted:
         """Answer a program as if nothing were wrong; nothing comes of it."""
@@ -356,12 +352,9 @@ class Registration:
         await self.desk.record(change | part)
         return Registered(account=account.id, return_path=attempt.return_path, step=step)
 
-    def _lapse(self, claim: Claimed[Customer], now: datetime) -> Change:
-        return Change(
-            writes=(CUSTOMERS.change(claim.item, lapsed(claim.item)),),
-            claims=(ClaimGuard(CUSTOMERS, claim.item.id, claim.fence),),
-            events=self.desk.by_itself.tell(AttemptExpired(at=now, account=claim.item.id)),
-        )
+    def _lapse(self, customer: Customer) -> Change:
+        told = AttemptExpired(at=self.desk.now(), account=customer.id)
+        return Change(writes=(CUSTOMERS.change(customer, lapsed(customer)),), events=self.desk.by_itself.tell(told))
 
 
 def _is_holder(attempt: Attempt, handle: Secret[str]) -> bool:

@@ -11,15 +11,14 @@ from shopaccounts.kernel.codes import Challenge, code_mac, resend
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import AccountId, AttemptId, ContactId
+from shopaccounts.kernel.letters import Letters
 from shopaccounts.kernel.limits import counter_key
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamp, Stamps
-from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket, mint
-from shopaccounts.kernel.vault import Key, Keyring, Ring, Vault
-from shopaccounts.kernel.writing import compose
+from shopaccounts.kernel.vault import Key, Keyring, Ring
 from shopaccounts.registration.deciding import holder_of
 from shopaccounts.registration.errors import (
     ContactLinkExpired,
@@ -66,9 +65,8 @@ class Verifications:
     """Makes attempts and the messages that prove them."""
 
     desk: Desk
-    vault: Vault
+    letters: Letters
     keyring: Keyring
-    storefront: Storefront
     policy: RegistrationPolicy
 
     async def ready(self, email: EmailAddress) -> Readied:
@@ -122,21 +120,15 @@ class Verifications:
     async def letter(self, provable: Provable, now: datetime) -> Message:
         """Answer the message that carries code and link to the mailbox, or a decoy of it."""
         attempt = provable.attempt
-        link = self.storefront.link(self.desk.scope.store, VERIFY.name, provable.link)
-        return await compose(
-            self.desk,
-            self.vault,
-            template="registration.verify_contact",
-            channel=Channel.EMAIL,
-            to=attempt.email.stored,
-            locale=attempt.locale,
-            variables=self.storefront.variables(minutes=str(self.policy.code_life // _MINUTE)),
-            secrets={"link": link, "code": provable.code},
-            subject=attempt.account or "",
+        return await self.letters.write(
+            "registration.verify_contact",
+            attempt.email.stored,
             key=provable.key,
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=now + self.policy.link_life,
+            until=now + self.policy.link_life,
+            subject=attempt.account or "",
+            locale=attempt.locale,
+            variables={"minutes": str(self.policy.code_life // _MINUTE)},
+            secrets={"link": self.letters.link(VERIFY.name, provable.link), "code": provable.code},
             deliver=attempt.account is not None,
         )
 
@@ -151,20 +143,14 @@ class Verifications:
             contact, template = former.contact, "registration.address_held"
             more = {"until": former.until.isoformat(timespec="minutes")}
         to = contact.value if contact and isinstance(contact.value, EmailAddress) else attempt.email
-        return await compose(
-            self.desk,
-            self.vault,
-            template=template,
-            channel=Channel.EMAIL,
-            to=to.stored,
-            locale=owner.locale or self.desk.scope.locale,
-            variables=self.storefront.variables(**more),
-            secrets={},
-            subject=owner.id,
+        return await self.letters.write(
+            template,
+            to.stored,
             key=f"registered {provable.key}",
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=attempt.link.expires_at,
+            until=attempt.link.expires_at,
+            subject=owner.id,
+            locale=owner.locale,
+            variables=more,
         )
 
     async def prepare_reminder(

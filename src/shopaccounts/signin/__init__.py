@@ -4,6 +4,7 @@ Customers get in the way they like; a stranger who guesses is slowed down withou
 where they are signed in and can throw others out. Every way in ends at one gate (``Gate``), which alone opens sessions.
 """
 
+from shopaccounts.signin.acquainted import is_owners_browser
 from shopaccounts.signin.confirming import Confirmation
 from shopaccounts.signin.devices import device_label
 from shopaccounts.signin.doorkeeping import SessionDoorkeeper
@@ -112,4 +113,5 @@ __all__ = [
     "WayNotOffered",
     "WhyNoSession",
     "device_label",
+    "is_owners_browser",
 ]

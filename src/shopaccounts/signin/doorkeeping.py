@@ -9,7 +9,7 @@ from shopaccounts.customers import CUSTOMERS, Customer
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Level, Operation, SessionScope, require_level
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.doorkeeper import FULL_ONLY, NextValue, Present
+from shopaccounts.kernel.doorkeeper import FULL_ONLY, NextValue, Present, Where
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Bring, Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
@@ -18,7 +18,7 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.staff import Permission, Staff
 from shopaccounts.kernel.tickets import fits, selector_in
-from shopaccounts.signin.devices import agent_family
+from shopaccounts.signin.devices import agent_family, device_label
 from shopaccounts.signin.errors import NotWhileImpersonating, SignInRequired
 from shopaccounts.signin.gate import Gate
 from shopaccounts.signin.impersonating import may_while_acting
@@ -84,6 +84,8 @@ class SessionDoorkeeper:
             session=live.session.public_id,
             auth=live.session.auth,
             since=live.session.created_at,
+            where=Where(device=device_label(live.session.agent), place=live.session.place or ""),
+            can_reach=_CAN_REACH,
             security=live.security,
             found=live.found,
         )

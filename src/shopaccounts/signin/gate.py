@@ -4,7 +4,7 @@ What the gate says depends on the account's status, and only after every proof w
 
 * active: a session as strong as the proofs; if the password has to be changed, one that may do only that, or none and
   a link by mail;
-* suspended or frozen: no session, the reason;
+* suspended: no session, the reason;
 * closing: a restricted session that may stop the closing, or, where the shop wants it so, the account stays;
 * anything else is as if there were no account.
 """
@@ -47,13 +47,13 @@ __all__ = ["Gate", "next_scope"]
 _SCOPES = {AccountStatus.ACTIVE: SessionScope.FULL, AccountStatus.CLOSING: SessionScope.CLOSING}
 
 
-def next_scope(customer: Customer, security: AccountSecurity) -> SessionScope | None:
+def next_scope(customer: Customer) -> SessionScope | None:
     """Answer what a session of this account may be used for, None if it gets no session.
 
     Raises:
         SignInRefused: To outsiders there is no such account.
     """
-    if customer.status is AccountStatus.SUSPENDED or security.frozen:
+    if customer.status is AccountStatus.SUSPENDED:
         return None
     if customer.status not in _SCOPES:
         raise SignInRefused
@@ -97,7 +97,7 @@ class Gate:
             step, part = self.let_in(*given, network=network, remember=remember, met=met, password=password)
             if isinstance(step, SignedIn):
                 return step, staying | part
-        scope = next_scope(customer, security)
+        scope = next_scope(customer)
         if scope is None:
             return self._turned_away(customer, now)
         way = _way_to_change(scope, proofs, password)

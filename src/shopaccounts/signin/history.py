@@ -18,12 +18,13 @@ from shopaccounts.kernel.doorkeeper import Doorkeeper
 from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.paging import Page, read_cursor, write_cursor
+from shopaccounts.kernel.paging import MAX_CURSOR, Page, read_cursor, write_cursor
 from shopaccounts.kernel.ports import Position, Records
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.scope import ActorKind
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.spreadsheets import csv_text
+from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.vault import Keyring, Ring
 
 __all__ = ["SHOWN_FOR", "History", "HistoryEntry"]
@@ -78,10 +79,12 @@ class History:
         Raises:
             SignInRequired: The value opens nothing.
             CursorInvalid: That is no place in this list.
+            InvalidInput: It isn't even text, or longer than any.
             InsecureTransport: The request didn't come over TLS.
         """
+        place = require_text(cursor, "cursor", cap=MAX_CURSOR) if cursor is not None else None
         here = await self.doorkeeper.present(value, context, Operation.LOOK)
-        after = await self._read(cursor, here.account) if cursor is not None else None
+        after = await self._read(place, here.account) if place is not None else None
         told = await self._told(here.account, after, min(max(limit, 1), _READ) + 1)
         shown = told[: min(max(limit, 1), _READ)]
         goes_on = len(told) > len(shown)

@@ -1,16 +1,16 @@
 """What agents do who act for a customer: begin, and end."""
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 import attrs
 
 from shopaccounts.customers import CUSTOMERS, NOT_ME_SIGN_IN, AccountStatus, Customer, Notices, as_of
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.ids import AccountId, WorkerId
 from shopaccounts.kernel.ports import DueWork, Records
-from shopaccounts.kernel.record import Change, ClaimGuard, Found, PageResult
+from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY
@@ -27,8 +27,6 @@ from shopaccounts.signin.policy import ImpersonationPolicy
 from shopaccounts.signin.sessions import end
 
 __all__ = ["Impersonating", "Impersonation"]
-
-_LEASE: Final = timedelta(minutes=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -112,14 +110,11 @@ class Impersonation:
 
         Safe to run at any time, twice, and by many workers.
         """
-        claims = await got(self.work.claim_due(IMPERSONATIONS, self.desk.now(), limit, _LEASE, worker))
-        changes = []
-        for claim in claims:
-            customer = await got(self.records.find(CUSTOMERS, claim.item.account))
-            part = await self._over(claim.item, customer.it if customer else None, Outcome.OVER)
-            changes.append(part | Change(claims=(ClaimGuard(IMPERSONATIONS, claim.item.id, claim.fence),)))
-        results = await got(self.records.record_page(changes)) if changes else ()
-        return results.count(PageResult.RECORDED)
+        return await work_off(self.desk, self.work, IMPERSONATIONS, self._timed_out, limit, worker)
+
+    async def _timed_out(self, one: Impersonated) -> Change:
+        customer = await got(self.records.find(CUSTOMERS, one.account))
+        return await self._over(one, customer.it if customer else None, Outcome.OVER)
 
     async def _start(
         self, account: AccountId, duty: OnDuty, scope: ActingScope, context: RequestContext

@@ -13,10 +13,11 @@ from typing import TypeAlias
 
 import attrs
 
-from shopaccounts.customers import Customer, Notices
+from shopaccounts.customers import CUSTOMERS, Customer, Notices
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.record import Change
+from shopaccounts.kernel.doorkeeper import Present
+from shopaccounts.kernel.record import Bring, Change
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.passwords import (
     PASSWORDS,
@@ -28,8 +29,10 @@ from shopaccounts.passwords import (
     Prepared,
     Unchecked,
 )
+from shopaccounts.signin.devices import recognise
 from shopaccounts.signin.events import AttackSuspected, PasswordDisabled
-from shopaccounts.signin.throttling import Attempts
+from shopaccounts.signin.model import DEVICES
+from shopaccounts.signin.throttling import Attempts, bucket
 
 __all__ = ["AlreadyJudged", "Judged", "PasswordCheck"]
 
@@ -90,6 +93,27 @@ class PasswordCheck:
             breach = await self.caretaker.look_up(looked_up, typed) if looked_up else Unchecked()
             judged[against] = Judged(ok=match.ok and usable, rehash=match.rehash, tries=tries, breach=breach)
         return judged[against]
+
+    @property
+    def bring(self) -> tuple[Bring, ...]:
+        """What ``is_current`` needs to be read along with the session."""
+        return (PASSWORDS.via("account"), DEVICES.via("account"))
+
+    async def is_current(self, here: Present, typed: Prepared | None, context: RequestContext) -> bool:
+        """Charge one try, and tell whether that is the password of whoever is signed in.
+
+        Raises:
+            Throttled: Too many tries.
+            TryLater: The counters or the hasher are not available.
+        """
+        now, record = self.desk.now(), here[PASSWORDS]
+        subject = bucket(here.account, recognise(here[DEVICES], context.device, now), here.security.stamps)
+        verdict = await self.judge(subject, record, typed, context, AlreadyJudged())
+        if record is None or not verdict.ok:
+            await self.desk.record(await self.failed(here.account, here[CUSTOMERS], record, context, now))
+            return False
+        await self.succeeded(subject, record)
+        return True
 
     async def failed(
         self,

@@ -18,7 +18,7 @@ import attrs
 from shopaccounts.customers import CUSTOMERS, NOT_ME_SIGN_IN, Customer, Notices
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.doorkeeper import FULL_ONLY, NextValue
+from shopaccounts.kernel.doorkeeper import FULL_ONLY, NextValue, Where
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
@@ -135,7 +135,6 @@ class Renewal:
         await self.desk.record(ending | (await self._notice(customer, newest, now) if customer else Change()))
 
     async def _notice(self, customer: Customer, session: Session, now: datetime) -> Change:
-        shown = {"device": device_label(session.agent), "place": session.place or ""}
         return await self.notices.about(
             customer,
             "signin.session_reused",
@@ -143,7 +142,7 @@ class Renewal:
             now,
             objection=NOT_ME_SIGN_IN,
             bound=session.public_id,
-            secrets={name: Secret(text) for name, text in shown.items() if text},
+            where=Where(device=device_label(session.agent), place=session.place or ""),
         )
 
 

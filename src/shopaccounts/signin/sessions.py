@@ -34,7 +34,7 @@ def judge_session(
     session: Session, customer: Customer, security: AccountSecurity, realm: RealmSecurity | None, now: datetime
 ) -> WhyNoSession | None:
     """Answer why the session opens nothing, or None if it is live."""
-    stopped = as_of(customer, now).status is not _STATUS_OF_SCOPE[session.auth.scope] or security.frozen
+    stopped = as_of(customer, now).status is not _STATUS_OF_SCOPE[session.auth.scope]
     reasons = (
         (WhyNoSession.ENDED, session.ended not in {None, EndReason.LAPSED}),
         (WhyNoSession.OVER, now >= session.ends_at),

@@ -18,18 +18,16 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.doorkeeper import NextValue
+from shopaccounts.kernel.doorkeeper import NextValue, Where
 from shopaccounts.kernel.errors import StaleWrite, Taken, Throttled
-from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
+from shopaccounts.kernel.letters import Letters
+from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Found, Once
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity, Stamps
-from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.vault import Vault
-from shopaccounts.kernel.writing import compose
 from shopaccounts.passwords import PASSWORDS, Caretaker, Prepared, Resets, Tended, prepare_to_verify
 from shopaccounts.signin.confirming import Confirmation
 from shopaccounts.signin.devices import Met, Visitor, agent_family, device_label, meet, recognise, wider_network
@@ -65,7 +63,7 @@ _BROUGHT: Final = (SECURITY.via(), PASSWORDS.via(), DEVICES.via())
 
 @attrs.frozen(kw_only=True)
 class SignIn:
-    """Sign-in, sessions, sign-out."""
+    """Signing in, and proving again who one is."""
 
     desk: Desk
     records: Records
@@ -77,8 +75,7 @@ class SignIn:
     confirmation: Confirmation
     places: Places
     notices: Notices
-    vault: Vault
-    storefront: Storefront
+    letters: Letters
     usernames: bool
     transport: TransportPolicy
 
@@ -265,7 +262,6 @@ class SignIn:
         return Change(writes=tuple(SESSIONS.change(was, after) for was, after in ending), events=self.desk.tell(*told))
 
     async def _notice(self, template: str, customer: Customer, met: Met, step: SignedIn, now: datetime) -> Change:
-        shown = {"device": met.device.label, "place": met.place or ""}
         return await self.notices.about(
             customer,
             template,
@@ -273,7 +269,7 @@ class SignIn:
             now,
             objection=NOT_ME_SIGN_IN,
             bound=step.public_id,
-            secrets={name: Secret(text) for name, text in shown.items() if text},
+            where=Where(device=met.device.label, place=met.place or ""),
         )
 
     async def _record_suspended(self, change: Change, customer: Customer, now: datetime) -> None:
@@ -288,20 +284,13 @@ class SignIn:
         email = customer.sign_in_email
         if email is None:
             return ()
-        message = await compose(
-            self.desk,
-            self.vault,
-            template="signin.suspended_tried",
-            channel=Channel.EMAIL,
-            to=email.stored,
-            locale=customer.locale or self.desk.scope.locale,
-            variables=self.storefront.variables(),
-            secrets={},
-            subject=customer.id,
+        message = await self.letters.write(
+            "signin.suspended_tried",
+            email.stored,
             key=f"suspended_tried {self.desk.entropy.token(128)}",
-            category=MessageCategory.SECURITY,
-            priority=Priority.SECURITY,
-            expires_at=now + _DAY,
+            until=now + _DAY,
+            subject=customer.id,
+            locale=customer.locale,
         )
         return (message,)
 
