@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import attrs
+
 from benchmarks.databases import KINDS, opened
 from benchmarks.measuring import Effort
 from benchmarks.peers import ours
@@ -17,6 +19,7 @@ __all__ = ["run"]
 MOST: Final[Mapping[str, int]] = {
     "register": 8,
     "complete the registration": 8,
+    "sign in with a new device": 9,
     "sign in": 6,
     "refuse a sign-in": 6,
     "resume a session": 1,
@@ -24,6 +27,18 @@ MOST: Final[Mapping[str, int]] = {
     "sign out everywhere": 4,
     "ask for a reset": 8,
     "reset the password": 8,
+    "list sessions": 2,
+    "look back": 2,
+    "change the password": 10,
+    "add a contact": 6,
+    "prove a contact": 10,
+    "list contacts": 1,
+    "remove a contact": 10,
+    "ask for another address": 11,
+    "confirm at the old address": 3,
+    "confirm at the new address": 15,
+    "ask to close the account": 3,
+    "close the account": 10,
 }
 COUNTERS: Final = "shopaccounts_counters"
 OTHER_PASSWORD: Final = "a kettle in the summer rain"  # noqa: S105  (nobody's)
@@ -54,8 +69,9 @@ def _walk(place: Place) -> dict[str, list[str]]:
         with hearing() as heard[name]:
             return work()
 
-    def sign_in(password: str) -> Any:
-        return accounts.signin.sign_in_with_password(address, password, context())
+    def sign_in(password: str, device: Secret[str] | None = None) -> Any:
+        known = attrs.evolve(context(), device=device)
+        return accounts.signin.sign_in_with_password(address, password, known)
 
     def refused() -> None:
         try:
@@ -68,7 +84,8 @@ def _walk(place: Place) -> dict[str, list[str]]:
     code = shop.mailbox.last["code"]
     complete = accounts.registration.complete_registration
     step("complete the registration", lambda: complete(started.handle, code, context()))
-    session = step("sign in", lambda: sign_in(PASSWORD)).session
+    device = step("sign in with a new device", lambda: sign_in(PASSWORD)).set_cookies[1].value
+    session = step("sign in", lambda: sign_in(PASSWORD, device)).session
     step("refuse a sign-in", refused)
     step("resume a session", lambda: accounts.sessions.resume(session, context()))
     step("sign out", lambda: accounts.sessions.sign_out(session, context()))
@@ -78,5 +95,34 @@ def _walk(place: Place) -> dict[str, list[str]]:
     step("ask for a reset", lambda: accounts.recovery.request_reset(address, context()))
     link = Secret(shop.mailbox.last["link"].partition("token=")[2])
     step("reset the password", lambda: accounts.recovery.reset_password(link, OTHER_PASSWORD, context()))
+    clock.advance(timedelta(minutes=2))
+    _with_an_account(shop, lambda: sign_in(OTHER_PASSWORD, device).session, step)
     shop.storage.close()
     return heard
+
+
+def _with_an_account(
+    shop: Any, come_in: Callable[[], Secret[str]], step: Callable[[str, Callable[[], Any]], Any]
+) -> None:
+    """Do what customers do with an account of theirs; leave, and stay after all."""
+    accounts, ticket, context = shop.accounts, shop.mailbox.ticket, ours.context
+    contacts, changes, closings = accounts.contacts, accounts.contact_changes, accounts.closings
+    value = come_in()
+    step("list sessions", lambda: accounts.sessions.list_sessions(value, context()))
+    step("look back", lambda: accounts.history.security_history(value, context()))
+    step("ask to close the account", lambda: closings.request_account_closing(value, None, context()))
+    step("close the account", lambda: closings.confirm_account_closing(value, ticket("cls"), context()))
+    closings.cancel_account_closing(come_in(), context())
+    going_on = come_in()
+    step("add a contact", lambda: contacts.add_contact(going_on, fresh_address(), context()))
+    added = step("prove a contact", lambda: contacts.confirm_added_contact(ticket("adc"), going_on, context()))
+    step("list contacts", lambda: contacts.list_contacts(going_on, context()))
+    removing = step("remove a contact", lambda: contacts.remove_contact(going_on, added.contact, context()))
+    without = removing.next_value.session
+    step("ask for another address", lambda: changes.promote_contact(without, fresh_address(), context()))
+    new, old = ticket("ccn"), ticket("cco")
+    step("confirm at the old address", lambda: changes.confirm_change_old(old, None, context()))
+    moved = step("confirm at the new address", lambda: changes.confirm_change_new(new, without, context()))
+    change = accounts.passwords.change_password
+    last = moved.next_value.session
+    step("change the password", lambda: change(last, OTHER_PASSWORD, PASSWORD, context()))

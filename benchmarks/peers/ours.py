@@ -42,6 +42,7 @@ __all__ = [
 
 S = TypeVar("S")
 FIRST_HOST: Final = 0x0B000000
+REMEMBERED: Final = 8
 
 FRONT: Final = Storefront(
     name="Lampenhaus",
@@ -65,14 +66,21 @@ class NoTemplates:
 
 
 class Mailbox(AesVault):
-    """Seals, and remembers what was in the last mail, as the person does who reads it."""
+    """Seals, and remembers what was in the last mails, as the person does who reads them."""
 
     last: Mapping[str, str] = MappingProxyType({})
+    recent: tuple[Mapping[str, str], ...] = ()
 
     def seal(self, plain: Secret[bytes], about: SealContext) -> Sealed:
         """Seal, and look at what is sealed."""
         _, self.last = read_sealed(plain)
+        self.recent = (self.last, *self.recent[: REMEMBERED - 1])
         return super().seal(plain, about)
+
+    def ticket(self, purpose: str) -> Secret[str]:
+        """Answer the newest ticket with this code of a purpose in a link."""
+        links = (link for mail in self.recent for link in mail.values() if f"=sa1.{purpose}." in link)
+        return Secret(next(links).partition("token=")[2])
 
 
 @attrs.frozen

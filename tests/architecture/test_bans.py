@@ -50,6 +50,8 @@ REVEALING = (
     "passwords/preparing.py::Prepared.__len__",
     "passwords/preparing.py::prepare",
     "recovery/case_steps.py::CaseSteps._challenge",
+    "recovery/questions.py::_findings",
+    "recovery/questions.py::normalised",
     "registration/adding.py::challenge_for",
     "registration/verifying.py::Verifications._challenge",
     "relay/usecases.py::Relay._rendered",

@@ -1,12 +1,15 @@
 """The reference pages of the docs say what the code does."""
 
+import re
 from pathlib import Path
 
+import attrs
 import pytest
 
 import generate_reference
 import reference_pages
 from shopaccounts.kernel.events import Event
+from shopaccounts.testing.builders import BuiltShop
 
 
 def test_the_reference_pages_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,3 +35,9 @@ def test_every_event_and_every_error_says_when() -> None:
     kinds = [*reference_pages.classes(Event), *reference_pages.rejections()]
     silent = [f"{kind.__module__}.{kind.__name__}" for kind in kinds if not reference_pages.told(kind).paragraphs]
     assert not silent, f"give these a docstring: {silent}"
+
+
+def test_the_page_of_faces_has_a_row_for_each_face_of_a_shop(root: Path) -> None:
+    rows = re.findall(r"^\| `shop\.(\w+)` \|", (root / "docs/faces.md").read_text("utf-8"), re.MULTILINE)
+    faces = [field.name for field in attrs.fields(BuiltShop) if field.name != "builder"]
+    assert sorted(rows) == sorted(faces)

@@ -197,6 +197,7 @@ class IdentityMachine(RuleBasedStateMachine):
         if self.status is AccountStatus.SUSPENDED:
             assert isinstance(step, AccountSuspended)
         else:
+            assert isinstance(step, SignedIn)
             assert step.new_device is False or not is_known
             self.comes_in(step, self.password)
 

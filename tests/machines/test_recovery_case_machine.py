@@ -147,7 +147,7 @@ class RecoveryCaseMachine(RuleBasedStateMachine):
         try:
             started = run(self.shop.contacts.add_contact(session, THIEF, THEIRS))
             code = self.read("thief", "registration.add_contact").code
-            added = run(self.shop.contacts.prove_added_contact(session, started.addition, code, THEIRS))
+            added: Any = run(self.shop.contacts.prove_added_contact(session, started.addition, code, THEIRS))
             run(self.shop.contacts.use_contact(session, added.contact, ContactRole.RECOVERY, THEIRS))
         except Rejected:
             return

@@ -10,8 +10,8 @@ back". What is checked after each step:
 * a link that worked once works no more;
 * the account keeps an address that its owner proved.
 
-In the end the owner answers the notices of the last two weeks, sets a new password by the mailbox, and comes in; and then
-nothing that the thief holds opens anything.
+In the end the owner answers the notices of the last two weeks, sets a new password by the mailbox, and comes in; and
+then nothing that the thief holds opens anything.
 """
 
 from datetime import timedelta
@@ -40,7 +40,11 @@ from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies,
 MAILBOX, THIEFS = "ann@lamp.example", ("thief@one.example", "thief@two.example")
 OWNER = request_from("192.0.2.10", agent="Mozilla/5.0 (X11) Firefox/1")
 THIEF = request_from("203.0.113.66", agent="Mozilla/5.0 (Windows) Chrome/1")
-ANSWERS = {Question.FIRST_PET: "an eel called Edda", Question.FIRST_JOB: "ladder holder", Question.FIRST_FLIGHT: "to Oslo"}
+ANSWERS = {
+    Question.FIRST_PET: "an eel called Edda",
+    Question.FIRST_JOB: "ladder holder",
+    Question.FIRST_FLIGHT: "to Oslo",
+}
 TWO_WEEKS = timedelta(days=14)
 
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from shopaccounts.customers import CUSTOMERS, StatusReason, Trigger, follow
 from shopaccounts.kernel.security import SECURITY, Stamp
-from shopaccounts.passwords import PASSWORDS
+from shopaccounts.passwords import PASSWORDS, MustChange
 from shopaccounts.recovery import ResetLinkStale
 from shopaccounts.registration import ContactLinkStale, RegistrationForm, RegistrationPolicy, UsernamePolicy
-from shopaccounts.signin import SignedIn, SignInRequired
+from shopaccounts.signin import PasswordChangeNeeded, SignedIn, SignInRequired
 from shopaccounts.testing.builders import PASSWORD, Between, ShopBuilder, quick_policies, request_from
 
 ANN, HERE = "ann@lamp.example", request_from()
@@ -137,3 +138,14 @@ async def test_a_first_password_is_not_set_twice(shop, builder) -> None:
         await builder.build(between).passwords.set_first_password(account.session, PASSWORD, HERE)
     assert between.happened
     assert isinstance(await shop.signin.sign_in_with_password(ANN, NEW, HERE), SignedIn)
+
+
+@pytest.mark.proves("PAS-25", "SIG-7")
+async def test_a_password_that_has_to_be_changed_meanwhile_opens_no_session(shop, builder, meanwhile) -> None:
+    account = await shop.open_account(ANN)
+    reported = {"must_change": MustChange.REPORTED, "must_change_since": builder.clock.now()}
+    other, between = meanwhile(PASSWORDS, account.id, lambda record: attrs.evolve(record, **reported))
+    step = await other.signin.sign_in_with_password(ANN, PASSWORD, HERE)
+    assert between.happened
+    assert isinstance(step, PasswordChangeNeeded)
+    assert step.session is None

@@ -276,20 +276,25 @@ DONE_BEFORE = {
 """What the same request is told whose effect was stored before the machine stopped."""
 
 
+async def begin(host, command):
+    """Answer a world in which somebody is about to do something."""
+    world = World(host)
+    await COMMANDS[command][0](world)
+    return world
+
+
+async def perform(world, command, wrap=None):
+    """Do it, through *wrap*."""
+    return await COMMANDS[command][1](world.builder.build(wrap), world.hand)
+
+
 @pytest.mark.proves("TES-107", "KER-154")
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_a_crash_loses_nothing_and_the_same_request_ends_well(host, command) -> None:
-    arrange, act = COMMANDS[command]
-
-    async def world():
-        world = World(host)
-        await arrange(world)
-        return world
-
     async def run(world, wrap):
         world.builder.clock.advance(LEASE)
         try:
-            return "", await act(world.builder.build(wrap), world.hand)
+            return "", await perform(world, command, wrap)
         except Rejected as refusal:
             return refusal.code, None
 
@@ -303,7 +308,7 @@ async def test_a_crash_loses_nothing_and_the_same_request_ends_well(host, comman
         assert set(extra) <= REPEATED.get(command, set()), (found.call, found.side, extra)
         await assert_owner_gets_in(hit)
 
-    assert await walk_crashes(world, run, check) >= 1
+    assert await walk_crashes(lambda: begin(host, command), run, check) >= 1
 
 
 REPEATED = {
@@ -317,6 +322,9 @@ REPEATED = {
     "sign in wrong": {"signin.refused"},
     "sign in suspended": {"signin.suspended_tried"},
     "ask": {"recovery.reset_requested"},
+    "ask unknown": {"recovery.reset_asked_in_vain"},
+    "ask pending": {"recovery.reset_asked_in_vain"},
+    "ask suspended": {"recovery.reset_asked_in_vain"},
     "flag password": {"passwords.flagged"},
     "start reset": {"recovery.reset_started", "recovery.reset_requested"},
     "sign in leaked": {"signin.refused", "recovery.reset_requested"},
@@ -365,7 +373,8 @@ def assert_whole(world):
     for attempt in world.rows("attempts"):
         if attempt.account:
             assert f"verify {attempt.id}" in keys
-    resets = [ticket for ticket in world.rows("tickets") if ticket.purpose == "password_reset"]
+    tickets = [ticket for ticket in world.rows("tickets") if ticket.subject]  # the others are decoys
+    resets = [ticket for ticket in tickets if ticket.purpose == "password_reset"]
     for ticket in resets:
         assert {f"reset {ticket.selector}", f"reset {ticket.selector} 0"} & keys
         assert ticket.spent_at is None or f"was_reset {ticket.selector} 0" in keys

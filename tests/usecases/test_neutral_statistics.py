@@ -7,6 +7,7 @@ stranger counts over many scripts has the same distribution. Clocks on the wall 
 """
 
 from collections import Counter
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -204,3 +205,43 @@ def test_the_database_is_asked_the_same_questions_in_every_situation(books, act)
     assert seen["unknown"]
     for situation, asked in seen.items():
         assert asked == seen["unknown"], f"{situation!r} is not like 'unknown'"
+
+
+@pytest.mark.proves("KER-250")
+@pytest.mark.parametrize("act", ACTS)
+def test_what_is_recorded_takes_as_many_statements_in_every_situation(books, act) -> None:
+    """All statements, those of ``record`` too; what an account alone has is its place in its own history."""
+    seen = {}
+    for number, situation in enumerate(SITUATIONS):
+        scope = Scope(realm=RealmId(f"all of {act} {number}"), store=StoreId("main"))
+        builder = ShopBuilder(storage=books, scope=scope)
+        run(builder.build().open_account(EVE))
+        run(builder.build().arrange(situation, ANN))
+        builder.clock.set(BEGINNING + timedelta(days=2))
+        stranger = Stranger(builder.build())
+        run(stranger.outcome(step_for("ask_for_a_reset", 0)))
+        builder.clock.advance(timedelta(minutes=2))
+        if act in {"ask_for_another_mail", "guess_the_code"}:
+            run(stranger.outcome(step_for("register", 0)))
+            builder.clock.advance(timedelta(minutes=2))
+        with every_statement(books) as asked:
+            run(stranger.outcome(step_for(act, 0)))
+        seen[situation] = len(asked)
+    assert max(seen.values()) - min(seen.values()) <= ALONE.get(act, 0), seen
+
+
+ALONE = {"ask_for_a_reset": 2, "register": 1, "register_without_a_password": 1}
+"""By how many statements situations may differ: the place of an event in a history, the word of a suspension, the key
+of an address that nobody had."""
+
+
+@contextmanager
+def every_statement(storage: SqlStorage):
+    asked: list[str] = []
+
+    def note(_connection, _cursor, statement, *_) -> None:
+        asked.append(statement)
+
+    event.listen(storage.engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(storage.engine, "before_cursor_execute", note)

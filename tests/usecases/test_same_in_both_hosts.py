@@ -13,22 +13,91 @@ from shopaccounts import serial
 from shopaccounts.books import BOOKS
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.errors import Rejected
+from shopaccounts.recovery import Question, SecurityQuestionsPolicy
 from shopaccounts.registration import RegistrationForm
 from shopaccounts.signin import SignedIn
-from shopaccounts.testing.builders import PASSWORD, ShopBuilder, request_from
+from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies, request_from
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
 
 HERE = request_from(agent="a browser")
 STEPS = ("register", "guess", "complete", "confirm", "take over", "resend", "sign in", "sign in wrong", "resume")
 ADDRESSES = st.sampled_from(["ann@lamp.example", "eve@lamp.example"])
 MORE = ("list", "sign out", "everywhere", "others", "ask", "peek", "reset", "wait", "wait long", "upkeep")
+OTHER = "another lamp by the river"
+ANSWERS: dict[Question, object] = {
+    Question.FIRST_PET: "a goldfish called Ottokar",
+    Question.FIRST_CONCERT: "The Velvet Lampshades",
+    Question.WORST_HOLIDAY: "rain in Bremen",
+}
+SIGNED_IN: dict[str, Any] = {
+    "prove again": lambda shop, value, _: shop.signin.confirm_identity(value, PASSWORD, HERE),
+    "change password": lambda shop, value, _: shop.passwords.change_password(value, PASSWORD, OTHER, HERE),
+    "change it back": lambda shop, value, _: shop.passwords.change_password(value, OTHER, PASSWORD, HERE),
+    "add": lambda shop, value, to: shop.contacts.add_contact(value, f"more.{to}", HERE),
+    "contacts": lambda shop, value, _: shop.contacts.list_contacts(value, HERE),
+    "move": lambda shop, value, to: shop.contact_changes.promote_contact(value, f"new.{to}", HERE),
+    "stop moving": lambda shop, value, _: shop.contact_changes.cancel_contact_change(value, HERE),
+    "leave": lambda shop, value, _: shop.closings.request_account_closing(value, None, HERE),
+    "stay": lambda shop, value, _: shop.closings.cancel_account_closing(value, HERE),
+    "history": lambda shop, value, _: shop.history.security_history(value, HERE),
+    "history as a table": lambda shop, value, _: shop.history.security_history_csv(value, HERE),
+    "devices": lambda shop, value, _: shop.sessions.list_devices(value, HERE),
+    "forget devices": lambda shop, value, _: shop.sessions.forget_all_devices(value, HERE),
+    "invite": lambda shop, value, to: shop.invitations.invite(value, f"friend.{to}", HERE),
+    "invitations": lambda shop, value, _: shop.invitations.list_invitations(value, HERE),
+    "questions": lambda shop, value, _: shop.questions.set_questions(value, ANSWERS, HERE),
+    "no questions": lambda shop, value, _: shop.questions.remove_questions(value, HERE),
+    "cases": lambda shop, value, _: shop.cases.list_cases(value, HERE),
+}
+"""What somebody does who is signed in, with one of the addresses."""
+OPENED: dict[str, Any] = {
+    "reset with answers": (
+        "link",
+        "reset_password",
+        lambda shop, link, _: shop.recovery.reset_password(link, OTHER, HERE, ANSWERS),
+    ),
+    "prove": ("link", "add_contact", lambda shop, link, value: shop.contacts.confirm_added_contact(link, value, HERE)),
+    "new": (
+        "link",
+        "confirm_new_contact",
+        lambda shop, link, value: shop.contact_changes.confirm_change_new(link, value, HERE),
+    ),
+    "old": (
+        "link",
+        "confirm_old_contact",
+        lambda shop, link, value: shop.contact_changes.confirm_change_old(link, value, HERE),
+    ),
+    "undo": (
+        "link",
+        "undo_contact_change",
+        lambda shop, link, _: shop.contact_changes.reverse_contact_change(link, HERE),
+    ),
+    "close": (
+        "link",
+        "close_account",
+        lambda shop, link, value: shop.closings.confirm_account_closing(value, link, HERE),
+    ),
+    "accept": (
+        "link",
+        "invitation",
+        lambda shop, link, value: shop.invitations.accept_with_account(link, value, HERE),
+    ),
+    "decline": ("link", "invitation", lambda shop, link, _: shop.invitations.decline_invitation(link, HERE)),
+    "not me": ("not_me_link", "was_changed", lambda shop, link, _: shop.objections.not_me_change(link, HERE)),
+    "not my sign-in": ("not_me_link", "new_device", lambda shop, link, _: shop.objections.not_me_sign_in(link, HERE)),
+    "freeze": ("freeze_link", "was_changed", lambda shop, link, _: shop.customers.freeze_account(link, HERE)),
+}
+"""What somebody does with a link of a mail: the link's name, the mail's, and what."""
+ALL = (*STEPS, *MORE, *SIGNED_IN, *OPENED, *("sign in",) * 8)
+"""Signing in comes often, since much of the rest ends the session."""
 
 
 class Visit:
     """Somebody clicks around."""
 
     def __init__(self, host, addresses):
-        self.builder: Any = ShopBuilder(host=host)
+        questions = SecurityQuestionsPolicy(enabled=True, accept_risk=True)
+        self.builder: Any = ShopBuilder(host=host, policies=quick_policies(questions=questions))
         self.shop = self.builder.build()
         self.addresses = itertools.cycle(addresses)
         self.handle: Any = None
@@ -58,6 +127,10 @@ class Visit:
             return await self.with_link(step)
         if step in {"resume", "list", "sign out", "everywhere", "others"}:
             return await self.with_session(step) if self.session else None
+        if step in SIGNED_IN:
+            return self.goes_on(await SIGNED_IN[step](self.shop, self.session, self.address))
+        if step in OPENED:
+            return await self.opens(*OPENED[step])
         acts = {
             "register": self.register,
             "sign in": lambda: self.sign_in(PASSWORD),
@@ -68,6 +141,17 @@ class Visit:
             "wait long": lambda: self.waits(timedelta(days=9)),
         }
         return await acts[step]()
+
+    def goes_on(self, answer):
+        """A browser keeps the newest value of its session."""
+        self.session = getattr(getattr(answer, "next_value", answer), "session", None) or self.session
+        return answer
+
+    async def opens(self, link, template, act):
+        letters = [one for one in self.builder.mailbag.letters if one.template.partition(".")[2] == template]
+        if not letters:
+            return None
+        return self.goes_on(await act(self.shop, letters[-1].ticket(link), self.session))
 
     async def waits(self, time):
         self.builder.clock.advance(time)
@@ -124,9 +208,9 @@ class Visit:
         return books, realm.keys, realm.counters, realm.once, realm.last_seq
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    steps=st.lists(st.sampled_from(STEPS + MORE), min_size=5, max_size=40),
+    steps=st.lists(st.sampled_from(ALL), min_size=5, max_size=60),
     addresses=st.lists(ADDRESSES, min_size=2, max_size=5),
 )
 def test_the_same_clicks_leave_the_same_behind_in_both_hosts(steps, addresses) -> None:

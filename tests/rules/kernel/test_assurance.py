@@ -23,6 +23,7 @@ KIND_OF = {
     Method.PASSWORD: ProofKind.KNOWLEDGE,
     Method.EMAIL_CODE: ProofKind.MAILBOX,
     Method.EMAIL_LINK: ProofKind.MAILBOX,
+    Method.SECURITY_ANSWERS: ProofKind.KNOWLEDGE,
 }
 K, P, M, F = ProofKind.KNOWLEDGE, ProofKind.POSSESSION, ProofKind.MAILBOX, ProofKind.FEDERATED
 proofs = st.builds(

@@ -44,11 +44,9 @@ def every_event() -> Iterator[type[Event]]:
         for kind in waiting.pop().__subclasses__():
             waiting.append(kind)
             is_ours = kind.__module__.startswith("shopaccounts.") and ".testing." not in kind.__module__
-            if (
-                is_ours and getattr(sys.modules[kind.__module__], kind.__name__, None) is kind
-            ):  # not what attrs made it from
-                if "name" in vars(kind):  # and no family of events
-                    yield kind
+            is_told = "name" in vars(kind)  # and no family of events
+            if is_ours and is_told and getattr(sys.modules[kind.__module__], kind.__name__, None) is kind:
+                yield kind  # and not what attrs made it from
 
 
 EVENTS = sorted(every_event(), key=lambda kind: kind.name)

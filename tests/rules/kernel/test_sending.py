@@ -4,7 +4,7 @@ import pytest
 
 from shopaccounts.adapters.crypto import RootKeyring
 from shopaccounts.kernel.contact import EmailAddress
-from shopaccounts.kernel.errors import Throttled
+from shopaccounts.kernel.errors import BadPolicy, Throttled
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.sending import SendBudget, SendPolicy
 
@@ -19,10 +19,10 @@ def budget(storage, scope):
     return SendBudget(counters=storage.counters(scope), keyring=RootKeyring([Secret(b"k" * 32)]), policy=SendPolicy())
 
 
-async def refusal(budget, email=ANN, network=HOME, now=NOW):
+async def refusal(budget, email=ANN, network=HOME, now=NOW, by_owner=True):
     """How long the next message has to wait, None if it may go out."""
     try:
-        await budget.charge(email, network, now)
+        await budget.charge(email, network, now, by_owner=by_owner)
     except Throttled as throttled:
         return throttled.retry_after
     return None
@@ -53,6 +53,34 @@ class TestMailboxes:
                 sent.append(now)
         assert len(sent) == 10
         assert await refusal(budget, network=next(ask), now=NOW + 24 * HOUR) is None
+
+    @pytest.mark.proves("KER-264")
+    async def test_two_messages_of_each_budget_are_kept_for_the_owner(self, budget):
+        ask = networks()
+        for n in range(3):
+            assert await refusal(budget, network=next(ask), now=NOW + n * MINUTE, by_owner=False) is None
+        assert await refusal(budget, network=next(ask), now=NOW + 3 * MINUTE, by_owner=False) == 57 * MINUTE
+        for n in range(3, 5):
+            assert await refusal(budget, network=next(ask), now=NOW + n * MINUTE) is None
+        assert await refusal(budget, network=next(ask), now=NOW + 5 * MINUTE) == 55 * MINUTE
+        assert await refusal(budget, network=next(ask), now=NOW + 61 * MINUTE, by_owner=False) == MINUTE
+        assert await refusal(budget, network=next(ask), now=NOW + 62 * MINUTE, by_owner=False) is None
+
+    @pytest.mark.proves("KER-264")
+    async def test_a_day_of_asking_leaves_the_owner_two(self, budget):
+        ask, sent = networks(), 0
+        for n in range(47):
+            sent += await refusal(budget, network=next(ask), now=NOW + n * 30 * MINUTE, by_owner=False) is None
+        assert sent == 8
+        late = NOW + 23 * HOUR + 30 * MINUTE
+        assert await refusal(budget, network=next(ask), now=late) is None
+        assert await refusal(budget, network=next(ask), now=late + MINUTE) is None
+        assert await refusal(budget, network=next(ask), now=late + 2 * MINUTE) == 28 * MINUTE
+
+    @pytest.mark.parametrize("kept", [-1, 5])
+    def test_what_is_kept_leaves_others_something(self, kept):
+        with pytest.raises(BadPolicy):
+            SendPolicy(kept_for_owner=kept)
 
     @pytest.mark.proves("KER-264")
     async def test_all_spellings_of_a_mailbox_share_its_budget(self, budget):

@@ -114,7 +114,26 @@ class TestText:
 
     @pytest.mark.proves("KER-230")
     def test_each_purpose_has_a_name_and_a_code_of_its_own(self):
-        assert {use.name for use in USES} == {"challenge", "password_reset", "session", "verify_contact"}
+        assert {use.name for use in USES} == {
+            "add_contact",
+            "cancel_recovery",
+            "challenge",
+            "change_contact_new",
+            "change_contact_old",
+            "check_contact",
+            "close_account",
+            "device",
+            "freeze_account",
+            "invitation",
+            "not_me_change",
+            "not_me_sign_in",
+            "password_reset",
+            "recover_mailbox",
+            "recovery_holder",
+            "session",
+            "undo_contact_change",
+            "verify_contact",
+        }
         assert len({use.code for use in USES}) == len(USES)
         assert all(re.fullmatch("[a-z]{3}", use.code) for use in USES)
 

@@ -35,7 +35,7 @@ class Backlog:
     async def deliver_pending(self, limit):
         return SimpleNamespace(handled=self.page(limit))
 
-    async def expire_unproven(self, limit, _worker):
+    async def task(self, limit, _worker):
         return self.page(limit)
 
     async def prune(self, limit):
@@ -54,7 +54,7 @@ def upkeep(storage, scope, clock):
     store = storage.open(scope)
     desk = Desk(scope=scope, records=store, clock=clock, entropy=ScriptedEntropy(), bell=SilentBell())
     idle: Any = Backlog(clock, 0)
-    return Upkeep(desk=desk, records=store, storage=storage, relay=idle, registration=idle)
+    return Upkeep(desk=desk, records=store, storage=storage, relay=idle, tasks=(idle.task,))
 
 
 async def issue(upkeep, *lives):
@@ -76,10 +76,11 @@ class TestTick:
 
     @pytest.mark.proves("REL-14")
     async def test_it_goes_on_page_by_page_until_nothing_is_left(self, upkeep, clock):
-        relay, registration = Backlog(clock, 2 * PAGE + 1), Backlog(clock, 3)
-        report = await attrs.evolve(upkeep, relay=relay, registration=registration).tick()
-        assert report == TickReport(delivered=2 * PAGE + 1, worked=3)
-        assert relay.pages == [PAGE, PAGE, 1, 0]
+        relay, few, many = Backlog(clock, 2 * PAGE + 1), Backlog(clock, 3), Backlog(clock, 4 * PAGE)
+        report = await attrs.evolve(upkeep, relay=relay, tasks=(few.task, many.task)).tick()
+        assert report == TickReport(delivered=2 * PAGE + 1, worked=4 * PAGE + 3)
+        assert relay.pages == [PAGE, PAGE, 1, 0, 0]
+        assert few.pages == [3, 0, 0, 0, 0]
 
     @pytest.mark.proves("REL-14")
     async def test_it_stops_between_pages_when_its_time_is_spent_and_says_so(self, upkeep, clock):
@@ -93,9 +94,9 @@ class TestTick:
 
     @pytest.mark.proves("REL-14")
     async def test_without_any_time_it_still_does_one_page_of_everything(self, upkeep, clock):
-        relay, registration = Backlog(clock, 2 * PAGE), Backlog(clock, 2 * PAGE)
-        report = await attrs.evolve(upkeep, relay=relay, registration=registration).tick(timedelta(0))
-        assert report == TickReport(delivered=PAGE, worked=PAGE, finished=False)
+        relay, one, other = (Backlog(clock, 2 * PAGE) for _ in range(3))
+        report = await attrs.evolve(upkeep, relay=relay, tasks=(one.task, other.task)).tick(timedelta(0))
+        assert report == TickReport(delivered=PAGE, worked=2 * PAGE, finished=False)
 
     @pytest.mark.proves("REL-14", "REL-13")
     async def test_what_the_relay_has_kept_long_enough_goes_too(self, upkeep, clock):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import attrs
 import pytest
@@ -231,7 +232,7 @@ def test_time_and_account_alone_decide_what_a_case_is(later, moved, status, swep
 
 
 @pytest.mark.proves("RCV-26", "RCV-24")
-@pytest.mark.parametrize("state", sorted(ENDS, key=lambda state: state.value))
+@pytest.mark.parametrize("state", [state for state in CaseState if state in ENDS])
 def test_what_is_over_stays_over(state) -> None:
     over = request(state=state)
     assert as_of(over, None, None, NOW + 9 * WEEK) == over
@@ -258,8 +259,9 @@ def test_everybody_is_told_every_day_and_when_it_is_ready() -> None:
     assert told(case, POLICY, NOW + 2 * DAY).tell_at == case.earliest_at
     ready = advanced(case, CaseTrigger.BE_READY, NOW)
     assert told(ready, POLICY, case.expires_at - HOUR).tell_at == case.expires_at
-    assert CASES.due(case) == case.tell_at
-    assert CASES.due(request(tell_at=NOW)) is None
+    due: Any = CASES.due
+    assert due(case) == case.tell_at
+    assert due(request(tell_at=NOW)) is None
 
 
 @pytest.mark.proves("RCV-24")

@@ -38,10 +38,10 @@ def test_they_are_off_and_only_who_accepts_their_risk_turns_them_on() -> None:
     with pytest.raises(BadPolicy, match="risk"):
         SecurityQuestionsPolicy(enabled=True)
     with pytest.raises(BadPolicy, match="risk"):
-        SecurityQuestionsPolicy(enabled=True, accept_risk=1)
+        SecurityQuestionsPolicy(enabled=True, accept_risk=1)  # type: ignore[arg-type]  # what a settings file may hold
     assert (ON.need, ON.of, ON.disable_after, ON.review_after) == (2, 3, 20, timedelta(days=365))
     assert ON.waits == Wait(free=5, base=timedelta(seconds=60), cap=timedelta(hours=1), forget_after=None)
-    assert "guessed" in SecurityQuestionsPolicy.__doc__
+    assert "guessed" in (SecurityQuestionsPolicy.__doc__ or "")
 
 
 @pytest.mark.proves("RCV-40")

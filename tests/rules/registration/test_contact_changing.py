@@ -25,13 +25,13 @@ from shopaccounts.kernel.ids import ContactId, CustomerId, RealmId
 from shopaccounts.registration import CHANGES, ChangeNotPossible, ChangeState, ChangeTrigger, ConfirmOld
 from shopaccounts.registration.changing import (
     ContactChange,
-    ContactChangePolicy,
     advanced,
     contact_in_force,
     needs_old,
     with_change,
     with_change_undone,
 )
+from shopaccounts.registration.policy import ContactChangePolicy
 
 NOW = datetime(2031, 1, 1, 12, tzinfo=UTC)
 WAITING = {ChangeState.REQUESTED, ChangeState.OLD_PENDING, ChangeState.NEW_PENDING}
@@ -164,6 +164,7 @@ def test_taking_back_any_change_of_a_chain_leaves_one_address_in_force(steps, ta
     for epoch, (number, gap) in enumerate(steps):
         now += timedelta(hours=gap)
         old = contact_in_force(ann, ContactKind.EMAIL)
+        assert old is not None
         if old.value.stored == f"a{number}@lamp.example":
             continue
         step = change(old, contact(f"a{number}@lamp.example", LOGIN, now), ChangeState.APPLIED, epoch, now)

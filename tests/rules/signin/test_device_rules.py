@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from typing import Any
 
 import attrs
 import pytest
@@ -32,7 +33,8 @@ class Account:
     """One account that meets browsers."""
 
     def __init__(self, name="ann"):
-        self.customer, self.known, self.entropy = customer(name), None, ScriptedEntropy(name)
+        self.customer, self.entropy = customer(name), ScriptedEntropy(name)
+        self.known: Any = None
 
     def meets(self, cookie=None, *, now=NOW, like="", policy=POLICY):
         met = meet(self.customer, self.known, Visitor(device=cookie, seen_like=like), policy, self.entropy, now)
@@ -108,7 +110,10 @@ def test_a_device_is_known_for_four_hundred_days_after_its_last_use_which_is_not
 def test_a_device_that_is_forgotten_is_not_known_and_leaves_the_others() -> None:
     ann = Account()
     one, other = ann.brings(), ann.brings()
-    left = forget(ann.known, recognise(ann.known, one, NOW).public_id)
+    forgotten = recognise(ann.known, one, NOW)
+    assert forgotten is not None
+    left = forget(ann.known, forgotten.public_id)
+    assert left is not None
     assert recognise(left, one, NOW) is None
     assert recognise(left, other, NOW)
     assert forget(left, "unknown") is None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shopaccounts.books import BOOKS
 from shopaccounts.customers import (
+    CLOSE_ACCOUNT,
     CLOSINGS,
     CUSTOMERS,
     AccountStatus,
@@ -43,12 +44,13 @@ from shopaccounts.kernel.errors import BadPolicy, Defect, FreshSignInNeeded, Thr
 from shopaccounts.kernel.ids import CustomerId, RealmId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
+from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamp
 from shopaccounts.kernel.tickets import TICKETS
 from shopaccounts.passwords import PASSWORDS
 from shopaccounts.registration import RegistrationForm
-from shopaccounts.signin import SESSIONS, AccountClosing, NoSession, SignedIn, SignInRefused, SignInRequired
+from shopaccounts.signin import SESSIONS, AccountClosing, NoSession, Resumed, SignedIn, SignInRefused, SignInRequired
 from shopaccounts.testing.builders import BEGINNING, PASSWORD, Between, quick_policies, request_from
 from shopaccounts.testing.plugin import BLOCKING
 
@@ -171,8 +173,6 @@ async def test_a_customer_sees_the_plan_of_all_parts_of_the_shop_and_nothing_cha
         {"closing_grace": timedelta(days=29)},
         {"closing_grace": -DAY},
         {"reopen_window": -DAY},
-        {"undo_window": timedelta(0)},
-        {"empty_guest_after": timedelta(0)},
         {"unverified_after": timedelta(0)},
     ],
 )
@@ -245,6 +245,7 @@ async def test_a_link_that_was_used_is_used(shop, builder) -> None:
     account = await shop.open_account(ANN)
     token = await asked(shop, builder, account)
     await shop.closings.confirm_account_closing(account.session, token, HERE)
+    assert told(builder) == ["customers.closing_requested"]
     with pytest.raises(ClosingLinkUsed):
         await shop.closings.confirm_account_closing(account.session, token, HERE)
 
@@ -262,8 +263,9 @@ async def test_a_link_counts_in_the_session_that_asked_and_nowhere_else(shop, bu
             await look(ben.session, token, HERE)
         with pytest.raises(SignInRequired):
             await look(Secret("nothing"), token, HERE)
-        with pytest.raises(ClosingLinkInvalid):
-            await look(account.session, Secret("nothing"), HERE)
+        for wrong in (Secret("nothing"), Secret(f"sa1.cls.{'a' * 22}.{'b' * 43}")):
+            with pytest.raises(ClosingLinkInvalid):
+                await look(account.session, wrong, HERE)
     await shop.sessions.sign_out(account.session, HERE)
     with pytest.raises(SignInRequired):
         await shop.closings.confirm_account_closing(account.session, token, HERE)
@@ -475,6 +477,35 @@ async def test_who_is_not_leaving_stays_without_a_word(shop, office, builder) ->
     assert told(builder) == []
 
 
+@pytest.mark.proves("CUS-18")
+async def test_the_link_that_began_it_is_used_up_also_for_who_stays(shop, office, builder) -> None:
+    account = await shop.open_account(ANN)
+    await closing(shop, builder, account)
+    await office.closings.cancel_closing_for(account.id, WHY)
+    (link,) = [one for one in rows(builder, TICKETS) if one.purpose == CLOSE_ACCOUNT.name]
+    assert link.spent_at is not None
+
+
+@pytest.mark.proves("CUS-19", "CUS-3")
+async def test_an_agent_who_looked_at_what_still_holds_keeps_the_account(shop, office, builder) -> None:
+    account = await shop.open_account(ANN)
+    await closing(shop, builder, account)
+    seen = (await builder.kept(CUSTOMERS, account.id)).version
+    await office.closings.cancel_closing_for(account.id, WHY, expected_version=seen)
+    assert await status_of(builder, account) is AccountStatus.ACTIVE
+
+
+@pytest.mark.proves("CUS-19", "KER-181")
+async def test_an_agent_who_named_no_version_keeps_the_account_whatever_comes_meanwhile(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    await closing(shop, builder, account)
+    between = Between(lambda: builder.edit(CUSTOMERS, account.id, lambda c: attrs.evolve(c, locale="fr")))
+    builder.scope = attrs.evolve(builder.scope, actor=Actor(ActorKind.AGENT, "eve"))
+    await builder.build(between).closings.cancel_closing_for(account.id, WHY)
+    assert between.happened
+    assert await status_of(builder, account) is AccountStatus.ACTIVE
+
+
 @pytest.mark.proves("CUS-19")
 async def test_an_agent_keeps_an_account_as_its_owner_wished(shop, office, builder) -> None:
     account = await shop.open_account(ANN)
@@ -505,6 +536,7 @@ async def test_signing_in_keeps_the_account_only_where_the_shop_wants_it_so(buil
     await closing(shop, builder, account)
     step = await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
     assert isinstance(step, SignedIn if by_sign_in else AccountClosing)
+    assert isinstance(await shop.sessions.resume(step.session, HERE), Resumed)
     builder.clock.advance(GRACE)
     await shop.upkeep.tick()
     expected = AccountStatus.ACTIVE if by_sign_in else AccountStatus.CLOSED
@@ -526,6 +558,7 @@ async def test_what_blocks_is_looked_at_again_at_the_end(shop, builder, holdings
     holdings.holdings = (Blocker.RETURN_OPEN,)
     await shop.upkeep.tick()
     assert await status_of(builder, account) is AccountStatus.CLOSING
+    assert (await builder.kept(CLOSINGS, account.id)).look_at == builder.clock.now() + DAY
     holdings.holdings = ()
     await shop.upkeep.tick()
     assert await status_of(builder, account) is AccountStatus.CLOSING
@@ -553,9 +586,11 @@ async def test_nothing_that_opens_an_account_outlives_it(shop, builder) -> None:
 async def test_a_row_that_is_early_waits(shop, builder) -> None:
     account = await shop.open_account(ANN)
     await closing(shop, builder, account)
+    ends_at = (await builder.kept(CLOSINGS, account.id)).look_at
     await builder.edit(CLOSINGS, account.id, lambda row: attrs.evolve(row, look_at=builder.clock.now()))
     await shop.upkeep.tick()
     assert await status_of(builder, account) is AccountStatus.CLOSING
+    assert (await builder.kept(CLOSINGS, account.id)).look_at == ends_at
     builder.clock.advance(GRACE)
     await shop.upkeep.tick()
     assert await status_of(builder, account) is AccountStatus.CLOSED

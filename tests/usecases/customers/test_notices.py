@@ -18,7 +18,8 @@ from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.ids import ContactId
 from shopaccounts.kernel.messages import MessageCategory
 from shopaccounts.kernel.tickets import TICKETS
-from shopaccounts.testing.builders import request_from
+from shopaccounts.signin import SignedIn
+from shopaccounts.testing.builders import PASSWORD, ShopBuilder, request_from
 
 ANN, HERE = "ann@lamp.example", request_from()
 NEW = "another lamp by the river"
@@ -70,6 +71,41 @@ async def test_every_proven_address_hears_of_it_with_the_same_two_links(shop, bu
     for notice in notices:
         assert notice.message.category is MessageCategory.SECURITY
         assert notice.variables["at"] == builder.clock.now().isoformat(timespec="minutes")
+
+
+class Atlas:
+    """Knows one city."""
+
+    def coarse(self, _address):
+        return "Bremen"
+
+
+@pytest.mark.proves("SIG-80")
+async def test_a_notice_of_a_change_tells_its_owner_alone_by_which_device_and_where(host) -> None:
+    builder = ShopBuilder(host=host, ports={"places": Atlas()})
+    shop = builder.build()
+    await shop.open_account(ANN)
+    firefox = request_from(agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    step = await shop.signin.sign_in_with_password(ANN, PASSWORD, firefox)
+    assert isinstance(step, SignedIn)
+    session = step.session
+
+    async def notice_of(change):
+        await change
+        letter = builder.mailbag.to(ANN)[-1]
+        assert (letter.secrets["device"], letter.secrets["place"]) == ("Firefox, Linux", "Bremen")
+        assert not {"device", "place"} & set(letter.variables)
+        return letter.template
+
+    adding = await shop.contacts.add_contact(session, "second@lamp.example", firefox)
+    code = builder.mailbag.last.code
+    proving = shop.contacts.prove_added_contact(session, adding.addition, code, firefox)
+    assert await notice_of(proving) == "registration.contact_added"
+    builder.clock.advance(timedelta(minutes=2))
+    changing = shop.contact_changes.promote_contact(session, "new@lamp.example", firefox)
+    assert await notice_of(changing) == "registration.change_requested"
+    replacing = shop.passwords.change_password(session, PASSWORD, NEW, firefox)
+    assert await notice_of(replacing) == "passwords.was_changed"
 
 
 @pytest.mark.proves("SIG-80")

@@ -21,11 +21,14 @@ from shopaccounts.customers import (
     follow,
     suspended,
 )
+from shopaccounts.customers.model import Standing
+from shopaccounts.customers.stopping import held, released, sessions_ended
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import Forbidden, InsecureTransport, InvalidInput, StaleWrite
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Change
+from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.staff import Permission
 from shopaccounts.recovery import ResetLinkStale
@@ -33,10 +36,17 @@ from shopaccounts.signin import AccountSuspended, NoSession, SignedIn
 from shopaccounts.testing.builders import PASSWORD, Between, request_from
 
 ANN, HERE = "ann@lamp.example", request_from()
+EVE = Actor(ActorKind.AGENT, "eve")
 NEW = "another lamp by the river"
 WHY = "a chargeback came in"
 DISPUTE, HOLD = StatusReason.PAYMENT_DISPUTE, StatusReason.SECURITY_HOLD
 DAY = timedelta(days=1)
+
+
+def misspelt(link, at):
+    signs = list(link.reveal())
+    signs[at] = "A" if signs[at] != "A" else "B"
+    return Secret("".join(signs))
 
 
 async def status_of(builder, account):
@@ -120,6 +130,15 @@ async def test_a_stop_until_a_time_is_over_then(shop, office, builder) -> None:
     builder.clock.advance(DAY)
     assert isinstance(await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE), SignedIn)
     assert isinstance(await shop.sessions.resume(account.session, HERE), NoSession)
+
+
+@pytest.mark.proves("CUS-11")
+async def test_after_a_stop_is_over_the_shop_stops_anew(shop, office, builder) -> None:
+    account = await shop.open_account(ANN)
+    await office.customers.suspend(account.id, DISPUTE, WHY, until=builder.clock.now() + DAY)
+    builder.clock.advance(DAY)
+    stopped = await office.customers.suspend(account.id, StatusReason.ABUSE, WHY)
+    assert (stopped.status, stopped.reason, stopped.until) == (AccountStatus.SUSPENDED, StatusReason.ABUSE, None)
 
 
 @pytest.mark.proves("CUS-15")
@@ -275,7 +294,8 @@ async def test_a_link_that_is_none_is_refused_and_so_is_an_open_line(shop, build
     await shop.open_account(ANN)
     link = await frozen_link(shop, builder)
     not_me = builder.mailbag.last.ticket("not_me_link")
-    for wrong in (not_me, Secret("nothing"), Secret(link.reveal()[:-1] + ("A" if link.reveal()[-1] != "A" else "B"))):
+    made_up = [misspelt(link, at=8), misspelt(link, at=-1)]  # its selector, and its secret part
+    for wrong in (not_me, Secret("nothing"), *made_up):
         for look in (shop.customers.peek_freeze, shop.customers.freeze_account):
             with pytest.raises(NoticeLinkInvalid):
                 await look(wrong, HERE)
@@ -321,8 +341,11 @@ async def test_the_shop_stops_an_account_that_its_owner_has_stopped(shop, office
     builder.clock.advance(timedelta(minutes=2))
     await shop.recovery.request_reset(ANN, HERE)
     assert builder.mailbag.last.template == "recovery.account_suspended"
-    assert (await office.customers.reinstate(account.id, WHY)).reason is HOLD
-    assert (await office.customers.suspend(account.id, HOLD, WHY)).reason is HOLD
+    mails = len(builder.mailbag.letters)
+    left = await office.customers.reinstate(account.id, WHY)
+    assert left.reason is HOLD
+    assert await office.customers.suspend(account.id, HOLD, WHY) == left, "who is stopped so is not stopped so again"
+    assert len(builder.mailbag.letters) == mails, "nothing goes on yet"
 
 
 @pytest.mark.proves("SIG-85")
@@ -352,7 +375,42 @@ async def test_who_stops_an_account_takes_back_a_wish_to_leave_that_waits(shop, 
     assert await status_of(builder, account) is AccountStatus.ACTIVE
 
 
+@pytest.mark.proves("SIG-85")
+async def test_the_owner_lifts_the_hold_and_nothing_that_the_shop_decided(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    customer = await builder.kept(CUSTOMERS, account.id)
+    stopped = suspended(customer, DISPUTE)
+    assert released(stopped) == stopped
+    assert released(customer) == customer
+    assert released(held(customer)).standing.status is AccountStatus.ACTIVE
+
+
+@pytest.mark.proves("CUS-15", "SIG-85")
+@pytest.mark.parametrize("status", [AccountStatus.GUEST, AccountStatus.PENDING])
+async def test_there_is_no_hold_before_there_is_an_account(shop, builder, status) -> None:
+    account = await shop.open_account(ANN)
+    customer = await builder.kept(CUSTOMERS, account.id)
+    with pytest.raises(StatusForbids):
+        held(attrs.evolve(customer, standing=Standing(status=status, led_by=None)))
+
+
+@pytest.mark.proves("CUS-11")
+async def test_a_guest_who_is_stopped_has_no_sessions_to_end() -> None:
+    assert sessions_ended(None) == ()
+
+
 # Somebody was faster
+
+
+@pytest.mark.proves("KER-181", "CUS-3")
+async def test_a_stop_by_somebody_who_named_no_version_meets_a_change_that_comes_meanwhile(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    between = Between(lambda: builder.edit(CUSTOMERS, account.id, lambda c: attrs.evolve(c, locale="fr")))
+    builder.scope = attrs.evolve(builder.scope, actor=EVE)
+    stopped = await builder.build(between).customers.suspend(account.id, DISPUTE, WHY)
+    assert between.happened
+    assert stopped.status is AccountStatus.SUSPENDED
+    assert (await builder.kept(CUSTOMERS, account.id)).locale == "fr"
 
 
 @pytest.mark.proves("KER-181", "SIG-85")

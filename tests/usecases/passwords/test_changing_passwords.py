@@ -5,7 +5,7 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from shopaccounts.kernel.errors import FreshSignInNeeded, InsecureTransport, InvalidInput, Throttled
+from shopaccounts.kernel.errors import FreshSignInNeeded, InsecureTransport, InvalidInput, Rejected, Throttled
 from shopaccounts.kernel.limits import Wait
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.security import SECURITY, Stamp
@@ -21,6 +21,7 @@ from shopaccounts.passwords import (
 from shopaccounts.passwords.model import FindingCode, GuidanceKey
 from shopaccounts.signin import SESSIONS, AttemptPolicy, NoSession, Resumed, SignedIn, SignInRefused, SignInRequired
 from shopaccounts.testing.builders import PASSWORD, Between, quick_policies, request_from
+from shopaccounts.testing.recording import Recorder
 
 ANN, HERE = "ann@lamp.example", request_from(agent="a browser")
 NEW, OTHER = "another lamp by the river", "a third lamp on the hill"
@@ -106,6 +107,35 @@ async def test_who_guesses_here_uses_up_what_the_network_may_fail(builder) -> No
             await shop.passwords.change_password(account.session, NOT_IT, NEW, HERE)
     with pytest.raises(Throttled):
         await shop.signin.sign_in_with_password("eve@lamp.example", NOT_IT, HERE)
+
+
+@pytest.mark.proves("PAS-20", "KER-263", "KER-265")
+async def test_whoever_guesses_at_the_door_keeps_nobody_from_a_change_at_home(shop) -> None:
+    await shop.open_account(ANN)
+    step = await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
+    home = attrs.evolve(HERE, device=step.set_cookies[1].value)
+    for _ in range(6):
+        with pytest.raises(Rejected):
+            await shop.signin.sign_in_with_password(ANN, "a stranger's guess", request_from("203.0.113.66"))
+    with pytest.raises(Throttled):
+        await shop.passwords.change_password(step.session, PASSWORD, NEW, HERE)
+    await shop.passwords.change_password(step.session, PASSWORD, NEW, home)
+
+
+@pytest.mark.proves("KER-266", "PAS-20")
+async def test_guesses_here_count_among_the_failures_in_a_row(builder) -> None:
+    second = timedelta(seconds=1)
+    wait = Wait(free=2, base=second, cap=second, forget_after=None, disable_after=4)
+    builder.policies = quick_policies(attempts=AttemptPolicy(password=wait))
+    shop = builder.build()
+    account = await shop.open_account(ANN)
+    for _ in range(4):
+        with pytest.raises(WrongPassword):
+            await shop.passwords.change_password(account.session, "a thief's guess", NEW, HERE)
+        builder.clock.advance(second)
+    assert builder.mailbag.to(ANN)[-1].template == "signin.password_disabled"
+    with pytest.raises(WrongPassword):
+        await shop.passwords.change_password(account.session, PASSWORD, NEW, HERE)
 
 
 @pytest.mark.proves("PAS-20")
@@ -233,6 +263,17 @@ async def test_a_disabled_password_is_changed_by_a_reset_only(shop, builder) -> 
 
 
 # The first password
+
+
+@pytest.mark.proves("PAS-20")
+async def test_changing_a_password_that_is_not_there_is_refused_alike_and_costs_the_same(builder) -> None:
+    account = await builder.build().open_account(ANN, None)
+    recorder = Recorder()
+    shop = builder.build(recorder)
+    recorder.trace.clear()
+    with pytest.raises(WrongPassword):
+        await shop.passwords.change_password(account.session, PASSWORD, NEW, HERE)
+    assert ("QuickHasher", "spend") in recorder.trace
 
 
 @pytest.mark.proves("PAS-21")

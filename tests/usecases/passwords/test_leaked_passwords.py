@@ -1,12 +1,13 @@
 """Passwords that leaked: refused when they are chosen, and found out when they are used."""
 
+import contextlib
 from datetime import timedelta
 
 import attrs
 import pytest
 
 from shopaccounts.kernel.assurance import SessionScope
-from shopaccounts.kernel.errors import TryLater
+from shopaccounts.kernel.errors import Throttled, TryLater
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.security import SECURITY
 from shopaccounts.passwords import (
@@ -95,6 +96,16 @@ async def test_the_list_is_asked_once_and_only_if_nothing_else_is_wrong(shop, bu
     assert leaked.asked == []
     await choose(NEW)
     assert len(leaked.asked) == 1
+
+
+@pytest.mark.proves("KER-263")
+async def test_a_network_that_registers_too_often_causes_no_questions_to_the_list(shop, builder, leaked) -> None:
+    most = builder.policies.registration.attempts_per_network.limit
+    for number in range(most + 5):
+        form = RegistrationForm(identifier=f"ann{number}@lamp.example", password=f"{OTHER} number {number}")
+        with contextlib.suppress(Throttled):
+            await shop.registration.register(form, HERE)
+    assert len(leaked.asked) == most
 
 
 @pytest.mark.proves("PAS-15")

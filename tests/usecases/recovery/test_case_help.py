@@ -29,9 +29,9 @@ from shopaccounts.recovery import (
     ResetLinkUsed,
     Shown,
 )
-from shopaccounts.registration import ContactBelongsElsewhere
+from shopaccounts.registration import ChangeNotPossible, ContactBelongsElsewhere
 from shopaccounts.signin import NoSession, SignedIn
-from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies, request_from, without_gaps
+from shopaccounts.testing.builders import PASSWORD, Between, ShopBuilder, quick_policies, request_from, without_gaps
 from shopaccounts.testing.doubles import StaffRoom
 
 ANN, NEW, HERE = "ann@old.example", "ann@new.example", request_from()
@@ -206,6 +206,30 @@ async def test_an_address_of_somebody_else_is_no_new_one(shop, office) -> None:
     await shop.open_account(NEW)
     with pytest.raises(ContactBelongsElsewhere):
         await office("eve").help.open_case_for(account.id, NEW, ENOUGH, WHY)
+
+
+@pytest.mark.proves("RCV-28")
+async def test_there_has_to_be_an_address_to_be_replaced_by_another_one(shop, builder, office) -> None:
+    account = await shop.open_account(ANN)
+    with pytest.raises(ChangeNotPossible) as refused:
+        await office("eve").help.open_case_for(account.id, ANN, ENOUGH, WHY)
+    assert refused.value.state == "in_force"
+    await builder.edit(CUSTOMERS, account.id, lambda customer: attrs.evolve(customer, contacts=()))
+    with pytest.raises(ChangeNotPossible) as without:
+        await office("eve").help.open_case_for(account.id, NEW, ENOUGH, WHY)
+    assert without.value.state == "none"
+
+
+@pytest.mark.proves("RCV-28", "KER-181")
+async def test_an_account_that_is_stopped_between_reading_and_recording_gets_no_case(shop, builder, office) -> None:
+    account = await shop.open_account(ANN)
+    case = await office("eve").help.open_case_for(account.id, NEW, ENOUGH, WHY)
+    between = Between(lambda: builder.step(account.id, Trigger.SUSPEND))
+    agent = attrs.evolve(builder, scope=attrs.evolve(builder.scope, actor=Actor(ActorKind.AGENT, "bob")))
+    with pytest.raises(CaseClosed):
+        await agent.build(between).case_help.agree_to_case(case.case, WHY)
+    assert between.happened
+    assert not told(builder, "recovery.case_opened")
 
 
 @pytest.mark.proves("RCV-28", "RCV-20")

@@ -56,11 +56,11 @@ async def test_nobody_learns_who_has_the_new_address(host) -> None:
         plain = builder.build()
         await signed_in(plain)
         await plain.arrange(situation, WANTED)
-        session = (await plain.signin.sign_in_with_password(OWNER, PASSWORD, HERE)).session
+        step: Any = await plain.signin.sign_in_with_password(OWNER, PASSWORD, HERE)
         letters = len(builder.mailbag.letters)
         shop = builder.build(recorder)
         recorder.trace.clear()
-        answer = await shop.cases.start_mailbox_recovery(session, WANTED, HERE)
+        answer = await shop.cases.start_mailbox_recovery(step.session, WANTED, HERE)
         return repr(attrs.evolve(answer, expires_at=BEGINNING)), len(builder.mailbag.letters) - letters
 
     await assert_indistinguishable(use_case, {name: name for name in SITUATIONS})

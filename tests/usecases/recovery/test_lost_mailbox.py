@@ -1,6 +1,7 @@
 """A lost mailbox: what it takes to sign in by another one, how long that takes, and how everybody else says no."""
 
 from datetime import timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -14,7 +15,7 @@ from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.security import SECURITY
+from shopaccounts.kernel.security import SECURITY, Stamp
 from shopaccounts.passwords import PASSWORDS, MustChange
 from shopaccounts.recovery import (
     CASES,
@@ -41,6 +42,7 @@ from shopaccounts.registration import (
     RegistrationPolicy,
 )
 from shopaccounts.signin import (
+    SESSIONS,
     ActingScope,
     NoSession,
     NotWhileImpersonating,
@@ -49,7 +51,7 @@ from shopaccounts.signin import (
     SignInRefused,
     SignInRequired,
 )
-from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies, request_from, without_gaps
+from shopaccounts.testing.builders import PASSWORD, Between, ShopBuilder, quick_policies, request_from, without_gaps
 from shopaccounts.testing.doubles import StaffRoom
 
 OLD, SECOND, NEW = "ann@old.example", "ann@second.example", "ann@new.example"
@@ -154,7 +156,9 @@ async def test_an_owner_without_the_mailbox_signs_in_by_another_one_after_a_week
     await attend(shop)
     fresh = await sign_in(shop)
     code = newest(builder, "recovery.recovery_code").code
+    sessions = len(rows(builder, SESSIONS))
     done = await shop.cases.complete_mailbox_case(fresh, opened.handle, code, HERE)
+    assert len(rows(builder, SESSIONS)) == sessions
     now = builder.clock.now()
     assert (done.masked, done.on_hold_until, done.undo_until) == ("a***@new.example", now + WEEK, now + 30 * DAY)
     assert (await the_case(builder, opened)).state is CaseState.COMPLETED
@@ -167,7 +171,8 @@ async def test_an_owner_without_the_mailbox_signs_in_by_another_one_after_a_week
     assert (
         len(told(builder, "recovery.case_completed")) == len(told(builder, "registration.contact_change_applied")) == 1
     )
-    assert {one.to for one in builder.mailbag.letters if one.template == "registration.contact_changed"} == {OLD, SECOND, NEW}
+    changed = [one.to for one in builder.mailbag.letters if one.template == "registration.contact_changed"]
+    assert set(changed) == {OLD, SECOND, NEW}
 
 
 @pytest.mark.proves("RCV-30", "REG-68")
@@ -334,6 +339,28 @@ async def test_a_newer_request_replaces_an_older_one_and_a_link_works_once(shop,
     await shop.cases.open_mailbox_case(session, *second, HERE)
     with pytest.raises(ResetLinkUsed):
         await shop.cases.open_mailbox_case(session, *second, HERE)
+
+
+@pytest.mark.proves("RCV-20", "KER-181")
+@pytest.mark.parametrize("does", ["asks", "opens", "completes"])
+async def test_what_happens_between_reading_and_recording_counts(shop, builder, does) -> None:
+    account = await an_account(shop, builder)
+    opened: Any
+    opened, code = await ready_case(shop, builder) if does == "completes" else (None, "")
+    session = await sign_in(shop)
+    token, code = await started(shop, builder, session) if does == "opens" else (None, code)
+    between = Between(lambda: builder.edit(SECURITY, account.id, lambda security: security.bump(Stamp.ACCOUNT)))
+    cases = builder.build(between).cases
+    acts = {
+        "asks": lambda: cases.start_mailbox_recovery(session, NEW, HERE),
+        "opens": lambda: cases.open_mailbox_case(session, token, code, HERE),
+        "completes": lambda: cases.complete_mailbox_case(session, opened.handle, code, HERE),
+    }
+    with pytest.raises(SignInRequired):
+        await acts[does]()
+    assert between.happened
+    assert not told(builder, "recovery.case_completed")
+    assert bool(told(builder, "recovery.case_opened")) is (does == "completes")
 
 
 @pytest.mark.proves("RCV-20", "RCV-24")
@@ -601,7 +628,7 @@ async def test_what_can_be_no_new_address_is_refused(shop, builder) -> None:
     with pytest.raises(DomainNotAccepted):
         await builder.build().cases.start_mailbox_recovery(session, NEW, HERE)
     with pytest.raises(InvalidInput):
-        await shop.cases.open_mailbox_case(session, Secret("sa1.rmb.x"), 7, HERE)
+        await shop.cases.open_mailbox_case(session, Secret(f"sa1.rmb.{'a' * 22}.{'b' * 43}"), 7, HERE)
 
 
 @pytest.mark.proves("KER-264")
@@ -653,6 +680,8 @@ async def test_a_case_whose_account_is_gone_ends_without_a_word(shop, builder) -
     store, kept = builder.storage.open(builder.scope), await builder.kept(CUSTOMERS, account.id)
     await got(store.record(Change(removals=(CUSTOMERS.remove(kept),))))
     letters = len(builder.mailbag.letters)
+    with pytest.raises(ResetLinkInvalid):
+        await shop.cases.peek_cancel(newest(builder, "recovery.case_waiting").ticket("cancel_link"), HERE)
     builder.clock.advance(DAY)
     await attend(shop)
     assert (await the_case(builder, opened)).state is CaseState.BLOCKED

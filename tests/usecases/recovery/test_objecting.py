@@ -30,7 +30,16 @@ from shopaccounts.kernel.security import SECURITY
 from shopaccounts.passwords import PASSWORDS, MustChange
 from shopaccounts.recovery import ResetLinkExpired, ResetLinkInvalid, ResetLinkStale, ResetLinkUsed
 from shopaccounts.registration import CONTACT_CHANGES, ChangeState
-from shopaccounts.signin import DEVICES, NoSession, PasswordChangeNeeded, SignedIn, SignInRefused
+from shopaccounts.signin import (
+    DEVICES,
+    NoSession,
+    PasswordChangeNeeded,
+    RenewalPolicy,
+    SessionPolicy,
+    SignedIn,
+    SignInRefused,
+    SignInRequired,
+)
 from shopaccounts.testing.builders import PASSWORD, Between, ShopBuilder, quick_policies, request_from, without_gaps
 
 ANN, HERE = "ann@lamp.example", request_from()
@@ -72,13 +81,13 @@ async def change_notice(shop, builder):
     return token
 
 
-async def stolen_address(shop, builder, session):
+async def stolen_address(shop, builder, session, address=THIEF):
     """Whoever holds a session changes the address that one signs in by; answers the change."""
 
     def newest(template):
         return next(letter for letter in reversed(builder.mailbag.letters) if letter.template == template).token
 
-    await shop.contact_changes.promote_contact(session, THIEF, HERE)
+    await shop.contact_changes.promote_contact(session, address, HERE)
     await shop.contact_changes.confirm_change_old(newest("registration.confirm_old_contact"), None, HERE)
     await shop.contact_changes.confirm_change_new(newest("registration.confirm_new_contact"), session, HERE)
     (change,) = rows(builder, CONTACT_CHANGES)
@@ -119,12 +128,13 @@ async def test_a_sign_in_that_was_not_the_owners_ends_and_the_password_is_no_lon
         "recovery.choose_new_password",
     ]
     assert {"not_me_link", "freeze_link"} <= set(builder.mailbag.to(ANN)[-2].secrets)
-    reset = builder.mailbag.last.token
     step = await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
     assert isinstance(step, PasswordChangeNeeded)
     assert step.session is None
 
-    await shop.recovery.reset_password(reset, NEW, HERE)
+    builder.clock.advance(MINUTE)
+    await shop.recovery.request_reset(ANN, HERE)
+    await shop.recovery.reset_password(builder.mailbag.last.token, NEW, HERE)
     assert isinstance(await shop.signin.sign_in_with_password(ANN, NEW, HERE), SignedIn)
     assert isinstance(await shop.sessions.resume(strange, HERE), NoSession)
 
@@ -142,7 +152,8 @@ async def test_the_device_of_a_stranger_is_a_stranger_again(shop, builder) -> No
 @pytest.mark.proves("SIG-83")
 async def test_contacts_that_a_stranger_added_are_gone_and_the_owners_stay(shop, builder) -> None:
     account = await shop.open_account(ANN)
-    second = added("ann@work.example", builder.clock.now(), ContactRole.RECOVERY, ContactRole.NOTIFY)
+    long_ago = builder.clock.now() - timedelta(days=40)
+    second = added("ann@work.example", long_ago, ContactRole.RECOVERY, ContactRole.NOTIFY)
     await builder.edit(CUSTOMERS, account.id, with_contact(second))
     _, token = await strange_sign_in(shop, builder)
     theirs = added(THIEF, builder.clock.now(), ContactRole.LOGIN, ContactRole.NOTIFY)
@@ -253,7 +264,8 @@ async def test_a_link_that_is_none_is_refused_and_so_is_an_open_line(shop, build
     token = await change_notice(shop, builder)
     frozen = builder.mailbag.last.ticket("freeze_link")
     objections = shop.objections
-    for wrong in (frozen, Secret("nothing")):
+    unknown = Secret(token.reveal().replace(token.reveal()[8:12], "AAAA"))
+    for wrong in (frozen, unknown, Secret("nothing")):
         for look in (objections.peek_not_me_change, objections.not_me_change):
             with pytest.raises(ResetLinkInvalid):
                 await look(wrong, HERE)
@@ -338,6 +350,49 @@ async def test_a_contact_that_a_thief_adds_meanwhile_is_gone_too(shop, builder) 
 
 
 @pytest.mark.proves("SIG-83")
+async def test_what_the_owner_changed_before_stays_changed(shop, builder) -> None:
+    account = await shop.open_account(THIEF)
+    changed = await stolen_address(shop, builder, account.session, ANN)
+    builder.clock.advance(MINUTE)
+    _, token = await strange_sign_in(shop, builder)
+    before = await builder.kept(SECURITY, account.id)
+    await shop.objections.not_me_sign_in(token, HERE)
+    assert (await builder.kept(CONTACT_CHANGES, changed)).state is ChangeState.APPLIED
+    assert [contact.value.stored for contact in (await builder.kept(CUSTOMERS, account.id)).contacts] == [ANN]
+    was, now = before.stamps, (await builder.kept(SECURITY, account.id)).stamps
+    assert (now.account, now.password, now.contacts) == (was.account + 1, was.password + 1, was.contacts)
+
+
+@pytest.mark.proves("SIG-83", "SIG-74")
+async def test_a_session_that_is_objected_to_late_is_objected_to_from_its_beginning(builder) -> None:
+    builder.policies = attrs.evolve(builder.policies, sessions=SessionPolicy(renewal=RenewalPolicy()))
+    shop = builder.build()
+    account = await shop.open_account(ANN)
+    strange, _ = await strange_sign_in(shop, builder)
+    theirs = added(THIEF, builder.clock.now(), ContactRole.RECOVERY, ContactRole.NOTIFY)
+    await builder.edit(CUSTOMERS, account.id, with_contact(theirs))
+    await shop.sessions.renew(strange, HERE)
+    builder.clock.advance(MINUTE)
+    with pytest.raises(SignInRequired):
+        await shop.sessions.renew(strange, HERE)
+    notice = builder.mailbag.to(ANN)[-1]
+    assert notice.template == "signin.session_reused"
+    await shop.objections.not_me_sign_in(notice.ticket("not_me_link"), HERE)
+    assert [contact.value.stored for contact in (await builder.kept(CUSTOMERS, account.id)).contacts] == [ANN]
+
+
+@pytest.mark.proves("SIG-83", "CUS-11")
+async def test_who_was_stopped_until_a_while_ago_finds_back(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    token, until = await change_notice(shop, builder), builder.clock.now() + MINUTE
+    stop = {"reason": StatusReason.ABUSE, "until": until}
+    await builder.edit(CUSTOMERS, account.id, lambda c: follow(c, Trigger.SUSPEND, **stop))
+    builder.clock.advance(MINUTE)
+    await shop.objections.not_me_change(token, HERE)
+    assert builder.mailbag.last.template == "recovery.choose_new_password"
+
+
+@pytest.mark.proves("SIG-83")
 async def test_no_way_back_goes_to_a_contact_that_was_proven_since(shop, builder) -> None:
     account = await shop.open_account(ANN)
     before = builder.clock.now()
@@ -348,3 +403,23 @@ async def test_no_way_back_goes_to_a_contact_that_was_proven_since(shop, builder
     await shop.objections.not_me_sign_in(token, HERE)
     resets = [letter.to for letter in builder.mailbag.letters if letter.template == "recovery.choose_new_password"]
     assert resets == [ANN]
+
+
+@pytest.mark.proves("SIG-83", "KER-221")
+@pytest.mark.parametrize(("days", "is_told"), [(1, False), (29, False), (31, True)])
+async def test_an_address_for_recovery_gets_a_link_only_once_it_is_no_recent_one(shop, builder, days, is_told) -> None:
+    """Else a thief adds one, waits for any notice, objects, and chooses the next password."""
+    await shop.open_account(ANN)
+    session = (await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)).session
+    await shop.contacts.add_contact(session, THIEF, HERE)
+    added = await shop.contacts.confirm_added_contact(builder.mailbag.last.token, session, HERE)
+    await shop.contacts.use_contact(session, added.contact, ContactRole.RECOVERY, HERE)
+    builder.clock.advance(timedelta(days=days))
+    session = (await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)).session
+    await shop.passwords.change_password(session, PASSWORD, NEW, HERE)
+    builder.clock.advance(MINUTE)
+    notice = builder.mailbag.to(THIEF)[-1]
+    assert notice.template == "passwords.was_changed"
+    await shop.objections.not_me_change(notice.ticket("not_me_link"), HERE)
+    links = {one.to for one in builder.mailbag.letters if one.template == "recovery.choose_new_password"}
+    assert links == ({ANN, THIEF} if is_told else {ANN})

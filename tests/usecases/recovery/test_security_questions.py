@@ -153,6 +153,38 @@ async def test_who_guesses_waits_and_the_owner_hears_of_every_fifth(shop, builde
 
 
 @pytest.mark.proves("RCV-43")
+async def test_a_reset_forgets_the_wrong_answers_before_it(shop, builder) -> None:
+    await with_questions(shop)
+    for password in (NEW, PASSWORD):
+        token = await link(shop, builder)
+        for _ in range(4):
+            with pytest.raises(AnswersWrong):
+                await shop.recovery.reset_password(token, password, HERE, WRONG)
+        assert isinstance(await shop.recovery.reset_password(token, password, HERE, ANSWERS), PasswordWasReset)
+
+
+@pytest.mark.proves("RCV-43")
+async def test_the_shop_hears_of_everything_that_happens_to_them(shop, builder) -> None:
+    account = await with_questions(shop)
+    token = await link(shop, builder)
+    with pytest.raises(AnswersWrong):
+        await shop.recovery.reset_password(token, NEW, HERE, WRONG)
+    await shop.recovery.reset_password(token, NEW, HERE, ANSWERS)
+    await builder.edit(QUESTIONS, account.id, lambda asked: attrs.evolve(asked, failures=ON.disable_after - 1))
+    with pytest.raises(AnswersWrong):
+        await shop.recovery.reset_password(await link(shop, builder), PASSWORD, HERE, WRONG)
+    names = [event.name for event in builder.storage.snapshot()["main"].books["events"].values()]
+    assert [name.removeprefix("recovery.") for name in names if "questions" in name] == [
+        "questions_set",
+        "questions_answered_wrong",
+        "questions_used",
+        "questions_answered_wrong",
+        "questions_disabled",
+    ]
+    assert len(told(builder, "recovery.questions_failed")) == 1
+
+
+@pytest.mark.proves("RCV-43")
 async def test_after_twenty_in_a_row_they_are_asked_no_more_and_the_mailbox_is_enough(shop, builder) -> None:
     await with_questions(shop)
     for _ in range(20):
@@ -172,6 +204,8 @@ async def test_who_gives_them_up_is_asked_no_more_and_twice_is_no_error(shop, bu
     await shop.questions.remove_questions(account.session, HERE)
     assert kept(builder) == ()
     assert len(told(builder, "recovery.questions_changed")) == 2
+    names = [event.name for event in builder.storage.snapshot()["main"].books["events"].values()]
+    assert names.count("recovery.questions_removed") == 1
     assert isinstance(await shop.recovery.reset_password(await link(shop, builder), NEW, HERE), PasswordWasReset)
 
 

@@ -1,14 +1,20 @@
 """Signing in by another address: asked for, confirmed at both, and taken back from the old one."""
 
+import contextlib
 from datetime import timedelta
 
 import attrs
 import pytest
 
 from shopaccounts.customers import CUSTOMERS, ContactRole, Trigger, is_verified
+from shopaccounts.kernel.assurance import Level, Method, Proof, ProofKind
+from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.errors import FreshSignInNeeded, Rejected, Throttled
+from shopaccounts.kernel.ids import ContactId
+from shopaccounts.kernel.limits import Window
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.security import SECURITY
+from shopaccounts.kernel.security import SECURITY, Stamp
+from shopaccounts.kernel.sending import SendPolicy
 from shopaccounts.passwords import PASSWORDS, MustChange
 from shopaccounts.recovery import ResetLinkStale
 from shopaccounts.registration import (
@@ -26,8 +32,8 @@ from shopaccounts.registration import (
     OnHold,
     RegistrationForm,
 )
-from shopaccounts.signin import NoSession, Resumed, SignedIn, SignInRefused, SignInRequired
-from shopaccounts.testing.builders import PASSWORD, request_from
+from shopaccounts.signin import SESSIONS, NoSession, Resumed, SignedIn, SignInRefused, SignInRequired
+from shopaccounts.testing.builders import PASSWORD, Between, quick_policies, request_from
 
 OLD, NEW, OTHER, HERE = "ann@lamp.example", "ann@new.example", "eve@lamp.example", request_from()
 NEW_PASSWORD = "another lamp by the river"
@@ -59,6 +65,10 @@ async def signs_in(shop, email, password=PASSWORD):
         return isinstance(await shop.signin.sign_in_with_password(email, password, HERE), SignedIn)
     except SignInRefused:
         return False
+
+
+async def fresh(shop, email):
+    return (await shop.signin.sign_in_with_password(email, PASSWORD, HERE)).session
 
 
 async def change_of(builder, account):
@@ -115,6 +125,39 @@ async def test_a_newer_request_kills_the_links_of_the_older_one(shop, builder) -
         await shop.contact_changes.confirm_change_old(links[1], account.session, HERE)
     states = [one.state for one in await change_of(builder, account)]
     assert sorted(state.value for state in states) == ["requested", "superseded"]
+
+
+@pytest.mark.proves("REG-60")
+async def test_asking_for_what_is_no_change_uses_up_nothing(shop) -> None:
+    account = await shop.open_account(OLD)
+    for _ in range(3):
+        with pytest.raises(ChangeNotPossible):
+            await shop.contact_changes.promote_contact(account.session, OLD, HERE)
+    assert await asked(shop, account)
+
+
+@pytest.mark.proves("REG-61", "REG-64")
+async def test_who_confirms_at_the_old_address_last_goes_on_in_the_session_they_have(shop, builder) -> None:
+    account = await shop.open_account(OLD)
+    await asked(shop, account)
+    new, old = (newest(builder, name).token for name in ("confirm_new_contact", "confirm_old_contact"))
+    assert isinstance(await shop.contact_changes.confirm_change_new(new, account.session, HERE), ConfirmationNeeded)
+    done = await shop.contact_changes.confirm_change_old(old, account.session, HERE)
+    assert isinstance(await shop.sessions.resume(done.next_value.session, HERE), Resumed)
+    assert isinstance(await shop.sessions.resume(account.session, HERE), NoSession)
+
+
+@pytest.mark.proves("REG-64", "KER-181")
+async def test_a_confirmation_meets_a_change_of_the_accounts_security_that_comes_meanwhile(shop, builder) -> None:
+    account = await shop.open_account(OLD)
+    await asked(shop, account)
+    between = Between(lambda: builder.edit(SECURITY, account.id, lambda s: s.bump(Stamp.PASSWORD)))
+    with pytest.raises(ContactLinkStale):
+        await builder.build(between).contact_changes.confirm_change_old(
+            newest(builder, "confirm_old_contact").token, None, HERE
+        )
+    assert between.happened
+    assert [one.state for one in await change_of(builder, account)] == [ChangeState.REQUESTED]
 
 
 @pytest.mark.proves("REG-60")
@@ -310,14 +353,42 @@ async def test_a_change_holds_the_account_for_three_days(shop, builder) -> None:
     account = await shop.open_account(OLD)
     done = await changed(shop, account)
     assert done.on_hold_until == builder.clock.now() + timedelta(hours=72)
-    assert (await builder.kept(SECURITY, account.id)).is_on_hold(builder.clock.now())
+    assert (await builder.kept(SECURITY, account.id)).on_hold_until(builder.clock.now())
     with pytest.raises(OnHold) as held:
         await shop.contact_changes.promote_contact(done.next_value.session, "ann@third.example", HERE)
     assert held.value.until == done.on_hold_until
     builder.clock.advance(timedelta(hours=72))
-    assert not (await builder.kept(SECURITY, account.id)).is_on_hold(builder.clock.now())
+    assert not (await builder.kept(SECURITY, account.id)).on_hold_until(builder.clock.now())
     session = (await shop.signin.sign_in_with_password(NEW, PASSWORD, HERE)).session
     assert await shop.contact_changes.promote_contact(session, "ann@third.example", HERE)
+
+
+@pytest.mark.proves("REG-66")
+async def test_whoever_proves_two_factors_changes_the_address_again_in_that_time(shop, builder) -> None:
+    account = await shop.open_account(OLD)
+    value, now = (await changed(shop, account)).next_value.session, builder.clock.now()
+    (here,) = [one for one in builder.storage.snapshot()["main"].books[SESSIONS.name].values() if not one.ended]
+    both = (
+        Proof(method=Method.PASSWORD, kind=ProofKind.KNOWLEDGE, at=now),
+        Proof(method=Method.EMAIL_LINK, kind=ProofKind.POSSESSION, at=now),
+    )
+    strong = attrs.evolve(here.auth, proofs=both, level=Level.MULTI)
+    await builder.edit(SESSIONS, here.id, lambda session: attrs.evolve(session, auth=strong))
+    assert await shop.contact_changes.promote_contact(value, "ann@third.example", HERE)
+
+
+@pytest.mark.proves("REG-60")
+async def test_asking_counts_as_a_message_to_the_new_mailbox(builder) -> None:
+    shop = builder.build()
+    builder.policies = quick_policies(
+        sends=SendPolicy(mailbox_hourly=Window(limit=1, per=timedelta(hours=1)), kept_for_owner=0)
+    )
+    sparing = builder.build()
+    one, other = await shop.open_account(OLD), await shop.open_account(OTHER)
+    await sparing.contact_changes.promote_contact(one.session, NEW, HERE)
+    with pytest.raises(Throttled):
+        await sparing.contact_changes.promote_contact(other.session, NEW, HERE)
+    assert await change_of(builder, other) == []
 
 
 @pytest.mark.proves("REG-67", "REG-10")
@@ -333,7 +404,8 @@ async def test_the_old_address_is_reserved_until_the_change_settles(shop, builde
     builder.clock.advance(timedelta(minutes=2))
     await asked(shop, eve, OLD)
     assert builder.mailbag.to(OLD)[-1].template == "registration.address_wanted"
-    await shop.contacts.add_contact(eve.session, OLD, HERE)
+    builder.clock.advance(timedelta(hours=1))
+    await shop.contacts.add_contact(await fresh(shop, OTHER), OLD, HERE)
     assert builder.mailbag.last.template == "registration.address_wanted"
     builder.clock.advance(timedelta(days=30))
     await shop.upkeep.tick()
@@ -527,3 +599,88 @@ async def test_links_of_changes_open_nothing_once_they_are_purged(shop, builder)
     )
     with pytest.raises(ContactLinkInvalid):
         await shop.contact_changes.peek_contact_change(newest(builder, "confirm_new_contact").token, HERE)
+
+
+@pytest.mark.proves("REG-67", "REG-68")
+@pytest.mark.parametrize("by_way_of", [(NEW,), (NEW, OTHER)], ids=["one address", "two"])
+async def test_no_address_in_between_comes_back_when_the_owner_goes_back_to_the_old_one(
+    shop, builder, by_way_of
+) -> None:
+    account, at = await shop.open_account(OLD), OLD
+    for email in (*by_way_of, OLD):
+        await promoted(shop, builder, at, email)
+        at = email
+    customer = await builder.kept(CUSTOMERS, account.id)
+    assert [contact.value.stored for contact in customer.contacts] == [OLD]
+    assert customer.former_contacts == ()
+    for letter in builder.mailbag.letters:
+        if letter.to in by_way_of and letter.template == "registration.undo_contact_change":
+            with pytest.raises(ContactLinkStale):
+                await shop.contact_changes.reverse_contact_change(letter.token, HERE)
+        if letter.to in by_way_of and letter.template == "registration.contact_changed":
+            with contextlib.suppress(Rejected):
+                await shop.objections.not_me_change(letter.ticket("not_me_link"), HERE)
+    undo = [one.to for one in builder.mailbag.letters if one.template == "registration.undo_contact_change"]
+    assert undo == [OLD, *by_way_of[:-1]], "the last change has no link that takes it back"
+    assert not await signs_in(shop, NEW)
+    await shop.open_account(NEW)
+
+
+async def promoted(shop, builder, old, new):
+    """Puts *new* in the place of *old*, as whoever reads both does, and lets the hold pass."""
+    session = (await shop.signin.sign_in_with_password(old, PASSWORD, HERE)).session
+    await shop.contact_changes.promote_contact(session, new, HERE)
+    await shop.contact_changes.confirm_change_old(newest(builder, "confirm_old_contact", old).token, None, HERE)
+    await shop.contact_changes.confirm_change_new(newest(builder, "confirm_new_contact", new).token, session, HERE)
+    builder.clock.advance(timedelta(days=4))
+
+
+@pytest.mark.proves("REG-68")
+async def test_whoever_goes_back_after_the_time_to_take_back_leaves_an_address_that_can(shop, builder) -> None:
+    account = await shop.open_account(OLD)
+    await promoted(shop, builder, OLD, NEW)
+    builder.clock.advance(timedelta(days=27))
+    await promoted(shop, builder, NEW, OLD)
+    customer = await builder.kept(CUSTOMERS, account.id)
+    assert [former.contact.value.stored for former in customer.former_contacts] == [NEW]
+    await shop.contact_changes.reverse_contact_change(newest(builder, "undo_contact_change", NEW).token, HERE)
+    assert (await builder.kept(CUSTOMERS, account.id)).sign_in_email.stored == NEW
+
+
+@pytest.mark.proves("REG-64", "REG-68", "REG-69")
+async def test_the_shop_hears_of_every_step_of_a_change(shop, builder) -> None:
+    account = await shop.open_account(OLD)
+    await changed(shop, account)
+    await shop.contact_changes.reverse_contact_change(newest(builder, "undo_contact_change").token, HERE)
+    other = await shop.open_account(OTHER)
+    await asked(shop, other, "eve@new.example")
+    await shop.contact_changes.cancel_contact_change(other.session, HERE)
+    names = [event.name for event in builder.storage.snapshot()["main"].books["events"].values()]
+    steps = [name.removeprefix("registration.contact_change_") for name in names if "contact_change_" in name]
+    assert steps == ["requested", "applied", "undone", "requested", "cancelled"]
+
+
+@pytest.mark.proves("REG-68")
+async def test_a_change_of_an_account_without_a_password_is_taken_back_too(shop, builder) -> None:
+    account = await shop.open_account(OLD, None)
+    await changed(shop, account)
+    await shop.contact_changes.reverse_contact_change(newest(builder, "undo_contact_change").token, HERE)
+    assert [one.value.stored for one in (await builder.kept(CUSTOMERS, account.id)).contacts] == [OLD]
+
+
+@pytest.mark.proves("SIG-84")
+async def test_who_objects_to_a_change_takes_back_what_was_added_since_it_was_asked_for(shop, builder) -> None:
+    account = await shop.open_account(OLD)
+    await asked(shop, account)
+
+    def with_theirs(customer):
+        theirs = attrs.evolve(customer.contacts[0], id=ContactId("theirs"), value=EmailAddress.parse(OTHER))
+        theirs = attrs.evolve(theirs, roles=frozenset(), added_at=builder.clock.now(), verified=None)
+        return attrs.evolve(customer, contacts=(*customer.contacts, theirs))
+
+    await builder.edit(CUSTOMERS, account.id, with_theirs)
+    builder.clock.advance(timedelta(minutes=2))
+    await shop.contact_changes.confirm_change_old(newest(builder, "confirm_old_contact").token, None, HERE)
+    await shop.contact_changes.confirm_change_new(newest(builder, "confirm_new_contact").token, account.session, HERE)
+    await shop.objections.not_me_change(objection(newest(builder, "contact_changed")), HERE)
+    assert [one.value.stored for one in (await builder.kept(CUSTOMERS, account.id)).contacts] == [OLD]

@@ -387,3 +387,37 @@ class Subscriptions:
     def uses(self, account, contact):
         self.asked.append((account, contact))
         return ("subscription",)
+
+
+@pytest.mark.proves("SIG-80")
+async def test_nobody_silences_the_address_that_signs_in(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    await added(shop, account, WORK)
+    owners = (await contacts_of(builder, account))[ANN].id
+    await shop.contacts.use_contact(account.session, owners, ContactRole.NOTIFY, HERE, use=False)
+    assert builder.mailbag.to(ANN)[-1].template == "registration.contact_used"
+    await shop.passwords.change_password(account.session, PASSWORD, NEW_PASSWORD, HERE)
+    assert {one.to for one in builder.mailbag.letters if one.template == "passwords.was_changed"} == {ANN, WORK}
+
+
+@pytest.mark.proves("SIG-80")
+async def test_an_address_hears_that_it_hears_no_more(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    silenced = await added(shop, account, WORK)
+    await shop.contacts.use_contact(account.session, silenced, ContactRole.NOTIFY, HERE, use=False)
+    assert builder.mailbag.to(WORK)[-1].template == "registration.contact_used"
+    await shop.passwords.change_password(account.session, PASSWORD, NEW_PASSWORD, HERE)
+    assert builder.mailbag.to(WORK)[-1].template == "registration.contact_used"
+
+
+@pytest.mark.proves("SIG-80", "REG-60")
+async def test_an_account_full_of_contacts_can_still_move_its_sign_in(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    await builder.edit(CUSTOMERS, account.id, lambda c: attrs.evolve(c, contacts=(*c.contacts, *phones(9, c))))
+    assert len((await builder.kept(CUSTOMERS, account.id)).contacts) == MAX_CONTACTS
+    await shop.contact_changes.promote_contact(account.session, WORK, HERE)
+    for side in ("old", "new"):
+        confirm = getattr(shop.contact_changes, f"confirm_change_{side}")
+        await confirm(newest(builder, f"confirm_{side}_contact").token, account.session, HERE)
+    assert (await builder.kept(CUSTOMERS, account.id)).sign_in_email.stored == WORK
+    assert builder.mailbag.to(ANN)[-1].template == "registration.contact_changed"

@@ -6,10 +6,12 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from shopaccounts.customers import CUSTOMERS, AccountStatus, is_verified
+from shopaccounts.customers import CUSTOMERS, AccountStatus, Trigger, follow, is_verified
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import BadPolicy, InsecureTransport, Throttled
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.outbox import EVENTS
+from shopaccounts.kernel.record import Change
 from shopaccounts.passwords import PasswordUnacceptable
 from shopaccounts.registration import (
     ATTEMPTS,
@@ -30,7 +32,7 @@ from shopaccounts.registration import (
     RegistrationPolicy,
 )
 from shopaccounts.registration.inviting import Answer
-from shopaccounts.signin import SignedIn, SignInRefused, SignInRequired
+from shopaccounts.signin import DEVICES, NoSession, Resumed, SignedIn, SignInRefused, SignInRequired
 from shopaccounts.testing.builders import PASSWORD, SITUATIONS, ShopBuilder, quick_policies, request_from, without_gaps
 
 BOB, ANN, HERE = "bob@lamp.example", "ann@lamp.example", request_from()
@@ -320,3 +322,20 @@ def test_every_end_of_an_invitation_is_final() -> None:
 def test_a_policy_for_invitations_that_can_not_be_kept_fails_at_start_up(values) -> None:
     with pytest.raises(BadPolicy):
         InvitationPolicy(**values)
+
+
+@pytest.mark.proves("REG-51")
+async def test_an_account_that_is_reopened_comes_back_by_an_invitation_and_nothing_from_before_does(
+    shop, builder
+) -> None:
+    ann = await shop.open_account(ANN, None)
+    over = builder.clock.now() + timedelta(days=30)
+    for trigger in (Trigger.REQUEST_CLOSING, Trigger.CLOSE, Trigger.REOPEN):
+        await builder.edit(CUSTOMERS, ann.id, lambda c, trigger=trigger: follow(c, trigger, until=over))
+    gone = Change(removals=(DEVICES.remove(await builder.kept(DEVICES, ann.id)),))
+    await got(builder.storage.open(builder.scope).record(gone))
+    _, _, token = await invited(shop)
+    done = await shop.invitations.accept_invitation(token, FORM, HERE)
+    assert done.account == ann.id
+    assert isinstance(await shop.sessions.resume(done.step.session, HERE), Resumed)
+    assert isinstance(await shop.sessions.resume(ann.session, HERE), NoSession)

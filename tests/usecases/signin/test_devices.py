@@ -312,6 +312,23 @@ async def test_owners_see_their_devices_the_last_used_first(shop, builder) -> No
 
 
 @pytest.mark.proves("SIG-52")
+async def test_what_an_account_knows_no_longer_is_neither_shown_nor_kept(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    phone, laptop = Browser(shop, STRANGER), Browser(shop)
+    await phone.signs_in()
+    await laptop.signs_in()
+    now = builder.clock.now()
+
+    def over(known):
+        return attrs.evolve(known, devices=tuple(attrs.evolve(d, known_until=now) for d in known.devices))
+
+    await builder.edit(DEVICES, account.id, over)
+    assert await shop.sessions.list_devices(laptop.session, HERE) == ()
+    assert (await Browser(shop, STRANGER).signs_in()).new_device is True
+    assert [device.label for device in (await builder.kept(DEVICES, account.id)).devices] == ["curl"]
+
+
+@pytest.mark.proves("SIG-52")
 async def test_a_device_that_is_forgotten_is_new_when_it_comes_back(shop, builder) -> None:
     await shop.open_account(ANN)
     phone, laptop = Browser(shop, STRANGER), Browser(shop)

@@ -5,10 +5,14 @@ from datetime import timedelta
 import attrs
 import pytest
 
+from shopaccounts.customers import CUSTOMERS, NOT_ME_SIGN_IN, StatusReason, Trigger, follow
 from shopaccounts.kernel.assurance import Level, Operation
+from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.errors import Forbidden, FreshSignInNeeded, InvalidInput
 from shopaccounts.kernel.scope import Actor, ActorKind, Scope
+from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.staff import Permission
+from shopaccounts.kernel.tickets import TICKETS
 from shopaccounts.signin import (
     IMPERSONATIONS,
     ActingScope,
@@ -17,11 +21,14 @@ from shopaccounts.signin import (
     NoSession,
     NotWhileImpersonating,
     Resumed,
+    SessionPolicy,
+    SignedIn,
     SignInRequired,
 )
 from shopaccounts.signin.impersonating import may_while_acting
 from shopaccounts.signin.model import Acting
-from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies, request_from
+from shopaccounts.testing.builders import PASSWORD, Between, ShopBuilder, quick_policies, request_from
+from shopaccounts.testing.contracts.steps import listed
 from shopaccounts.testing.doubles import StaffRoom
 from shopaccounts.testing.races import assert_one_winner, race
 
@@ -200,6 +207,21 @@ async def test_it_ends_as_soon_as_the_agent_may_no_longer(shop, builder, staff, 
     assert isinstance(await shop.sessions.resume(begun.session, DESK), NoSession)
 
 
+@pytest.mark.proves("SIG-95", "SIG-75")
+async def test_agent_and_customer_take_no_place_from_each_other(host, staff) -> None:
+    policies = quick_policies(sessions=SessionPolicy(max_sessions=1))
+    builder = ShopBuilder(host=host, agents=staff, policies=policies, entropy=SystemEntropy())
+    shop = builder.build()
+    account = await shop.open_account(ANN)
+    builder.scope = attrs.evolve(builder.scope, actor=EVE)
+    begun = await begin(builder, staff, builder.build(), account)
+    assert isinstance(await shop.sessions.resume(account.session, HERE), Resumed)
+    newer = await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
+    assert isinstance(newer, SignedIn)
+    for value in (begun.session, newer.session):
+        assert isinstance(await shop.sessions.resume(value, HERE), Resumed)
+
+
 @pytest.mark.proves("SIG-97")
 async def test_it_ends_when_the_customer_signs_out_everywhere(shop, builder, staff, office) -> None:
     account = await shop.open_account(ANN)
@@ -217,6 +239,10 @@ async def test_the_customer_hears_of_it_once_when_it_has_ended(shop, builder, st
     await shop.upkeep.tick()
     letters = [letter for letter in builder.mailbag.to(ANN) if letter.template == "signin.impersonation_ended"]
     assert len(letters) == len(told(builder, "signin.impersonation_ended")) == 1
+    (event,) = told(builder, "signin.impersonation_ended")
+    assert event.actor == EVE
+    tickets = builder.storage.snapshot()["main"].books[TICKETS.name].values()
+    assert begun.public_id in {ticket.bound for ticket in tickets if ticket.purpose == NOT_ME_SIGN_IN.name}
     assert isinstance(await shop.sessions.resume(begun.session, DESK), NoSession)
 
 
@@ -228,6 +254,55 @@ async def test_an_end_that_nobody_wrote_is_told_by_the_upkeep(shop, builder, sta
     assert (await shop.upkeep.tick()).worked == 0
     (event,) = told(builder, "signin.impersonation_ended")
     assert '"outcome":"over"' in event.data
+    assert event.actor.kind is ActorKind.SYSTEM
+    assert builder.mailbag.to(ANN)[-1].template == "signin.impersonation_ended"
+
+
+@pytest.mark.proves("SIG-97")
+async def test_a_shop_may_mail_nothing_about_it(host, staff) -> None:
+    policies = quick_policies(impersonation=ImpersonationPolicy(notice=False))
+    builder = ShopBuilder(host=host, agents=staff, policies=policies)
+    account = await builder.build().open_account(ANN)
+    builder.scope = attrs.evolve(builder.scope, actor=EVE)
+    office = builder.build()
+    begun, letters = await begin(builder, staff, office, account), len(builder.mailbag.letters)
+    await office.impersonation.end_impersonation(begun.session, DESK)
+    assert len(told(builder, "signin.impersonation_ended")) == 1
+    assert len(builder.mailbag.letters) == letters
+
+
+@pytest.mark.proves("SIG-97", "SIG-77")
+async def test_only_an_agents_own_session_is_ended_so(shop, office) -> None:
+    account = await shop.open_account(ANN)
+    for value in (account.session, Secret("nonsense"), Secret(f"sa1.ses.{'a' * 22}.{'b' * 43}")):
+        with pytest.raises(SignInRequired):
+            await office.impersonation.end_impersonation(value, DESK)
+    assert isinstance(await shop.sessions.resume(account.session, HERE), Resumed)
+
+
+@pytest.mark.proves("SIG-95", "KER-181")
+async def test_an_account_that_is_stopped_meanwhile_is_not_acted_for(shop, builder, staff) -> None:
+    account = await shop.open_account(ANN)
+    between = Between(
+        lambda: builder.edit(CUSTOMERS, account.id, lambda c: follow(c, Trigger.SUSPEND, reason=StatusReason.ABUSE))
+    )
+    builder.scope = attrs.evolve(builder.scope, actor=EVE)
+    with pytest.raises(ImpersonationNotAllowed):
+        await begin(builder, staff, builder.build(between), account)
+    assert between.happened
+    assert told(builder, "signin.impersonation_started") == []
+
+
+@pytest.mark.proves("SIG-95", "CUS-11")
+async def test_an_account_whose_stop_is_over_is_acted_for_again(shop, builder, staff, office) -> None:
+    account, until = await shop.open_account(ANN), builder.clock.now() + timedelta(days=1)
+    stop = {"reason": StatusReason.ABUSE, "until": until}
+    await builder.edit(CUSTOMERS, account.id, lambda c: follow(c, Trigger.SUSPEND, **stop))
+    with pytest.raises(ImpersonationNotAllowed):
+        await begin(builder, staff, office, account)
+    builder.clock.advance(timedelta(days=1))
+    begun = await begin(builder, staff, office, account)
+    assert isinstance(await shop.sessions.resume(begun.session, DESK), Resumed)
 
 
 @pytest.mark.proves("SIG-95")
@@ -250,5 +325,4 @@ async def test_of_many_starts_at_once_one_agent_gets_one(staff) -> None:
         return await builder.build().impersonation.start_impersonation(account.id, WHY, ActingScope.READ_ONLY, DESK)
 
     assert_one_winner(await race(8, start), ImpersonationNotAllowed)
-    kept = builder.storage.snapshot()["main"].books[IMPERSONATIONS.name]
-    assert len(kept) == 1
+    assert len(await listed(builder.storage.open(builder.scope), IMPERSONATIONS, "account", account.id)) == 1

@@ -150,14 +150,6 @@ async def test_the_owner_of_a_suspended_account_hears_once_a_day_that_somebody_k
     assert len(builder.mailbag.letters) == letters + 2
 
 
-@pytest.mark.proves("SIG-2")
-async def test_a_frozen_account_gives_no_session(shop, builder) -> None:
-    account = await shop.open_account(ANN)
-    await builder.edit(SECURITY, account.id, lambda s: attrs.evolve(s, frozen=True))
-    assert isinstance(await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE), AccountSuspended)
-    assert isinstance(await shop.sessions.resume(account.session, HERE), NoSession)
-
-
 @pytest.mark.proves("SIG-2", "SIG-9")
 async def test_a_closing_account_gives_a_short_session_that_may_do_one_thing(shop, builder) -> None:
     account = await shop.open_account(ANN)

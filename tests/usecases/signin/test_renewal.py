@@ -5,14 +5,18 @@ from datetime import timedelta
 import attrs
 import pytest
 
+from shopaccounts.customers import Trigger
 from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.errors import BadPolicy, InsecureTransport
+from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamp
 from shopaccounts.kernel.tickets import TICKETS
 from shopaccounts.signin import (
     SESSIONS,
+    ActingScope,
     NoSession,
+    NotWhileImpersonating,
     RenewalPolicy,
     Resumed,
     SessionPolicy,
@@ -20,7 +24,8 @@ from shopaccounts.signin import (
     WayNotOffered,
     WhyNoSession,
 )
-from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies, request_from
+from shopaccounts.testing.builders import PASSWORD, Between, ShopBuilder, quick_policies, request_from
+from shopaccounts.testing.doubles import StaffRoom
 from shopaccounts.testing.races import race
 
 ANN, HERE = "ann@lamp.example", request_from(agent="LampApp/4.2 (Android 14)")
@@ -174,6 +179,40 @@ async def test_a_session_that_was_signed_out_is_not_renewed(shop) -> None:
 
 
 @pytest.mark.proves("SIG-74")
+async def test_a_session_that_may_do_one_thing_only_is_not_renewed(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    await builder.step(account.id, Trigger.REQUEST_CLOSING)
+    closing = await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
+    with pytest.raises(SignInRequired):
+        await shop.sessions.renew(closing.session, HERE)
+    assert await why(shop, closing.session) is None
+
+
+@pytest.mark.proves("SIG-74", "SIG-95")
+async def test_an_agent_who_acts_for_a_customer_gets_no_new_value(host) -> None:
+    staff = StaffRoom()
+    policies = quick_policies(sessions=SessionPolicy(renewal=RenewalPolicy()))
+    builder = ShopBuilder(host=host, policies=policies, agents=staff)
+    account = await builder.build().open_account(ANN)
+    staff.hire("eve", signed_in_at=builder.clock.now())
+    builder.scope = attrs.evolve(builder.scope, actor=Actor(ActorKind.AGENT, "eve"))
+    office = builder.build()
+    begun = await office.impersonation.start_impersonation(account.id, "she asked", ActingScope.ASSIST, HERE)
+    with pytest.raises(NotWhileImpersonating):
+        await office.sessions.renew(begun.session, HERE)
+
+
+@pytest.mark.proves("SIG-74", "SIG-76")
+async def test_a_renewal_meets_an_end_that_comes_meanwhile(shop, builder) -> None:
+    account = await shop.open_account(ANN)
+    between = Between(lambda: builder.edit(SECURITY, account.id, lambda s: s.bump(Stamp.ACCOUNT)))
+    with pytest.raises(SignInRequired):
+        await builder.build(between).sessions.renew(account.session, HERE)
+    assert between.happened
+    assert [session.generation for session in rows(builder, SESSIONS)] == [0]
+
+
+@pytest.mark.proves("SIG-74")
 async def test_shops_renew_nothing_unless_they_say_so(host) -> None:
     builder = ShopBuilder(host=host)
     shop = builder.build()
@@ -181,7 +220,9 @@ async def test_shops_renew_nothing_unless_they_say_so(host) -> None:
     with pytest.raises(WayNotOffered):
         await shop.sessions.renew(account.session, HERE)
     builder.clock.advance(HOUR)
-    assert not (await shop.sessions.resume(account.session, HERE)).renewal_due
+    resumed = await shop.sessions.resume(account.session, HERE)
+    assert isinstance(resumed, Resumed)
+    assert not resumed.renewal_due
 
 
 @pytest.mark.proves("SIG-74")

@@ -120,8 +120,8 @@ async def test_many_at_once_all_come_in_and_the_next_one_puts_away_what_is_too_m
     builder = built(host, max_sessions=3)
     shop = builder.build()
     await shop.open_account(ANN)
-    outcomes = await race(8, lambda _: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))
-    assert [one.error for one in outcomes] == [None] * 8
+    outcomes = await race(5, lambda _: shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))  # so many tries are free
+    assert [one.error for one in outcomes] == [None] * 5
     await sign_in(shop, builder)
     assert sum(session.ended is None for session in rows(builder, SESSIONS)) == 3
 

@@ -266,6 +266,7 @@ async def test_ending_the_others_renews_ones_own_value(shop, builder) -> None:
     builder.clock.advance(timedelta(minutes=10))
     renewed = await shop.sessions.end_other_sessions(mine.session, HERE)
     assert await why(shop, renewed.session) is None
+    assert "signin.session_ended" in {event.name for event in rows(builder, EVENTS)}
     assert await why(shop, mine.session) is WhyNoSession.ENDED
     assert await why(shop, other.session) is WhyNoSession.REVOKED
     successor = rows(builder, SESSIONS)[-1]

@@ -120,6 +120,17 @@ async def test_a_wrong_password_ends_nothing_and_is_counted_like_one_at_the_door
 
 
 @pytest.mark.proves("SIG-61")
+async def test_a_right_password_forgets_the_wrong_ones_before_it(shop) -> None:
+    await shop.open_account(ANN)
+    value = await sign_in(shop)
+    for _ in range(2):
+        for _ in range(4):
+            with pytest.raises(SignInRefused):
+                await shop.signin.confirm_identity(value, WRONG, HERE)
+        value = (await shop.signin.confirm_identity(value, PASSWORD, HERE)).session
+
+
+@pytest.mark.proves("SIG-61")
 async def test_the_password_of_another_account_is_wrong(shop) -> None:
     await shop.open_account(ANN)
     await shop.open_account("eve@lamp.example", "the lamp of another person")

@@ -217,6 +217,36 @@ async def test_disabling_a_password_stops_neither_the_account_nor_its_sessions(s
             break
 
 
+@pytest.mark.proves("KER-266", "SIG-61")
+async def test_guesses_of_somebody_who_is_signed_in_disable_a_password_too(strict) -> None:
+    shop = strict.build()
+    account = await shop.open_account(ANN)
+    session = (await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE, remember=True)).session
+    guesses = 0
+    while guesses < 12:
+        try:
+            await shop.signin.confirm_identity(session, WRONG, HERE)
+        except Throttled as held:
+            strict.clock.advance(held.retry_after)
+        except SignInRefused:
+            guesses += 1
+    assert (await strict.kept(PASSWORDS, account.id)).is_disabled
+    assert len(told(strict, "signin.password_disabled")) == 1
+    assert len(told(strict, "signin.step_up_refused")) == 12
+
+
+@pytest.mark.proves("KER-263", "KER-266")
+async def test_the_guess_that_disables_a_password_may_be_the_one_that_shows_an_attack(host) -> None:
+    wait = Wait(free=5, base=SECOND, cap=SECOND, forget_after=None, disable_after=12)
+    builder = built(host, password=wait, attack_at=12, attack_within=timedelta(days=1))
+    shop = builder.build()
+    await shop.open_account(ANN)
+    for _ in range(12):
+        await guess(shop, builder)
+    names = ("signin.attack_suspected", "signin.password_disabled")
+    assert [len(told(builder, name)) for name in names] == [1, 1]
+
+
 @pytest.mark.proves("KER-266")
 async def test_a_password_that_is_disabled_is_not_changed_but_reset(strict) -> None:
     shop = strict.build()

@@ -29,7 +29,7 @@ from shopaccounts.testing.races import assert_one_winner, race
 
 ANN, HERE = "ann@lamp.example", request_from()
 NEW = "another lamp by the river"
-CROWD = 8
+CROWD = 16
 pytestmark = pytest.mark.proves("KER-180")
 
 

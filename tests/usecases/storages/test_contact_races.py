@@ -19,7 +19,7 @@ from shopaccounts.testing.builders import PASSWORD, request_from
 from shopaccounts.testing.races import assert_one_winner, race
 
 ANN, EVE, NEW, HERE = "ann@lamp.example", "eve@lamp.example", "new@lamp.example", request_from()
-CROWD = 8
+CROWD = 16
 pytestmark = pytest.mark.proves("KER-180")
 
 
@@ -73,6 +73,7 @@ async def test_a_change_comes_into_force_once(shop, builder) -> None:
     assert len(losers) == CROWD - 1
     assert all(one.value == HolderUnknown() or isinstance(one.error, ContactLinkUsed) for one in losers)
     (done,) = [one.value for one in outcomes if isinstance(one.value, ContactChanged)]
+    assert done.next_value is not None
     assert isinstance(await shop.sessions.resume(done.next_value.session, HERE), Resumed)
 
 

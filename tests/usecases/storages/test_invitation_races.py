@@ -18,7 +18,7 @@ from shopaccounts.testing.builders import PASSWORD, quick_policies, request_from
 from shopaccounts.testing.races import assert_one_winner, race
 
 ANN, BOB, HERE = "ann@lamp.example", "bob@lamp.example", request_from()
-CROWD = 8
+CROWD = 16
 pytestmark = pytest.mark.proves("KER-180")
 
 

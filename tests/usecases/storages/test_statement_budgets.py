@@ -5,17 +5,26 @@ A loop over rows that slips into a use-case shows here, and so does a look-up th
 
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+from shopaccounts.customers import ContactRole
+from shopaccounts.recovery import Question, SecurityQuestionsPolicy
 from shopaccounts.registration import RegistrationForm
 from shopaccounts.signin import RenewalPolicy, SessionPolicy
-from shopaccounts.testing.builders import PASSWORD, quick_policies, request_from
+from shopaccounts.testing.builders import PASSWORD, quick_policies, request_from, without_gaps
 
 ANN, HERE = "ann@lamp.example", request_from()
 AROUND = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SHOW", "SET ")
 NEW = "another lamp by the river"
+OTHER = "ann@other.example"
+ANSWERS: dict[Question, object] = {
+    Question.FIRST_PET: "a goldfish called Ottokar",
+    Question.FIRST_CONCERT: "The Velvet Lampshades",
+    Question.WORST_HOLIDAY: "rain in Bremen",
+}
 SESSIONS = 40
 
 
@@ -152,3 +161,163 @@ async def test_inviting_and_coming_by_invitation_cost_the_same_however_many_invi
         coming.append((await costs(builder, work))[1])
     assert len(set(inviting)) == len(set(coming)) == 1, (inviting, coming)
     assert (inviting[0] <= 9, coming[0] <= 14) == (True, True), (inviting, coming)
+
+
+# What a customer does with an account
+
+
+def newest(builder, template):
+    return next(one for one in reversed(builder.mailbag.letters) if one.template.partition(".")[2] == template)
+
+
+async def signed_in(shop, _builder, hand):
+    hand["session"] = (await shop.open_account(ANN)).session
+
+
+async def adding(shop, builder, hand):
+    await signed_in(shop, builder, hand)
+    hand["addition"] = (await shop.contacts.add_contact(hand["session"], OTHER, HERE)).addition
+    hand |= {"code": newest(builder, "add_contact").code, "link": newest(builder, "add_contact").token}
+
+
+async def with_two(shop, builder, hand):
+    await adding(shop, builder, hand)
+    added = await shop.contacts.confirm_added_contact(hand["link"], hand["session"], HERE)
+    hand["contact"] = added.contact
+
+
+async def moving(shop, builder, hand):
+    await signed_in(shop, builder, hand)
+    await shop.contact_changes.promote_contact(hand["session"], OTHER, HERE)
+    hand |= {
+        "new": newest(builder, "confirm_new_contact").token,
+        "old": newest(builder, "confirm_old_contact").token,
+    }
+
+
+async def agreed(shop, builder, hand):
+    await moving(shop, builder, hand)
+    await shop.contact_changes.confirm_change_old(hand["old"], None, HERE)
+
+
+async def moved(shop, builder, hand):
+    await agreed(shop, builder, hand)
+    await shop.contact_changes.confirm_change_new(hand["new"], hand["session"], HERE)
+    hand["undo"] = newest(builder, "undo_contact_change").token
+
+
+async def leaving(shop, builder, hand):
+    await signed_in(shop, builder, hand)
+    await shop.closings.request_account_closing(hand["session"], None, HERE)
+    hand["link"] = newest(builder, "close_account").token
+
+
+async def noticed(shop, builder, hand):
+    await signed_in(shop, builder, hand)
+    await shop.passwords.change_password(hand["session"], PASSWORD, NEW, HERE)
+    told = newest(builder, "was_changed")
+    hand |= {"not me": told.ticket("not_me_link"), "freeze": told.ticket("freeze_link")}
+
+
+async def from_elsewhere(shop, builder, hand):
+    await signed_in(shop, builder, hand)
+    there = request_from("203.0.113.9", agent="Mozilla/5.0 (X11) Firefox/1")
+    hand["other"] = (await shop.signin.sign_in_with_password(ANN, PASSWORD, there)).public_id
+    hand["not me"] = newest(builder, "new_device").ticket("not_me_link")
+
+
+async def with_questions(shop, builder, hand):
+    await signed_in(shop, builder, hand)
+    await shop.questions.set_questions(hand["session"], ANSWERS, HERE)
+
+
+BUDGETS: dict[str, Any] = {
+    "change the password": (
+        signed_in,
+        lambda shop, hand: shop.passwords.change_password(hand["session"], PASSWORD, NEW, HERE),
+        10,
+    ),
+    "add a contact": (signed_in, lambda shop, hand: shop.contacts.add_contact(hand["session"], OTHER, HERE), 6),
+    "prove a contact by code": (
+        adding,
+        lambda shop, hand: shop.contacts.prove_added_contact(hand["session"], hand["addition"], hand["code"], HERE),
+        11,
+    ),
+    "prove a contact by link": (
+        adding,
+        lambda shop, hand: shop.contacts.confirm_added_contact(hand["link"], hand["session"], HERE),
+        10,
+    ),
+    "use a contact": (
+        with_two,
+        lambda shop, hand: shop.contacts.use_contact(hand["session"], hand["contact"], ContactRole.RECOVERY, HERE),
+        5,
+    ),
+    "remove a contact": (
+        with_two,
+        lambda shop, hand: shop.contacts.remove_contact(hand["session"], hand["contact"], HERE),
+        10,
+    ),
+    "list contacts": (with_two, lambda shop, hand: shop.contacts.list_contacts(hand["session"], HERE), 1),
+    "ask for another address": (
+        signed_in,
+        lambda shop, hand: shop.contact_changes.promote_contact(hand["session"], OTHER, HERE),
+        11,
+    ),
+    "confirm at the old address": (
+        moving,
+        lambda shop, hand: shop.contact_changes.confirm_change_old(hand["old"], None, HERE),
+        3,
+    ),
+    "confirm at the new address": (
+        agreed,
+        lambda shop, hand: shop.contact_changes.confirm_change_new(hand["new"], hand["session"], HERE),
+        15,
+    ),
+    "take a change back": (
+        moved,
+        lambda shop, hand: shop.contact_changes.reverse_contact_change(hand["undo"], HERE),
+        11,
+    ),
+    "list sessions": (from_elsewhere, lambda shop, hand: shop.sessions.list_sessions(hand["session"], HERE), 2),
+    "list devices": (from_elsewhere, lambda shop, hand: shop.sessions.list_devices(hand["session"], HERE), 1),
+    "end a session": (
+        from_elsewhere,
+        lambda shop, hand: shop.sessions.end_session(hand["session"], hand["other"], HERE),
+        5,
+    ),
+    "look back": (from_elsewhere, lambda shop, hand: shop.history.security_history(hand["session"], HERE), 2),
+    "ask to close": (
+        signed_in,
+        lambda shop, hand: shop.closings.request_account_closing(hand["session"], None, HERE),
+        3,
+    ),
+    "close": (
+        leaving,
+        lambda shop, hand: shop.closings.confirm_account_closing(hand["session"], hand["link"], HERE),
+        10,
+    ),
+    "not my sign-in": (from_elsewhere, lambda shop, hand: shop.objections.not_me_sign_in(hand["not me"], HERE), 12),
+    "not my change": (noticed, lambda shop, hand: shop.objections.not_me_change(hand["not me"], HERE), 11),
+    "freeze": (noticed, lambda shop, hand: shop.customers.freeze_account(hand["freeze"], HERE), 7),
+    "set questions": (signed_in, lambda shop, hand: shop.questions.set_questions(hand["session"], ANSWERS, HERE), 7),
+    "remove questions": (
+        with_questions,
+        lambda shop, hand: shop.questions.remove_questions(hand["session"], HERE),
+        6,
+    ),
+}
+"""What somebody does, after what, and with how many statements at most."""
+
+
+@pytest.mark.proves("TES-112")
+@pytest.mark.parametrize("doing", BUDGETS)
+async def test_what_a_customer_does_with_an_account_keeps_to_its_budget(builder, doing) -> None:
+    builder.policies = quick_policies(
+        sends=without_gaps(), questions=SecurityQuestionsPolicy(enabled=True, accept_risk=True)
+    )
+    shop, hand = builder.build(), dict[str, Any]()
+    arrange, act, most = BUDGETS[doing]
+    await arrange(shop, builder, hand)
+    _, number, statements = await costs(builder, act(shop, hand))
+    assert number <= most, statements
