@@ -321,3 +321,9 @@ def test_an_endless_name_is_cut_but_not_within_a_sign(tmp_path: Path) -> None:
     assert subject == f"Parcel for {family * 27}…"
     accents = shop.render("toys.parcel", "en", {"name": "x" * 137 + "e\u0301" * 20}).subject
     assert accents == "Parcel for " + "x" * 137 + "…"
+
+
+@pytest.mark.proves("MSG-8")
+def test_the_docs_tell_which_values_each_text_has(pytestconfig: pytest.Config) -> None:
+    page = (pytestconfig.rootpath / "docs/howto/messages.md").read_text("utf-8")
+    assert [name for name in OURS.names() if f"| `{name}` |" not in page] == []
