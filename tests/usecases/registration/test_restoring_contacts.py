@@ -46,6 +46,8 @@ async def test_it_comes_back_as_it_was_proven_and_is_told_to_every_address(shop,
     assert ContactRole.LOGIN not in restored.roles
     assert isinstance(await shop.sessions.resume(back.session, HERE), Resumed)
     assert isinstance(await shop.sessions.resume(value, HERE), NoSession)
+    events = [event.name for event in builder.storage.snapshot()["main"].books["events"].values()]
+    assert events.count("customers.contact_added") == 2
     told = builder.mailbag.letters[before:]
     assert {(letter.template, letter.to) for letter in told} == {
         ("registration.contact_added", ANN),
