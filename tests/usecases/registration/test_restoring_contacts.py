@@ -38,6 +38,7 @@ async def removed(shop, builder, account):
 async def test_it_comes_back_as_it_was_proven_and_is_told_to_every_address(shop, builder) -> None:
     account = await shop.open_account(ANN)
     contact, value = await removed(shop, builder, account)
+    elsewhere = (await shop.signin.sign_in_with_password(ANN, account.password, HERE)).session
     before = len(builder.mailbag.letters)
     back = await shop.contact_changes.restore_contact(value, contact, HERE)
     after = await customer(builder, account)
@@ -46,6 +47,7 @@ async def test_it_comes_back_as_it_was_proven_and_is_told_to_every_address(shop,
     assert ContactRole.LOGIN not in restored.roles
     assert isinstance(await shop.sessions.resume(back.session, HERE), Resumed)
     assert isinstance(await shop.sessions.resume(value, HERE), NoSession)
+    assert isinstance(await shop.sessions.resume(elsewhere, HERE), NoSession)
     events = [event.name for event in builder.storage.snapshot()["main"].books["events"].values()]
     assert events.count("customers.contact_added") == 2
     told = builder.mailbag.letters[before:]
