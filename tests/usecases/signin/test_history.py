@@ -4,13 +4,17 @@ import csv
 import io
 from datetime import timedelta
 
+import attrs
 import pytest
 
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.paging import CursorInvalid
+from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.scope import ActorKind
 from shopaccounts.signin import SignInRefused, SignInRequired
 from shopaccounts.signin.history import SHOWN_FOR
 from shopaccounts.testing.builders import PASSWORD, request_from
+from shopaccounts.testing.toys import happened
 
 ANN, BEN, HERE = "ann@lamp.example", "ben@lamp.example", request_from(agent="a browser")
 MOMENT = timedelta(microseconds=1)
@@ -114,3 +118,15 @@ async def test_the_table_for_spreadsheets_has_a_row_for_each_entry(shop) -> None
     assert head == ["at", "what", "by", "agent", "facts"]
     assert [row[1] for row in rows] == [entry.what for entry in entries]
     assert text.endswith("\r\n")
+
+
+@pytest.mark.proves("SIG-91")
+async def test_what_else_happens_to_a_customer_stands_elsewhere(shop, builder) -> None:
+    account, now = await shop.open_account(ANN), builder.clock.now()
+    bought = attrs.evolve(
+        happened(builder.scope, "a parcel", account.id), occurred_at=now, recorded_at=now, kept_until=now
+    )
+    await got(builder.storage.open(builder.scope).record(Change(events=(bought,))))
+    whats = [entry.what for entry in (await shop.history.security_history(account.session, HERE)).items]
+    assert bought.name not in whats
+    assert "signin.signed_in" in whats
