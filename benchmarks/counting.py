@@ -19,8 +19,8 @@ __all__ = ["run"]
 MOST: Final[Mapping[str, int]] = {
     "register": 8,
     "complete the registration": 8,
-    "sign in with a new device": 9,
-    "sign in": 6,
+    "sign in with a new device": 8,
+    "sign in": 5,
     "refuse a sign-in": 6,
     "resume a session": 1,
     "sign out": 4,

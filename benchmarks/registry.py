@@ -11,6 +11,7 @@ BENCHMARKS: Final[Mapping[str, str]] = MappingProxyType(
         "imports": "benchmarks.importing",
         "driver": "benchmarks.driving",
         "tokens": "benchmarks.tokens",
+        "totp": "benchmarks.totp",
         "emails": "benchmarks.emails",
         "hashing": "benchmarks.hashing",
         "recording": "benchmarks.recording",

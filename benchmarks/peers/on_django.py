@@ -4,7 +4,8 @@ Django is set up once for each process, so the shops share a database, which ``o
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import django
@@ -14,9 +15,11 @@ from django.http import HttpRequest, JsonResponse
 from django.test import Client
 from django.test.utils import override_settings
 
-from benchmarks.peers.ours import Shop, context, form, must_be_in, set_cookie
+from benchmarks.peers.ours import Shop, admit, context, form, must_be_in, set_cookie
 from benchmarks.peers.sites import CHEAP, PASSWORD, PRAGMAS, Place, Site
 from shopaccounts import ShopAccounts
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.web import DEVICE_COOKIE
 
 __all__ = [
     "allauth_site",
@@ -146,7 +149,8 @@ def login_ours(request: HttpRequest) -> JsonResponse:
     """Sign in with us."""
     sent = json.loads(request.body)
     signin = OURS["shop"].accounts.signin
-    step = must_be_in(signin.sign_in_with_password(sent["email"], sent["password"], context()))
+    here = context(request.COOKIES.get(DEVICE_COOKIE))
+    step = must_be_in(signin.sign_in_with_password(sent["email"], sent["password"], here))
     answer = JsonResponse({"account": step.account})
     for cookie in step.set_cookies:
         set_cookie(answer, cookie)
@@ -173,12 +177,8 @@ def allauth_site() -> Site:
 def ours_behind_django(shop: Shop[ShopAccounts]) -> Site:
     """Answer our shop behind Django, which then needs no middleware."""
     OURS["shop"] = shop
-
-    def admit(address: str) -> None:
-        started = shop.accounts.registration.register(form(address), context())
-        shop.accounts.registration.complete_registration(started.handle, shop.mailbox.last["code"], context())
-
-    return _site("ours", [], "/ours/register", "/ours/login", admit)
+    steps = "/ours/register", "/ours/login"
+    return _site("ours", [], *steps, lambda address: admit(shop, address), shop.devices)
 
 
 def django_bare() -> Site:
@@ -198,12 +198,21 @@ def django_bare() -> Site:
     return Site(name="Django", register=_create, sign_in=sign_in, admit=_create)
 
 
-def _site(name: str, middleware: list[str], register_at: str, login_at: str, admit: Callable[[str], object]) -> Site:
+def _site(
+    name: str,
+    middleware: list[str],
+    register_at: str,
+    login_at: str,
+    admit: Callable[[str], object],
+    devices: Mapping[str, Secret[str]] = MappingProxyType({}),
+) -> Site:
     client = Client()
     with override_settings(MIDDLEWARE=middleware):
         client.handler.load_middleware()
 
     def post(url: str, address: str, expected: set[int]) -> None:
+        if address in devices:
+            client.cookies[DEVICE_COOKIE] = devices[address].reveal()
         answer = client.post(url, {"email": address, "password": PASSWORD}, content_type="application/json")
         client.cookies.clear()
         if answer.status_code not in expected:

@@ -18,9 +18,10 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from benchmarks.peers.ours import Shop, context, form, must_be_in, set_cookie
+from benchmarks.peers.ours import Shop, admit_later, context, form, must_be_in, set_cookie
 from benchmarks.peers.sites import CHEAP, PASSWORD, Place, Site, made_fit
 from shopaccounts import AsyncShopAccounts
+from shopaccounts.kernel.web import DEVICE_COOKIE
 
 __all__ = ["fastapi_users_bare", "fastapi_users_site", "ours_behind_fastapi"]
 
@@ -137,8 +138,11 @@ def ours_behind_fastapi(shop: Shop[AsyncShopAccounts]) -> Site:
         return {"handle": started.handle.reveal(), "masked": started.masked}
 
     @app.post("/login")
-    async def login(answer: fastapi.Response, username: TypedIn, password: TypedIn) -> dict[str, str]:
-        step = must_be_in(await accounts.signin.sign_in_with_password(username, password, context()))
+    async def login(
+        request: fastapi.Request, answer: fastapi.Response, username: TypedIn, password: TypedIn
+    ) -> dict[str, str]:
+        here = context(request.cookies.get(DEVICE_COOKIE))
+        step = must_be_in(await accounts.signin.sign_in_with_password(username, password, here))
         for cookie in step.set_cookies:
             set_cookie(answer, cookie)
         return {"account": step.account}
@@ -149,14 +153,13 @@ def ours_behind_fastapi(shop: Shop[AsyncShopAccounts]) -> Site:
         _check(await client.post("/register", json={"email": address, "password": PASSWORD}))
 
     async def post_login(address: str) -> None:
-        _check(await client.post("/login", data={"username": address, "password": PASSWORD}))
+        known = {"Cookie": f"{DEVICE_COOKIE}={shop.devices[address].reveal()}"}
+        _check(await client.post("/login", data={"username": address, "password": PASSWORD}, headers=known))
         client.cookies.clear()
 
-    async def admit(address: str) -> None:
-        started = await accounts.registration.register(form(address), context())
-        await accounts.registration.complete_registration(started.handle, shop.mailbox.last["code"], context())
-
-    return Site(name="ours", register=post_register, sign_in=post_login, admit=admit)
+    return Site(
+        name="ours", register=post_register, sign_in=post_login, admit=lambda address: admit_later(shop, address)
+    )
 
 
 def _client(app: fastapi.FastAPI) -> httpx.AsyncClient:

@@ -1,5 +1,7 @@
 """Flask: Flask-Security, and ours behind two views."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import flask
@@ -7,9 +9,11 @@ import flask_security
 from flask_security.models import fsqla_v3
 from flask_sqlalchemy import SQLAlchemy
 
-from benchmarks.peers.ours import Shop, context, form, must_be_in, set_cookie
+from benchmarks.peers.ours import Shop, admit, context, form, must_be_in, set_cookie
 from benchmarks.peers.sites import CHEAP, PASSWORD, Place, Site, made_fit
 from shopaccounts import ShopAccounts
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.web import DEVICE_COOKIE
 
 __all__ = ["flask_security_site", "ours_behind_flask"]
 
@@ -80,25 +84,24 @@ def ours_behind_flask(shop: Shop[ShopAccounts]) -> Site:
     @app.post("/login")
     def login() -> Any:
         sent = flask.request.get_json()
-        step = must_be_in(accounts.signin.sign_in_with_password(sent["email"], sent["password"], context()))
+        here = context(flask.request.cookies.get(DEVICE_COOKIE))
+        step = must_be_in(accounts.signin.sign_in_with_password(sent["email"], sent["password"], here))
         answer = flask.jsonify(account=step.account)
         for cookie in step.set_cookies:
             set_cookie(answer, cookie)
         return answer
 
-    def admit(address: str) -> None:
-        started = accounts.registration.register(form(address), context())
-        accounts.registration.complete_registration(started.handle, shop.mailbox.last["code"], context())
-
-    return _site("ours", app, admit)
+    return _site("ours", app, lambda address: admit(shop, address), shop.devices)
 
 
-def _site(name: str, app: flask.Flask, admit: Any) -> Site:
+def _site(name: str, app: flask.Flask, admit: Any, devices: Mapping[str, Secret[str]] = MappingProxyType({})) -> Site:
     client = app.test_client(use_cookies=False)
 
     def post(path: str, address: str) -> None:
-        sent = {"email": address, "password": PASSWORD}
-        answer = client.post(path, json=sent, headers={"Accept": "application/json"})
+        sent, headers = {"email": address, "password": PASSWORD}, {"Accept": "application/json"}
+        if address in devices:
+            headers["Cookie"] = f"{DEVICE_COOKIE}={devices[address].reveal()}"
+        answer = client.post(path, json=sent, headers=headers)
         if answer.status_code != 200:  # noqa: PLR2004  (the status that all of these answer)
             raise RuntimeError(answer.get_data(as_text=True))
 

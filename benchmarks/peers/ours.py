@@ -20,7 +20,7 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import Clock, SystemClock
 from shopaccounts.kernel.vault import SealContext, Sealed
-from shopaccounts.kernel.web import LinkBuilder, SetCookie
+from shopaccounts.kernel.web import DEVICE_COOKIE, LinkBuilder, SetCookie
 from shopaccounts.kernel.writing import read_sealed
 from shopaccounts.passwords import Argon2Profile, PasswordPolicy
 from shopaccounts.registration import RegistrationForm
@@ -30,6 +30,8 @@ from shopaccounts.signin.errors import SignInRefused
 __all__ = [
     "Shop",
     "SignInRefused",
+    "admit",
+    "admit_later",
     "async_bare",
     "bare",
     "context",
@@ -85,11 +87,19 @@ class Mailbox(AesVault):
 
 @attrs.frozen
 class Shop(Generic[S]):
-    """A shop with what the benchmark needs besides it."""
+    """A shop with what the benchmark needs besides it.
+
+    Args:
+        accounts: The shop.
+        storage: Where it keeps its books.
+        mailbox: What it mails.
+        devices: The device cookie in each customer's browser.
+    """
 
     accounts: S
     storage: Any
     mailbox: Mailbox
+    devices: dict[str, Secret[str]] = attrs.field(factory=dict)
 
 
 def open_shop(place: Place, clock: Clock | None = None) -> Shop[ShopAccounts]:
@@ -114,9 +124,16 @@ def _adapters(storage: Any, mailbox: Mailbox) -> Adapters:
     return Adapters(storage=storage, keyring=KEYS, vault=mailbox, bell=SilentBell(), templates=NoTemplates())
 
 
-def context() -> RequestContext:
-    """Answer a request from a network of its own, so that no counter holds it."""
-    return RequestContext(secure=True, client_ip=IPv4Address(FIRST_HOST + next(_hosts)), user_agent="benchmark")
+def context(device: Secret[str] | str | None = None) -> RequestContext:
+    """Answer a request from a network of its own, so that no counter holds it, with the device cookie of a browser."""
+    value = Secret(device) if isinstance(device, str) else device
+    host = IPv4Address(FIRST_HOST + next(_hosts))
+    return RequestContext(secure=True, client_ip=host, user_agent="benchmark", device=value)
+
+
+def from_elsewhere() -> RequestContext:
+    """Answer a request of a browser that nobody has seen the like of."""
+    return attrs.evolve(context(), user_agent=f"browser {next(_hosts)}")
 
 
 def form(address: str) -> RegistrationForm:
@@ -143,38 +160,64 @@ def set_cookie(answer: Any, cookie: SetCookie) -> None:
     )
 
 
+def admit(shop: Shop[ShopAccounts], address: str) -> None:
+    """Make a customer who has signed in before, and whose browser is known from then on."""
+    started = shop.accounts.registration.register(form(address), context())
+    shop.accounts.registration.complete_registration(started.handle, shop.mailbox.last["code"], context())
+    step = shop.accounts.signin.sign_in_with_password(address, PASSWORD, context())
+    shop.devices[address] = _device(must_be_in(step))
+
+
+async def admit_later(shop: Shop[AsyncShopAccounts], address: str) -> None:
+    """Make a customer as ``admit`` does."""
+    started = await shop.accounts.registration.register(form(address), context())
+    await shop.accounts.registration.complete_registration(started.handle, shop.mailbox.last["code"], context())
+    step = await shop.accounts.signin.sign_in_with_password(address, PASSWORD, context())
+    shop.devices[address] = _device(must_be_in(step))
+
+
 def bare(shop: Shop[ShopAccounts]) -> Site:
     """Answer the shop, called directly."""
-    accounts, mailbox = shop.accounts, shop.mailbox
-
-    def admit(address: str) -> None:
-        started = accounts.registration.register(form(address), context())
-        accounts.registration.complete_registration(started.handle, mailbox.last["code"], context())
+    accounts = shop.accounts
 
     def sign_in(address: str) -> None:
-        must_be_in(accounts.signin.sign_in_with_password(address, PASSWORD, context()))
+        must_be_in(accounts.signin.sign_in_with_password(address, PASSWORD, context(shop.devices[address])))
+
+    def sign_in_anew(address: str) -> None:
+        must_be_in(accounts.signin.sign_in_with_password(address, PASSWORD, from_elsewhere()))
 
     return Site(
         name="ours",
         register=lambda address: accounts.registration.register(form(address), context()),
         sign_in=sign_in,
-        admit=admit,
+        sign_in_anew=sign_in_anew,
+        admit=lambda address: admit(shop, address),
         close=shop.storage.close,
     )
 
 
 def async_bare(shop: Shop[AsyncShopAccounts]) -> Site:
     """Answer the async shop, called directly."""
-    accounts, mailbox = shop.accounts, shop.mailbox
+    accounts = shop.accounts
 
     async def register(address: str) -> None:
         await accounts.registration.register(form(address), context())
 
-    async def admit(address: str) -> None:
-        started = await accounts.registration.register(form(address), context())
-        await accounts.registration.complete_registration(started.handle, mailbox.last["code"], context())
-
     async def sign_in(address: str) -> None:
-        must_be_in(await accounts.signin.sign_in_with_password(address, PASSWORD, context()))
+        must_be_in(await accounts.signin.sign_in_with_password(address, PASSWORD, context(shop.devices[address])))
 
-    return Site(name="ours", register=register, sign_in=sign_in, admit=admit, close=shop.storage.close)
+    async def sign_in_anew(address: str) -> None:
+        must_be_in(await accounts.signin.sign_in_with_password(address, PASSWORD, from_elsewhere()))
+
+    return Site(
+        name="ours",
+        register=register,
+        sign_in=sign_in,
+        sign_in_anew=sign_in_anew,
+        admit=lambda address: admit_later(shop, address),
+        close=shop.storage.close,
+    )
+
+
+def _device(step: SignedIn) -> Secret[str]:
+    return next(cookie.value for cookie in step.set_cookies if cookie.name == DEVICE_COOKIE)

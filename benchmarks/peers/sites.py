@@ -59,6 +59,15 @@ class Place:
         """What the driver itself wants to know: a file's name or a connection string."""
         return self.url.removeprefix("sqlite:///").replace("postgresql+psycopg:", "postgresql:", 1)
 
+    def look_over(self) -> None:
+        """Have PostgreSQL count what is in its tables, as it does by itself within a minute or so."""
+        if self.is_sqlite:
+            return
+        import psycopg  # noqa: PLC0415  (only where there is such a server)
+
+        with psycopg.connect(self.bare, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+
 
 @attrs.frozen(kw_only=True)
 class Site:
@@ -67,7 +76,9 @@ class Site:
     Args:
         name: As the table shows it.
         register: Takes an address and registers it with ``PASSWORD``; may answer later.
-        sign_in: Takes the address of a customer and signs in with ``PASSWORD``; may answer later.
+        sign_in: Takes the address of a customer and signs in with ``PASSWORD``, from the browser that the customer has
+            always come with; may answer later.
+        sign_in_anew: The same from a browser that is new to the account, where a shop minds; may answer later.
         admit: Makes a customer with that address who may sign in at once; may answer later.
         close: Gives back what is open; may answer later.
     """
@@ -76,6 +87,7 @@ class Site:
     register: Callable[[str], Any]
     sign_in: Callable[[str], Any]
     admit: Callable[[str], Any]
+    sign_in_anew: Callable[[str], Any] | None = None
     close: Callable[[], Any] = lambda: None
 
     @property

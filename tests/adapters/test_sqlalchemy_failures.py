@@ -18,7 +18,7 @@ from shopaccounts.adapters.sqlalchemy.store import SqlStore
 from shopaccounts.adapters.sqlalchemy.transactions import RETRIES, pause
 from shopaccounts.kernel.errors import Defect, OutcomeUnknown, StaleWrite, Unavailable
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.record import Change, Recorded
+from shopaccounts.kernel.record import Change, Once, Receipt, Recorded
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.doubles import ScriptedEntropy
 from shopaccounts.testing.toys import BOXES, LIDS, NOW, TOYS, box, happened, lid
@@ -162,16 +162,23 @@ def break_commits(
     monkeypatch.setattr(engine.dialect, "do_commit", do_commit)
 
 
+def of_many_parts(scope: Scope) -> Change:
+    """A change that takes four statements at least."""
+    return Change(
+        writes=(BOXES.add(box(scope, name="n")), LIDS.add(lid(scope))),
+        once=(Once(namespace="toys", key="k", now=NOW, keep_until=NOW),),
+        events=(happened(scope, "e", "ann"),),
+        receipt=Receipt(namespace="toys", key="k", body_hash="b", result=b"", keep_until=NOW),
+    )
+
+
 @pytest.mark.proves("KER-116", "SQL-4", "SQL-7")
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_change_that_collides_is_tried_again_up_to_five_times(
     storage: SqlStorage, store: SqlStore, scope: Scope, after: int
 ) -> None:
     break_statements(storage.engine, RETRIES, collision, after)
-    change = Change(
-        writes=(BOXES.add(box(scope, name="n")), LIDS.add(lid(scope))), events=(happened(scope, "e", "ann"),)
-    )
-    assert store.record(change) == Recorded()
+    assert store.record(of_many_parts(scope)) == Recorded()
     assert len(slept) == RETRIES
     found = store.find(EVENTS, "e")
     assert found is not None
@@ -240,9 +247,7 @@ def test_a_connection_that_breaks_between_statements_leaves_nothing_and_the_next
 ) -> None:
     lost = of_sqlite(14) if storage.engine.dialect.name == "sqlite" else of_postgres("08006")
     break_statements(storage.engine, 1, lambda _: lost, after)
-    change = Change(
-        writes=(BOXES.add(box(scope, name="n")), LIDS.add(lid(scope))), events=(happened(scope, "e", "ann"),)
-    )
+    change = of_many_parts(scope)
     with pytest.raises(Unavailable, match="connection_lost"):
         store.record(change)
     assert store.find(BOXES, "n", "box_name") is None

@@ -79,7 +79,7 @@ def everything(scope: Scope, id: str) -> Change:
 
 
 @pytest.mark.proves("ADA-112", "TES-112")
-def test_a_change_takes_one_statement_for_each_table_that_it_writes(
+def test_a_change_takes_at_most_one_statement_for_each_table_that_it_writes(
     store: SqlStore, scope: Scope, sent: Sent, storage: SqlStorage
 ) -> None:
     store.record(Change(writes=(LIDS.add(lid(scope, "kept")), LIDS.add(lid(scope, "going", box="old")))))
@@ -89,8 +89,8 @@ def test_a_change_takes_one_statement_for_each_table_that_it_writes(
     tables = [
         statement.split(" ON ")[0].split(" VALUES ")[0].split("(")[0].split(" WHERE ")[0] for statement, _ in sent
     ]
-    holding_the_absent = 2 if storage.engine.dialect.name == "postgresql" else 0
-    assert len(sent) == 9 + holding_the_absent, tables
+    one_for_all_new_rows, holding_the_absent = (-3, 2) if storage.engine.dialect.name == "postgresql" else (0, 0)
+    assert len(sent) == 9 + one_for_all_new_rows + holding_the_absent, tables
 
 
 @pytest.mark.proves("ADA-112", "TES-112")
@@ -150,11 +150,11 @@ def test_a_page_takes_as_many_statements_as_its_kinds_of_parts_however_long_it_i
     store: SqlStore, scope: Scope, sent: Sent
 ) -> None:
     taken = []
-    for size in (5, PAGE):
+    for size in (5, 50, PAGE):
         sent.clear()
         assert set(store.record_page(page(scope, size, f"p{size}"))) == {"recorded"}
         taken.append(len(sent))
-    assert taken[0] == taken[1] <= 10, taken
+    assert taken[0] <= taken[1] == taken[2] <= 10, taken
 
 
 @pytest.mark.proves("TES-112")
@@ -210,7 +210,7 @@ def many_rows(store: SqlStore, scope: Scope) -> None:
 def ways_to_read_and_write(store: SqlStore, storage: SqlStorage, scope: Scope) -> None:
     """Everything that looks for rows."""
     store.find(BOXES, "b7", bring=(LIDS.via(), LIDS.newest("box")))
-    store.find(BOXES, "b7", "box_name", (LIDS.via(),))
+    store.find(BOXES, "b7", "box_name", (LIDS.via(), LIDS.newest("box", after=3)))
     store.rows(BOXES, "owner", "o7", None, 5)
     store.rows(BOXES, "owner", "o7", Position(NOW, "b7"), 5)
     claims = store.claim_due(BOXES, NOW + 20 * HOUR, 10, HOUR, WORKER)

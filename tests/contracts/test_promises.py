@@ -96,10 +96,14 @@ PROMISES: Final = {
     "KER-121": (
         "reading.ReadingContract.test_nothing_is_found_under_what_nobody_has",
         "reading.ReadingContract.test_a_look_up_brings_along_what_it_is_asked_for",
+        "reading.ReadingContract.test_of_a_group_the_newest_after_so_many_tells_that_there_are_more",
         "reading.ReadingContract.test_what_is_missing_is_brought_along_as_nothing",
         "reading.ReadingContract.test_a_reader_never_sees_part_of_a_change",
     ),
-    "KER-122": ("reading.ReadingContract.test_a_look_up_brings_along_what_it_is_asked_for",),
+    "KER-122": (
+        "reading.ReadingContract.test_a_look_up_brings_along_what_it_is_asked_for",
+        "reading.ReadingContract.test_of_a_group_the_newest_after_so_many_tells_that_there_are_more",
+    ),
     "KER-123": (
         "reading.ReadingContract.test_a_listing_is_in_order_and_ties_go_by_id",
         "reading.ReadingContract.test_a_page_has_no_more_than_its_limit_and_the_last_one_says_so",

@@ -127,12 +127,13 @@ class MemoryStore:
         return self._by_id(book, id) if kept_in == book.name else None
 
     def _brought(self, bring: Bring, book: AnyBook, entity: Any) -> Any:
-        value = entity.id if bring.via == BY_ID else book.groups[bring.via](entity)
+        value = bring.leads_from(book, entity)
         kept = self._realm.books.get(bring.book.name, {})
         if bring.group is None:
             return kept.get(value or "")
         members = [e for e in kept.values() if value is not None and bring.book.groups[bring.group](e) == value]
-        return max(members, key=_sort_key(bring.book), default=None)
+        newest_first = sorted(members, key=_sort_key(bring.book), reverse=True)
+        return next(iter(newest_first[bring.after :]), None)
 
     # Writing
 

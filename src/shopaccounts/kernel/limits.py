@@ -9,7 +9,6 @@ all of them do.
 [NIST SP 800-63B-4 3.2.2; OWASP ASVS 6.3.1; OWASP Authentication Cheat Sheet]
 """
 
-import hashlib
 import hmac
 import logging
 import struct
@@ -205,7 +204,8 @@ def take(state: SendLog | None, rule: Window, now: datetime) -> Admitted[SendLog
 def counter_key(secret: Secret[bytes], prefix: str, *parts: str) -> str:
     """Answer a counter's name: a short plain prefix and 16 bytes of HMAC, so that no identifier stands in clear."""
     message = "\0".join((prefix, *parts)).encode("utf-8", "surrogatepass")
-    return f"{prefix}:{hmac.digest(secret.reveal(), message, hashlib.sha256)[:16].hex()}"
+    digest = hmac.digest(secret.reveal(), message, "sha256")
+    return f"{prefix}:{digest[:16].hex()}"
 
 
 @attrs.frozen

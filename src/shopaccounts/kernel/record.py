@@ -135,12 +135,15 @@ class Book(Generic[T]):
         return Guard(book=self, id=id, version=None)
 
     def via(self, link: str = "id") -> "Bring":
-        """Bring along the entity of this book whose id is the found one's id, or its group *link*."""
+        """Bring along the entity of this book whose id is the found one's id, its realm, or its group *link*."""
         return Bring(self, link)
 
-    def newest(self, group: str, via: str = "id") -> "Bring":
-        """Bring along the newest entity of this book whose *group* is the found one's id, or its group *via*."""
-        return Bring(self, via, group)
+    def newest(self, group: str, via: str = "id", after: int = 0) -> "Bring":
+        """Bring along the newest entity of this book whose *group* is the found one's id, or its group *via*.
+
+        With *after*, so many that are newer are passed over: what comes tells that there are more than so many.
+        """
+        return Bring(self, via, group, after)
 
     def keys(self, entity: T) -> frozenset[tuple[str, str]]:
         """Answer every unique key that *entity* holds, each with its logical name."""
@@ -148,6 +151,8 @@ class Book(Generic[T]):
 
 
 AnyBook = Book[Any]
+_FOR_ALL: Final = frozenset({"id", "realm"})
+"""What leads from every entity to others, besides its groups."""
 
 
 @attrs.frozen
@@ -156,13 +161,20 @@ class Bring:
 
     Args:
         book: Where to look.
-        via: What of the found entity leads there: its ``id``, or one of its groups.
+        via: What of the found entity leads there: its ``id``, its ``realm``, or one of its groups.
         group: None: the entity with that id. A group: the newest entity (last by order, then id) in that group.
+        after: How many newer ones of the group are passed over.
     """
 
     book: AnyBook
     via: str = "id"
     group: str | None = None
+    after: int = 0
+
+    def leads_from(self, book: AnyBook, found: Any) -> str | None:
+        """Answer the value by which *found*, an entity of *book*, leads there; None if it leads nowhere."""
+        value: str | None = getattr(found, self.via) if self.via in _FOR_ALL else book.groups[self.via](found)
+        return value
 
 
 @attrs.frozen
@@ -315,6 +327,8 @@ class Change:
         Raises:
             Defect: They write one entity differently, guard what the other changes, or bring two receipts.
         """
+        if part.is_empty:
+            return self
         if self.receipt and part.receipt and self.receipt != part.receipt:
             msg = "two receipts in one change"
             raise Defect(msg)

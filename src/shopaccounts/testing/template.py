@@ -210,12 +210,13 @@ class TemplateStore(_Part):
 
 
 def _brought(kept: _Kept, wanted: Bring, book: AnyBook, it: Any) -> Any:
-    value = it.id if wanted.via == BY_ID else book.groups[wanted.via](it)
+    value = wanted.leads_from(book, it)
     if wanted.group is None:
         return kept.entity(wanted.book, value or "")
     leads = wanted.book.groups[wanted.group]
     members = [e for e in kept.entities(wanted.book) if value is not None and leads(e) == value]
-    return max(members, key=_sort_key(wanted.book), default=None)
+    newest_first = sorted(members, key=_sort_key(wanted.book), reverse=True)
+    return next(iter(newest_first[wanted.after :]), None)
 
 
 def _answered(kept: _Kept, receipt: Receipt) -> Replayed | None:

@@ -20,6 +20,7 @@ from shopaccounts.signin import (
     Overflow,
     SessionPolicy,
     SessionUnknown,
+    SignInRefused,
     TooManySessions,
     WhyNoSession,
 )
@@ -27,6 +28,7 @@ from shopaccounts.signin.model import EndReason
 from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies, request_from
 from shopaccounts.testing.doubles import StaffRoom
 from shopaccounts.testing.races import race
+from shopaccounts.testing.recording import Recorder
 
 ANN, HERE = "ann@lamp.example", request_from(agent="Mozilla/5.0 (X11; Linux) Firefox/133.0")
 WHY = "stolen laptop"
@@ -124,6 +126,54 @@ async def test_many_at_once_all_come_in_and_the_next_one_puts_away_what_is_too_m
     assert [one.error for one in outcomes] == [None] * 5
     await sign_in(shop, builder)
     assert sum(session.ended is None for session in rows(builder, SESSIONS)) == 3
+
+
+LISTED = ("records", "rows")
+
+
+@pytest.mark.proves("SIG-75")
+@pytest.mark.parametrize("overflow", Overflow)
+async def test_sessions_are_read_only_where_as_many_are_open_as_there_may_be(host, overflow) -> None:
+    builder, recorder = built(host, max_sessions=3, overflow=overflow), Recorder()
+    shop = builder.build(recorder)
+    await shop.open_account(ANN)
+    for _ in range(2):
+        await sign_in(shop, builder)
+    assert LISTED not in recorder.trace, "there was room for all of them"
+    builder.clock.advance(timedelta(days=2))
+    await sign_in(shop, builder)
+    assert recorder.trace.count(LISTED) == 1
+    assert [s.ended for s in rows(builder, SESSIONS)] == [EndReason.LAPSED] * 3 + [None]
+    for _ in range(2):
+        await sign_in(shop, builder)
+    assert recorder.trace.count(LISTED) == 1, "three were put away, so there was room for two more"
+
+
+@pytest.mark.proves("SIG-75")
+async def test_a_strangers_guesses_read_no_sessions_and_take_nobodys_place(host) -> None:
+    builder, recorder = built(host, max_sessions=2), Recorder()
+    shop = builder.build(recorder)
+    values = [(await shop.open_account(ANN)).session, await sign_in(shop, builder)]
+    for _ in range(3):
+        with pytest.raises(SignInRefused):
+            await shop.signin.sign_in_with_password(ANN, "not the password of anybody", HERE)
+    assert LISTED not in recorder.trace
+    assert [await why(shop, value) for value in values] == [None, None]
+    assert await why(shop, await sign_in(shop, builder)) is None
+    assert [await why(shop, value) for value in values] == [WhyNoSession.ENDED, None]
+
+
+@pytest.mark.proves("SIG-75")
+async def test_what_nobody_puts_away_at_the_door_is_removed_when_its_time_is_over(host) -> None:
+    builder = built(host)
+    shop = builder.build()
+    await shop.open_account(ANN)
+    await sign_in(shop, builder)
+    builder.clock.advance(timedelta(days=60))
+    await sign_in(shop, builder)
+    assert [s.ended for s in rows(builder, SESSIONS)] == [None] * 3
+    await shop.upkeep.tick()
+    assert len(rows(builder, SESSIONS)) == 1
 
 
 # Whose browser it is

@@ -92,13 +92,13 @@ class Checker(Statements):
         for name in sorted({name for name, _ in absent}):
             shelf = self.tables.shelf(name)
             rows = [_placeholder(shelf, realm, id) for book, id in sorted(absent) if book == name]
-            expect(conn, self.put(shelf, conn.dialect.name), rows)
+            expect(conn, self.new(shelf.table, conn.dialect.name), rows)
             conn.execute(self._leave(shelf), {"is_realm": realm, "ids": [row["id"] for row in rows]})
 
     @prepared
-    def put(self, shelf: Shelf, dialect: str) -> Any:
-        """Insert entities, leaving out those whose place is taken."""
-        return insert_new(shelf.table, dialect)
+    def new(self, table: Table, dialect: str) -> Any:
+        """Insert rows, leaving out those whose place is taken."""
+        return insert_new(table, dialect)
 
     @built_once
     def _leave(self, shelf: Shelf) -> Delete:

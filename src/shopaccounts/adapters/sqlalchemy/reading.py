@@ -91,6 +91,9 @@ class Reader(Statements):
         joined = found
         for wanted in bring:
             other = self.tables[wanted.book]
+            if wanted.group is not None and other.width == 1:
+                columns.append(_newest(wanted, found, other, "body"))
+                continue
             brought = other.table.alias()
             joined = joined.outerjoin(brought, _leads_to(wanted, found, other, brought))
             columns += other.cells(brought)
@@ -111,14 +114,21 @@ class Reader(Statements):
 
 def _leads_to(wanted: Bring, found: Any, other: Shelf, brought: Any) -> ColumnElement[bool]:
     """The entity whose id is meant, or the newest one of the group that is meant."""
-    link: Any = found.c.id if wanted.via == BY_ID else found.c[f"g_{wanted.via}"]
-    if wanted.group is not None:
-        member = other.table.alias()
-        c = member.c
-        order = [c.sort_at.desc(), c.id.desc()] if other.is_sorted else [c.id.desc()]
-        mine = and_(c.realm == found.c.realm, c[f"g_{wanted.group}"] == link)
-        link = select(c.id).where(mine).order_by(*order).limit(1).correlate(found).scalar_subquery()
+    link = _link(wanted, found) if wanted.group is None else _newest(wanted, found, other, "id")
     return and_(brought.c.realm == found.c.realm, brought.c.id == link)
+
+
+def _newest(wanted: Bring, found: Any, other: Shelf, column: str) -> Any:
+    """A column of the newest entity of the group that is meant; a single one needs no join, and so less planning."""
+    c = other.table.alias().c
+    order = [c.sort_at.desc(), c.id.desc()] if other.is_sorted else [c.id.desc()]
+    mine = and_(c.realm == found.c.realm, c[f"g_{wanted.group}"] == _link(wanted, found))
+    newest = select(c[column]).where(mine).order_by(*order).limit(1)
+    return (newest.offset(wanted.after) if wanted.after else newest).correlate(found).scalar_subquery()
+
+
+def _link(wanted: Bring, found: Any) -> Any:
+    return found.c[wanted.via] if wanted.via in {"id", "realm"} else found.c[f"g_{wanted.via}"]
 
 
 def _position(book: Book[T], last: T) -> Position:

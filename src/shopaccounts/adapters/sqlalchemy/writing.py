@@ -3,17 +3,34 @@
 A change on its own is stored straight away, and each statement says whether it had its effect: an update names the
 version it expects, an insert leaves out what is there already. Only if one had none, all is taken back, everything
 that counts is read under locks, and it is judged who has lost and why. A page is read and judged at once, so that the
-number of statements doesn't grow with it.
+number of statements doesn't grow with it. Where a WITH may write (PostgreSQL), new rows of all tables go in one.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
+from functools import reduce
+from itertools import groupby
+from operator import add, attrgetter, itemgetter
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Connection, Delete, Update, bindparam, case, delete, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Delete,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
 
 from shopaccounts.adapters.sqlalchemy.checking import Checker, expect
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
@@ -30,8 +47,13 @@ from shopaccounts.kernel.record import AnyBook, PageResult, Sweep
 __all__ = ["Writer"]
 
 _MANY: Final = 2
+_FEW: Final = 20
+"""So many rows may go into tables of different kinds in one statement."""
 _MOST_IDS: Final = 10_000
 """How many ids one statement names; databases allow some 32,000 parameters."""
+NewRow = tuple[Table, Row]
+Shape = tuple[tuple[Any, ...], ...]
+"""For each row its table, and the columns that it sets."""
 
 
 class Writer(Checker):
@@ -117,23 +139,50 @@ class Writer(Checker):
         puts = [put for draft in drafts for put in draft.puts]
         for name in sorted({book for draft in drafts for book, _ in draft.moved}):
             shelf = self.tables.shelf(name)
-            mine = [put for put in puts if put.shelf is shelf]
             gone = [_expecting(realm, r.was.id, r.was.version) for r in removals if r.book.name == name]
-            changed = [_changed_row(realm, put, put.was) for put in mine if put.was is not None]
-            added = [put.columns for put in mine if put.was is None]
-            _each(conn, self._removed(shelf), gone, "is_id")
-            _each(conn, self._changed(shelf), changed, "is_id")
-            _each(conn, self.put(shelf, conn.dialect.name), added, "id")
-        self._move_keys(conn, drafts)
+            changed = [_changed_row(realm, put, put.was) for put in puts if put.shelf is shelf and put.was is not None]
+            _each(conn, self._removed(shelf), gone)
+            _each(conn, self._changed(shelf), changed)
+        self._free_keys(conn, drafts)
         self._mark(conn, realm, drafts)
-        self._tell(conn, realm, [event for draft in drafts for event in draft.change.events])
+        events = [event for draft in drafts for event in draft.change.events]
+        self._tell(conn, realm, events, self._add(conn, self._new_rows(drafts), _counts(realm, events)))
 
-    def _move_keys(self, conn: Connection, drafts: Sequence[Draft]) -> None:
+    def _free_keys(self, conn: Connection, drafts: Sequence[Draft]) -> None:
         freed = sorted((row for draft in drafts for row in draft.keys_out), key=itemgetter("name", "key"))
         if freed:
             self._freed().touched(conn, *({f"is_{name}": value for name, value in row.items()} for row in freed))
-        claimed = [row for draft in drafts for row in draft.keys_in]
-        _each(conn, self._claimed(conn.dialect.name), claimed, "name", "key")
+
+    def _new_rows(self, drafts: Sequence[Draft]) -> list[NewRow]:
+        """Answer what is to be inserted, in the order of tables and ids, and the unique keys that are claimed."""
+        added = [put for draft in drafts for put in draft.puts if put.was is None]
+        claimed = sorted((row for draft in drafts for row in draft.keys_in), key=itemgetter("name", "key"))
+        entities: list[NewRow] = [(put.shelf.table, put.columns) for put in sorted(added, key=attrgetter("place"))]
+        return entities + [(self.tables.keys, row) for row in claimed]
+
+    def _add(self, conn: Connection, new: Sequence[NewRow], counts: Sequence[Row]) -> Mapping[str, int]:
+        """Insert rows, then count events, and answer how many each subject has by now.
+
+        Raises:
+            Lost: A row's place is taken.
+        """
+        dialect = conn.dialect.name
+        if dialect != "sqlite" and _MANY <= len(new) + len(counts) <= _FEW:
+            return self._add_at_once(conn, new, counts)
+        for table, rows in groupby(new, key=itemgetter(0)):
+            expect(conn, self.new(table, dialect), [row for _, row in rows])
+        sums: Any = self._counted(dialect).rows(conn, *counts) if counts else ()
+        return dict(sums)
+
+    def _add_at_once(self, conn: Connection, new: Sequence[NewRow], counts: Sequence[Row]) -> Mapping[str, int]:
+        """Do the same in one statement, which saves ways to the database and back."""
+        rows = [*new, *((self.tables.subjects, row) for row in counts)]
+        shape = tuple((table, *row) for table, row in rows)
+        params = {f"{name}_{n}": value for n, (_, row) in enumerate(rows) for name, value in row.items()}
+        ((added, *sums),) = self._at_once(shape).rows(conn, params)
+        if added != len(new):
+            raise Lost
+        return dict(zip((row["subject"] for row in counts), sums, strict=True))
 
     def _mark(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> None:
         once = {(o.namespace, o.key): o for draft in drafts for o in draft.change.once}
@@ -144,26 +193,14 @@ class Writer(Checker):
         if rows:
             expect(conn, self._marked(conn.dialect.name), rows)
 
-    def _tell(self, conn: Connection, realm: str, events: Sequence[Envelope]) -> None:
+    def _tell(self, conn: Connection, realm: str, events: Sequence[Envelope], last: Mapping[str, int]) -> None:
         """Give each event its place in the history of its subject, and store all of them."""
         if not events:
             return
         shelf = self.tables[EVENTS]
-        numbered = self._numbered(conn, realm, events)
+        numbered = _numbered(events, last)
         rows = [self._drafter.first_row(realm, shelf, e, self._drafter.columns(realm, shelf, e)) for e in numbered]
-        expect(conn, self.put(shelf, conn.dialect.name), rows)
-
-    def _numbered(self, conn: Connection, realm: str, events: Sequence[Envelope]) -> list[Envelope]:
-        counts = Counter(event.subject for event in events if event.subject)
-        rows = [{"realm": realm, "subject": subject, "last_seq": count} for subject, count in sorted(counts.items())]
-        last = self._counted(conn.dialect.name).rows(conn, *rows) if rows else []
-        next_seq = {subject: last_seq - counts[subject] for subject, last_seq in last}
-        numbered = []
-        for event in events:
-            if event.subject:
-                next_seq[event.subject] += 1
-            numbered.append(attrs.evolve(event, seq=next_seq.get(event.subject), version=1))
-        return numbered
+        expect(conn, self.new(shelf.table, conn.dialect.name), rows)
 
     def free_keys_of(self, conn: Connection, realm: str, shelf: Shelf, ids: Sequence[str]) -> None:
         """Free every unique key of entities that are gone."""
@@ -229,10 +266,6 @@ class Writer(Checker):
         return delete(keys).where(*equal(keys.c, "realm", "book"), ids)
 
     @prepared
-    def _claimed(self, dialect: str) -> Any:
-        return insert_new(self.tables.keys, dialect)
-
-    @prepared
     def _marked(self, dialect: str) -> Any:
         """Set markers, in place of those that have lapsed by the time of the change."""
         once = self.tables.once
@@ -246,12 +279,46 @@ class Writer(Checker):
     @prepared
     def _counted(self, dialect: str) -> Any:
         subjects = self.tables.subjects
-        new = insert_into(subjects, dialect)
-        further = new.on_conflict_do_update(
-            index_elements=list(subjects.primary_key.columns),
-            set_={"last_seq": subjects.c.last_seq + new.excluded.last_seq},
-        )
-        return further.returning(subjects.c.subject, subjects.c.last_seq)
+        return _further(insert_into(subjects, dialect), subjects).returning(subjects.c.subject, subjects.c.last_seq)
+
+    @prepared
+    def _at_once(self, shape: Shape) -> Select[Any]:
+        """Insert rows, and count events, each by a part of one statement (which PostgreSQL takes in this order)."""
+        added: list[Any] = [literal_column("0", BigInteger)]
+        sums: list[Any] = []
+        for n, (table, *names) in enumerate(shape):
+            row = {name: bindparam(f"{name}_{n}", type_=table.c[name].type) for name in names}
+            if table is self.tables.subjects:
+                counted = _further(postgresql.insert(table).values(row), table).returning(table.c.last_seq).cte()
+                sums.append(select(counted.c.last_seq).scalar_subquery())
+            else:
+                inserted = insert_new(table, "postgresql").values(row).returning(table.c.realm).cte()
+                added.append(select(func.count()).select_from(inserted).scalar_subquery())
+        return select(reduce(add, added), *sums)
+
+
+def _further(new: Any, subjects: Table) -> Any:
+    """Count on where a subject has events."""
+    return new.on_conflict_do_update(
+        index_elements=list(subjects.primary_key.columns),
+        set_={"last_seq": subjects.c.last_seq + new.excluded.last_seq},
+    )
+
+
+def _counts(realm: str, events: Sequence[Envelope]) -> list[Row]:
+    counts = Counter(event.subject for event in events if event.subject)
+    return [{"realm": realm, "subject": subject, "last_seq": count} for subject, count in sorted(counts.items())]
+
+
+def _numbered(events: Sequence[Envelope], last: Mapping[str, int]) -> list[Envelope]:
+    """Give each event its place; *last* is that of each subject's last one."""
+    still = Counter(event.subject for event in events)
+    numbered = []
+    for event in events:
+        still[event.subject] -= 1
+        seq = last[event.subject] - still[event.subject] if event.subject else None
+        numbered.append(attrs.evolve(event, seq=seq, version=1))
+    return numbered
 
 
 def _result(draft: Draft, known: Known) -> str:
@@ -266,9 +333,9 @@ def _result(draft: Draft, known: Known) -> str:
     return PageResult.RECORDED
 
 
-def _each(conn: Connection, statement: Prepared, rows: list[Row], *by: str) -> None:
+def _each(conn: Connection, statement: Prepared, rows: list[Row]) -> None:
     if rows:
-        expect(conn, statement, sorted(rows, key=itemgetter(*by)))
+        expect(conn, statement, sorted(rows, key=itemgetter("is_id")))
 
 
 def _expecting(realm: str, id: str, version: int) -> Row:

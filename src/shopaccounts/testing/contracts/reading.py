@@ -74,6 +74,25 @@ class ReadingContract:
         last = await got(store.find(BOXES, "other", bring=(LIDS.newest("box"), BOXES.via())))
         assert last is not None
         assert (last.it, last[LIDS], last[BOXES]) == (other, newest, other)
+        (of_all,) = await put(store, LIDS, lid(scope, scope.realm))
+        by_realm = await got(store.find(BOXES, "box", bring=(LIDS.via("realm"),)))
+        assert by_realm is not None
+        assert by_realm[LIDS] == of_all
+
+    @pytest.mark.proves("KER-121", "KER-122")
+    async def test_of_a_group_the_newest_after_so_many_tells_that_there_are_more(
+        self, store: Store, scope: Scope
+    ) -> None:
+        await put(store, BOXES, box(scope))
+        for at, id in ((NOW, "b"), (NOW - SECOND, "0"), (NOW, "a"), (NOW + SECOND, "c")):
+            await put(store, LIDS, lid(scope, id, box="box", put_at=at), lid(scope, f"other {id}", box="other"))
+        brought = []
+        for after in range(5):
+            found = await got(store.find(BOXES, "box", bring=(LIDS.newest("box", after=after),)))
+            assert found is not None
+            last = found[LIDS]
+            brought.append(last.id if last else None)
+        assert brought == ["c", "b", "a", "0", None]
 
     @pytest.mark.proves("KER-121")
     async def test_what_is_missing_is_brought_along_as_nothing(self, store: Store, scope: Scope) -> None:
