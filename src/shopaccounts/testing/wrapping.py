@@ -1,6 +1,7 @@
 """One way to stand between a use-case and its ports: count calls, delay them, make them fail, write them down.
 
-A wrapped storage opens wrapped ports, so that it is enough to wrap what a shop is built from.
+A wrapped storage opens wrapped ports, and so does what opens counters alone, so that it is enough to wrap what a shop
+is built from.
 """
 
 import inspect
@@ -65,9 +66,13 @@ class _Wrapped:
         attribute = getattr(self._port, method)
         if not callable(attribute):
             return attribute
-        if method in OPENERS and all(hasattr(self._port, opener) for opener in OPENERS):
+        if method in OPENERS and self._opens(method):
             return lambda *args, **named: _Wrapped(attribute(*args, **named), self._around, OPENERS[method])
         return lambda *args, **named: self._around(PortCall(self._name, method, partial(attribute, *args, **named)))
+
+    def _opens(self, method: str) -> bool:
+        """Tell whether a call answers a port; what a vault opens is none."""
+        return method == "counters" or all(hasattr(self._port, opener) for opener in OPENERS)
 
     def __repr__(self) -> str:
         return f"<wrapped {self._port!r}>"

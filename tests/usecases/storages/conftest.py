@@ -1,4 +1,4 @@
-"""Shops over every kind of storage, each in the host that it is for."""
+"""Shops over every kind of storage, each in the host that it is for; and over one whose counters lie apart."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from shopaccounts.adapters.memory import MemoryStorage
 from shopaccounts.adapters.sqlalchemy import AsyncSqlStorage, SqlStorage
 from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.ids import RealmId, StoreId
-from shopaccounts.kernel.ports import Storage
+from shopaccounts.kernel.ports import OpensCounters, Storage
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.builders import ShopBuilder, quick_policies, without_gaps
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
@@ -23,7 +23,10 @@ FLAVOURS = {
     "sqlite-async": ASYNC,
     "postgresql": BLOCKING,
     "postgresql-async": ASYNC,
+    "postgresql+valkey": BLOCKING,
 }
+RUN = SystemEntropy().digits(12)
+"""Tells realms of this run from those of another on a server that outlives both."""
 realms = count(1)
 
 
@@ -70,6 +73,7 @@ def open_storage(
     def open_once(flavour: str) -> Storage:
         if flavour.startswith("memory"):
             return MemoryStorage()
+        flavour = flavour.removesuffix("+valkey")
         if flavour not in opened:
             url = request.getfixturevalue("shop_sqlite_url" if "sqlite" in flavour else "shop_postgres_url")
             late = AsyncSqlStorage(url.replace("sqlite:", "sqlite+aiosqlite:")) if "async" in flavour else None
@@ -84,9 +88,17 @@ def open_storage(
 
 
 @pytest.fixture
-def builder(host: str, flavour: str, open_storage: Callable[[str], Storage]) -> ShopBuilder:
+def ports(flavour: str, request: pytest.FixtureRequest) -> dict[str, OpensCounters]:
+    """What lies apart from the storage."""
+    return {"counters": request.getfixturevalue("valkey_counters")} if flavour.endswith("+valkey") else {}
+
+
+@pytest.fixture
+def builder(
+    host: str, flavour: str, open_storage: Callable[[str], Storage], ports: dict[str, OpensCounters]
+) -> ShopBuilder:
     """A shop in a realm that no other test has, with dice that many may throw at once, and without waits for mail."""
-    scope = Scope(realm=RealmId(f"shop-{next(realms)}"), store=StoreId("main"))
+    scope = Scope(realm=RealmId(f"shop-{RUN}-{next(realms)}"), store=StoreId("main"))
     policies = quick_policies(sends=without_gaps())
     storage = open_storage(flavour)
-    return ShopBuilder(host=host, storage=storage, scope=scope, entropy=SystemEntropy(), policies=policies)
+    return ShopBuilder(host=host, storage=storage, scope=scope, entropy=SystemEntropy(), policies=policies, ports=ports)
