@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from shopaccounts.kernel import contact as contact_rules
-from shopaccounts.passwords import usecases as passwords
 from shopaccounts.registration import contact_care
 from shopaccounts.testing.builders import BuiltShop, ShopBuilder
 
@@ -23,14 +22,13 @@ def shop(builder: ShopBuilder) -> BuiltShop:
 
 
 class Tomorrow:
-    """What a shop of today hasn't: another way in beside the password, and a newer version of keys."""
+    """What a shop of today hasn't: a newer version of keys."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._patch = patch
 
     def __call__(self) -> None:
         """Begin it."""
-        self._patch.setattr(passwords, "ways_in", lambda _customer, *, usable_password: {usable_password})
         self._patch.setattr(contact_rules, "KEY_VERSION", 2)
         self._patch.setattr(contact_care, "KEY_VERSION", 2)
 

@@ -32,9 +32,9 @@ from shopaccounts.customers.contact_points import (
     Reach,
     Verification,
     VerificationMethod,
+    is_stale,
     is_verified,
 )
-from shopaccounts.customers.entering import WayIn, ways_in
 from shopaccounts.customers.erasing import Belongings, Kept, erased, erasure
 from shopaccounts.customers.errors import (
     ClosingBlocked,
@@ -57,6 +57,7 @@ from shopaccounts.customers.errors import (
     NoticeLinkUsed,
     StatusForbids,
 )
+from shopaccounts.customers.identifying import Identifiers
 from shopaccounts.customers.leaving import Closings
 from shopaccounts.customers.lifecycle import TRANSITIONS, as_of, follow
 from shopaccounts.customers.model import (
@@ -125,6 +126,7 @@ __all__ = [
     "FormerContact",
     "FreezeOffer",
     "Holding",
+    "Identifiers",
     "Kept",
     "LastLoginContact",
     "LastNoticeContact",
@@ -150,7 +152,6 @@ __all__ = [
     "Username",
     "Verification",
     "VerificationMethod",
-    "WayIn",
     "WishlistShared",
     "as_of",
     "canonical_username",
@@ -161,6 +162,7 @@ __all__ = [
     "held",
     "identifier_key",
     "is_held",
+    "is_stale",
     "is_verified",
     "login_key",
     "may",
@@ -170,6 +172,5 @@ __all__ = [
     "released",
     "suspended",
     "username_keys",
-    "ways_in",
     "with_old_keys",
 ]

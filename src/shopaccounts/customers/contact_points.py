@@ -8,7 +8,7 @@ contact only; while an account waits for its address to be proven, that one addr
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
@@ -26,7 +26,7 @@ __all__ = [
     "Reach",
     "Verification",
     "VerificationMethod",
-    "contact_key",
+    "is_stale",
     "is_verified",
     "misfit",
 ]
@@ -50,6 +50,7 @@ class VerificationMethod(Enum):
     CODE = "code"
     LINK = "link"
     RESET = "reset"
+    PROVIDER = "provider"
     STAFF = "staff"
     IMPORT = "import"
 
@@ -88,6 +89,7 @@ class ContactPoint:
         reach_detail: Why not, as a courier tells it.
         soft_bounces: When messages were put off lately.
         key_before: The key before the keys were computed anew the last time.
+        used_at: When a code that went to this number last proved something; kept by the day.
     """
 
     id: ContactId
@@ -102,11 +104,12 @@ class ContactPoint:
         default=None, repr=False, metadata=personal("contact_points", Category.CONTACT, on_erase=OnErase.DROP_ROW)
     )
     added_at: datetime
+    used_at: datetime | None = None
 
     @property
     def key(self) -> str:
         """The key that the contact is compared by."""
-        return contact_key(self.value)
+        return self.value.key
 
     def proven(self, method: VerificationMethod, challenge_id: str, at: datetime) -> "ContactPoint":
         """Answer the contact with its present value proven."""
@@ -125,14 +128,22 @@ class FormerContact:
     until: datetime
 
 
-def contact_key(value: EmailAddress | PhoneNumber) -> str:
-    """Answer the key that a contact value is compared by, byte for byte."""
-    return value.login_key if isinstance(value, EmailAddress) else value.e164
-
-
 def is_verified(contact: ContactPoint) -> bool:
     """Tell whether the contact's present value was proven."""
     return contact.verified is not None and contact.verified.value_key == contact.key
+
+
+def is_stale(contact: ContactPoint, after: timedelta, now: datetime) -> bool:
+    """Tell whether a number was unused for so long that it may be somebody else's by now.
+
+    Args:
+        contact: An address is never stale.
+        after: How long that is.
+        now: When.
+    """
+    if contact.kind is not ContactKind.PHONE or contact.verified is None:
+        return False
+    return now - max(contact.verified.at, contact.used_at or contact.verified.at) >= after
 
 
 def misfit(contacts: tuple[ContactPoint, ...], *, waiting: bool) -> str | None:

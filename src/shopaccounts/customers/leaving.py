@@ -37,7 +37,7 @@ from shopaccounts.customers.ports import ClosingObjections
 from shopaccounts.customers.stopping import sessions_ended
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Operation, SessionScope
-from shopaccounts.kernel.contact import EmailAddress, mask
+from shopaccounts.kernel.contact import Contact, ContactKind, mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import FULL_ONLY, Doorkeeper, Present, Where
 from shopaccounts.kernel.due import work_off
@@ -59,6 +59,7 @@ _LINK_LIFE: Final = timedelta(hours=1)
 _LOOK_AGAIN: Final = timedelta(days=1)
 _STAYS: Final = FULL_ONLY | {SessionScope.CLOSING}
 _MAY_LEAVE: Final = frozenset({AccountStatus.ACTIVE, AccountStatus.SUSPENDED})
+_REACHED_BY: Final = (ContactRole.PRIMARY, ContactRole.LOGIN)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +106,7 @@ class Closings:
             ClosingTooSoon: The sign-in address was changed a short while ago.
             ClosingBlocked: Something has to be settled first.
             ClosingPlanStale: Something gets lost that the customer hasn't seen.
-            NoProvenEmail: There is no address that the link could go to.
+            NoProvenEmail: There is no address and no number that the link could go to.
             Throttled: Too many messages to this mailbox, or for this network.
         """
         if accepted is not None:
@@ -113,10 +114,10 @@ class Closings:
         present = await self.doorkeeper.present(value, context, Operation.CLOSE_ACCOUNT)
         customer = self._customer(present)
         plan = await self._admitted(customer, present.security, accepted)
-        email = _mailbox(customer)
-        await self.budget.charge(email, context.network, self.desk.now())
+        to = _reached_at(customer)
+        await self.budget.charge(to, context.network, self.desk.now())
 
-        return await self.desk.retrying(lambda: self._ask(customer, present, plan, email))
+        return await self.desk.retrying(lambda: self._ask(customer, present, plan, to))
 
     async def peek_account_closing(
         self, value: Secret[str], token: Secret[str], context: RequestContext
@@ -248,7 +249,7 @@ class Closings:
 
     # What is recorded
 
-    async def _ask(self, customer: Customer, present: Present, plan: ClosingPlan, email: EmailAddress) -> ClosingAsked:
+    async def _ask(self, customer: Customer, present: Present, plan: ClosingPlan, to: Contact) -> ClosingAsked:
         """Record the link that closes the account, and the mail that brings it."""
         ticket, text = mint(
             CLOSE_ACCOUNT,
@@ -262,7 +263,7 @@ class Closings:
         )
         letter = await self.letters.write(
             "customers.close_account",
-            email.stored,
+            to,
             key=f"close {ticket.selector}",
             until=ticket.expires_at,
             subject=customer.id,
@@ -270,7 +271,7 @@ class Closings:
             secrets={"link": self.letters.link(CLOSE_ACCOUNT.name, text)},
         )
         await self.desk.record(Change(writes=(TICKETS.add(ticket),), messages=(letter,)))
-        return ClosingAsked(masked=mask(email), expires_at=ticket.expires_at, plan=plan)
+        return ClosingAsked(masked=mask(to), expires_at=ticket.expires_at, plan=plan)
 
     async def _start(
         self,
@@ -391,12 +392,11 @@ class Closings:
         return ticket, fingerprint
 
 
-def _mailbox(customer: Customer) -> EmailAddress:
-    """Answer the proven address that the link goes to: the primary one, else one that signs in."""
-    for role in (ContactRole.PRIMARY, ContactRole.LOGIN):
-        for contact in customer.contacts_for(role):
-            if isinstance(contact.value, EmailAddress):
-                return contact.value
+def _reached_at(customer: Customer) -> Contact:
+    """Answer the proven contact that the link goes to: the primary address, else one to sign in by, else a number."""
+    ways = [contact.value for role in _REACHED_BY for contact in customer.contacts_for(role)]
+    for value in sorted(ways, key=lambda way: way.kind is not ContactKind.EMAIL):
+        return value
     raise NoProvenEmail
 
 

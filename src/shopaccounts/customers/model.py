@@ -1,8 +1,9 @@
 """The customer record."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
 from enum import Enum
+from typing import Final
 
 import attrs
 
@@ -15,7 +16,7 @@ from shopaccounts.customers.contact_points import (
     misfit,
 )
 from shopaccounts.customers.usernames import Username, canonical_username, username_keys
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.contact import Contact, ContactKind, EmailAddress, PhoneNumber, looks_like_phone
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ids import CustomerId, RealmId
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
@@ -33,6 +34,9 @@ __all__ = [
     "identifier_key",
     "login_key",
 ]
+
+
+_DAY: Final = timedelta(days=1)
 
 
 class AccountStatus(Enum):
@@ -195,16 +199,19 @@ class Customer:
         """Answer the contacts with *role*, by default only those that are verified."""
         return tuple(c for c in self.contacts if role in c.roles and (is_verified(c) or not verified))
 
-    def notice_addresses(self, now: datetime) -> tuple[str, ...]:
-        """Answer where notices go: proven addresses that take them or sign in, and those that were replaced lately.
+    def notice_contacts(self, now: datetime) -> tuple[Contact, ...]:
+        """Answer where notices go: proven contacts that take them or sign in, and those that were replaced lately.
 
-        Nobody can take them from an address that signs in. Where none of these is left, they go to every proven
-        address, so that one hears of it if there is one.
+        Nobody can take them from a contact that signs in. Where no e-mail address is left among these, they go to every
+        proven one as well, so that one hears of it if there is one.
         """
         former = (former.contact for former in self.former_contacts if now < former.until)
-        hears = (c for c in self.contacts if is_verified(c) and c.roles & {ContactRole.NOTIFY, ContactRole.LOGIN})
-        told = (c for c in (*hears, *former) if c.reach is not Reach.UNREACHABLE)
-        return _emails(told) or _emails(filter(is_verified, self.contacts))
+        proven = tuple(filter(is_verified, self.contacts))
+        hears = (c for c in proven if c.roles & {ContactRole.NOTIFY, ContactRole.LOGIN})
+        told = [c for c in (*hears, *former) if c.reach is not Reach.UNREACHABLE]
+        if not any(c.kind is ContactKind.EMAIL for c in told):
+            told = [*(c for c in proven if c.kind is ContactKind.EMAIL), *told]
+        return tuple(dict.fromkeys(c.value for c in told or proven))
 
     def former_contact_with(self, kind: ContactKind, key: str) -> FormerContact | None:
         """Answer the contact with this value that was replaced or removed a while ago."""
@@ -229,13 +236,24 @@ class Customer:
         values = (contact.value for contact in self.contacts_for(ContactRole.LOGIN))
         return next((value for value in values if isinstance(value, EmailAddress)), None)
 
+    @property
+    def sign_in_contact(self) -> Contact | None:
+        """What the customer signs in by: the proven address, else the proven number."""
+        phones = (contact.value for contact in self.contacts_for(ContactRole.LOGIN))
+        return self.sign_in_email or next(phones, None)
+
+    def with_number_used(self, ids: Collection[str], now: datetime) -> "Customer":
+        """Answer the customer after codes that went to these contacts were typed in; noted once a day."""
+        after = self
+        for contact in self.contacts:
+            fresh = contact.used_at is not None and now - contact.used_at < _DAY
+            if contact.kind is ContactKind.PHONE and contact.id in ids and not fresh:
+                after = after.with_contact(attrs.evolve(contact, used_at=now))
+        return after
+
     def with_contact(self, contact: ContactPoint) -> "Customer":
         """Answer the customer with *contact* in place of the one with its id."""
         return attrs.evolve(self, contacts=tuple(contact if c.id == contact.id else c for c in self.contacts))
-
-
-def _emails(contacts: Iterable[ContactPoint]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(c.value.stored for c in contacts if isinstance(c.value, EmailAddress)))
 
 
 def login_key(kind: ContactKind, key: str) -> str:
@@ -247,16 +265,18 @@ def identifier_key(text: str, *, usernames: bool = False) -> str:
     """Answer the unique key under which whoever signs in with *text* is found.
 
     Args:
-        text: An address, or a user name, as typed.
+        text: An address, a number in international form, or a user name, as typed. ``Identifiers`` reads numbers in
+            other spellings too.
         usernames: Whether the shop has user names.
 
     Raises:
-        EmailInvalid, EmailUnsupportedCharacters: It is neither; that depends on the text alone.
+        EmailInvalid, EmailUnsupportedCharacters, PhoneInvalid: It is none of them; that depends on the text alone.
     """
     name = canonical_username(text) if usernames else None
     if name is not None:
         return f"name {name}"
-    return login_key(ContactKind.EMAIL, EmailAddress.parse(text).login_key)
+    contact = PhoneNumber.parse(text) if looks_like_phone(text) else EmailAddress.parse(text)
+    return login_key(contact.kind, contact.key)
 
 
 def _login_keys(customer: Customer) -> Iterator[str]:

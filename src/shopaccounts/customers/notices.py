@@ -1,9 +1,10 @@
 """Telling owners what happened to their account, with a way to object.
 
 * A notice is recorded with the change that causes it, so that nothing happens without it.
-* It goes to every proven address that takes notices, to the one that signs in whether or not it takes them, and to
-  those that were replaced or removed a short while ago: a thief who changes addresses, or what they are for, can't
-  keep the owner from hearing of it.
+* It goes to every proven address and phone that takes notices, to those that sign in whether or not they take them,
+  and to those that were replaced or removed a short while ago: a thief who changes contacts, or what they are for,
+  can't keep the owner from hearing of it. At least one e-mail address hears of it, if there is one.
+* A phone gets what happened in a line, and the link to object.
 * It tells what happened and when, on which device and about where, as far as the shop knows.
 * All of one event's notices carry the same two links: "that wasn't me", and "stop my account".
 * Nobody can switch them off.
@@ -25,7 +26,7 @@ from shopaccounts.customers.errors import (
 )
 from shopaccounts.customers.model import Customer
 from shopaccounts.customers.policy import NoticePolicy
-from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.contact import Contact
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Where
 from shopaccounts.kernel.letters import Letters
@@ -68,12 +69,12 @@ class Notices:
         *,
         objection: Use = NOT_ME_CHANGE,
         bound: str = "",
-        also: Iterable[EmailAddress] = (),
+        also: Iterable[Contact] = (),
         where: Where | None = None,
         variables: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret[str]] | None = None,
     ) -> Change:
-        """Answer the part of a change that tells every address of a customer, with both links.
+        """Answer the part of a change that tells every contact of a customer, with both links.
 
         Args:
             customer: Whose account it is, as it was before what happened.
@@ -81,13 +82,15 @@ class Notices:
             key: Natural key of what happened; a second notice with it is refused by the store.
             now: When it happened.
             objection: What "that wasn't me" objects to.
-            bound: The public id of the session, or the id of the change, that is objected to.
-            also: Addresses that the change itself brings.
+            bound: The public id of the session, or the id of the change, that is objected to; empty: the session in
+                which it was done, as *where* has it.
+            also: Contacts that the change itself brings.
             where: Where whoever did it was; None if nobody knows.
             variables: Plain values for the text besides the shop and the time.
             secrets: Links for the text besides the two of every notice.
         """
-        not_me, not_me_link = self._link(objection, customer, bound, now)
+        objected = bound or (where.session if where else "")
+        not_me, not_me_link = self._link(objection, customer, objected, now)
         freeze, freeze_link = self._link(FREEZE, customer, "", now)
         links = {"not_me_link": not_me_link, "freeze_link": freeze_link}
         hidden = links | _shown(where) | dict(secrets or {})
@@ -101,23 +104,23 @@ class Notices:
         key: str,
         now: datetime,
         *,
-        also: Iterable[EmailAddress] = (),
+        also: Iterable[Contact] = (),
         variables: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret[str]] | None = None,
     ) -> tuple[Message, ...]:
-        """Answer letters to every address of a customer about what nobody needs to object to, such as a closed account.
+        """Answer letters to every contact of a customer about what nobody needs to object to, such as a closed account.
 
         Args:
             customer: Whose account it is, as it was before what happened.
             template: Which text.
             key: Natural key of what happened; a second notice with it is refused by the store.
             now: When it happened.
-            also: Addresses that the change itself brings.
+            also: Contacts that the change itself brings.
             variables: Plain values for the text besides the shop and the time.
             secrets: Links for the text.
         """
         shown = {"at": now.isoformat(timespec="minutes"), **(variables or {})}
-        addresses = dict.fromkeys((*customer.notice_addresses(now), *(email.stored for email in also)))
+        told = dict.fromkeys((*customer.notice_contacts(now), *also))
         messages = [
             await self.letters.write(
                 template,
@@ -129,7 +132,7 @@ class Notices:
                 variables=shown,
                 secrets=secrets,
             )
-            for number, to in enumerate(addresses)
+            for number, to in enumerate(told)
         ]
         return tuple(messages)
 

@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from shopaccounts.customers.contact_points import ContactPoint, Reach
+from shopaccounts.kernel.contact import LineType, PhoneNumber
 
 __all__ = ["Delivery", "noted"]
 
@@ -30,7 +31,9 @@ class Delivery(Enum):
     IMPOSSIBLE = "impossible"
 
 
-def noted(contact: ContactPoint, delivery: Delivery, detail: str | None, now: datetime) -> ContactPoint:
+def noted(
+    contact: ContactPoint, delivery: Delivery, detail: str | None, now: datetime, line: LineType | None = None
+) -> ContactPoint:
     """Answer *contact* with what a delivery told about it.
 
     Args:
@@ -38,7 +41,10 @@ def noted(contact: ContactPoint, delivery: Delivery, detail: str | None, now: da
         delivery: How it ended.
         detail: Why, as the courier tells it.
         now: When.
+        line: What kind of line a number is, where the courier knows.
     """
+    if line is not None and isinstance(contact.value, PhoneNumber):
+        contact = attrs.evolve(contact, value=attrs.evolve(contact.value, line=line))
     if delivery is Delivery.ARRIVED:
         return attrs.evolve(contact, reach=Reach.REACHABLE, reach_detail=None, soft_bounces=())
     if delivery is Delivery.IMPOSSIBLE:

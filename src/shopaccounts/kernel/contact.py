@@ -18,11 +18,10 @@ import re
 import unicodedata
 from datetime import date
 from enum import Enum
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import attrs
 
-from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.errors import Defect, Kind, Rejected
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.policy import require
@@ -41,8 +40,7 @@ __all__ = [
     "LineType",
     "PhoneInvalid",
     "PhoneNumber",
-    "PhoneRules",
-    "PhoneUse",
+    "looks_like_phone",
     "mask",
 ]
 
@@ -106,7 +104,7 @@ class PhoneInvalid(Rejected):
     """This can't be used as a phone number.
 
     ``reason`` is ``type``, ``length`` or ``not_international``; an adapter with numbering plans adds ``unknown``,
-    ``extension``, ``letters``, ``short_code`` and ``line_type``.
+    ``characters``, ``extension``, ``letters``, ``short_code`` and ``line_type``.
     """
 
     code = "contact.phone_invalid"
@@ -186,6 +184,26 @@ class EmailAddress:
         metadata=personal("contact_points", Category.CONTACT, export=False, on_erase=OnErase.DROP_ROW)
     )
     key_version: int = KEY_VERSION
+
+    @property
+    def kind(self) -> ContactKind:
+        """It is an e-mail address."""
+        return ContactKind.EMAIL
+
+    @property
+    def key(self) -> str:
+        """What it is compared by, byte for byte."""
+        return self.login_key
+
+    @property
+    def budget_key(self) -> str:
+        """What messages to it are counted by."""
+        return self.abuse_key
+
+    @property
+    def send_to(self) -> str:
+        """Where messages go."""
+        return self.stored
 
     @classmethod
     def parse(cls, raw: str, policy: EmailPolicy = _EMAIL_POLICY) -> Self:
@@ -298,6 +316,20 @@ def _abuse_key(login_key: str, rules: tuple[AbuseRule, ...]) -> str:
     return f"{mailbox}@{domain}"
 
 
+class LineType(Enum):
+    """What kind of line a number belongs to, as far as a numbering plan tells."""
+
+    MOBILE = "mobile"
+    FIXED = "fixed"
+    FIXED_OR_MOBILE = "fixed_or_mobile"
+    VOIP = "voip"
+    TOLL_FREE = "toll_free"
+    SHARED_COST = "shared_cost"
+    PREMIUM_RATE = "premium_rate"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
 def _is_e164(_number: object, _field: object, value: str) -> None:
     if not _E164.fullmatch(value):
         msg = "a phone number's key is + and 8 to 15 digits"
@@ -313,6 +345,8 @@ class PhoneNumber:
         stored: What the customer typed, trimmed.
         e164: ``+`` and 8 to 15 digits (ITU-T E.164): uniqueness, sign-in, codes, look-ups.
         country: The ISO 3166-1 alpha-2 code of the numbering plan, where an adapter knows it.
+        line: What kind of line it is, where an adapter or a courier knows it.
+        plan: The version of the numbering plans that it was read by, where an adapter has some.
 
     Raises:
         Defect: *e164* has another form, so the adapter that made it is broken.
@@ -325,12 +359,36 @@ class PhoneNumber:
     country: str | None = attrs.field(
         default=None, metadata=personal("contact_points", Category.LOCATION, on_erase=OnErase.DROP_ROW)
     )
+    line: LineType = attrs.field(
+        default=LineType.UNKNOWN, metadata=personal("contact_points", Category.CONTACT, on_erase=OnErase.DROP_ROW)
+    )
+    plan: str = attrs.field(default="", metadata=impersonal("a version"))
+
+    @property
+    def kind(self) -> ContactKind:
+        """It is a phone number."""
+        return ContactKind.PHONE
+
+    @property
+    def key(self) -> str:
+        """What it is compared by, byte for byte."""
+        return self.e164
+
+    @property
+    def budget_key(self) -> str:
+        """What messages to it are counted by."""
+        return self.e164
+
+    @property
+    def send_to(self) -> str:
+        """Where messages go."""
+        return self.e164
 
     @classmethod
     def parse(cls, raw: str) -> Self:
         """Read a number in international form: ``+`` and 8 to 15 digits, nothing between them.
 
-        Other spellings need to know the country's numbering plan; that is what ``PhoneRules`` is for.
+        Other spellings need to know the country's numbering plan; that is what ``kernel.phones.PhoneRules`` is for.
 
         Args:
             raw: At most 40 characters; spaces and tabs around it are dropped.
@@ -354,6 +412,13 @@ class PhoneNumber:
 
 Contact = EmailAddress | PhoneNumber
 
+_DIALLED = re.compile(r"[ \t]*[+(0-9]")
+
+
+def looks_like_phone(text: str) -> bool:
+    """Tell whether somebody who typed *text* meant a phone number: it begins like one and has no ``@``."""
+    return "@" not in text and _DIALLED.match(text) is not None
+
 
 def mask(contact: Contact) -> str:
     """Answer a form that the owner recognises and nobody else can use: ``n***@example.org``, ``+49…20``."""
@@ -362,46 +427,3 @@ def mask(contact: Contact) -> str:
         return f"{local[:1]}***@{domain}"
     code = _CALLING_CODE.match(contact.e164)
     return f"{code[0] if code else '+'}…{contact.e164[-2:]}"
-
-
-class LineType(Enum):
-    """What kind of line a number belongs to, as far as a numbering plan tells."""
-
-    MOBILE = "mobile"
-    FIXED = "fixed"
-    FIXED_OR_MOBILE = "fixed_or_mobile"
-    VOIP = "voip"
-    TOLL_FREE = "toll_free"
-    SHARED_COST = "shared_cost"
-    PREMIUM_RATE = "premium_rate"
-    OTHER = "other"
-
-
-class PhoneUse(Enum):
-    """What a number is wanted for: to be called by people, or to prove who somebody is by codes and claims."""
-
-    CALL = "call"
-    PROOF = "proof"
-
-
-class PhoneRules(Protocol):
-    """Knows the numbering plans of the world, so that customers may type numbers as they are used to.
-
-    Promises:
-        1. ``parse`` reads a national number of *default_country* and an international one of any country.
-        2. ``stored`` of its answer is the text as typed, trimmed; ``e164`` and ``country`` come from the plan.
-        3. Extensions, letters, digits other than 0 to 9, short and emergency numbers, numbers that no plan has, and
-           text over 40 characters are refused with ``PhoneInvalid``, whatever the use.
-        4. For ``PhoneUse.PROOF`` it also refuses lines that charge the caller or reach no person of one's own:
-           premium rate, shared cost, toll free.
-        5. What ``PhoneNumber.parse`` reads and a plan knows gets the same ``e164``.
-        6. Plans change: a number once stored is not judged again when its owner signs in.
-    """
-
-    def parse(self, raw: str, default_country: str | None, use: PhoneUse) -> Answer[PhoneNumber]:
-        """Read a number as a person typed it."""
-        ...
-
-    def line_type(self, number: PhoneNumber) -> Answer[LineType]:
-        """Answer what kind of line it is."""
-        ...

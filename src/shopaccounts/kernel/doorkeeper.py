@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
-from shopaccounts.kernel.assurance import AuthContext, Level, Operation, SessionScope
+from shopaccounts.kernel.assurance import AuthContext, Level, Operation, SessionScope, WayIn
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.record import Book, Bring, Change, Entity, Found
 from shopaccounts.kernel.request import RequestContext
@@ -18,19 +18,22 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import AccountSecurity
 from shopaccounts.kernel.web import SetCookie
 
-__all__ = ["FULL_ONLY", "Doorkeeper", "NextValue", "Present", "Where"]
+__all__ = ["ENROLLING_TOO", "FULL_ONLY", "Doorkeeper", "NextValue", "Present", "Where"]
 
 T = TypeVar("T", bound=Entity)
 
 FULL_ONLY: Final = frozenset({SessionScope.FULL})
+ENROLLING_TOO: Final = FULL_ONLY | {SessionScope.ENROL_ONLY}
+"""Sessions too that were opened for enrolling a second step, and nothing else."""
 
 
 @attrs.frozen(kw_only=True)
 class Where:
-    """On which device somebody is, and about where, as far as the shop can tell; empty where it can't."""
+    """On which device somebody is, about where, and in which session, as far as the shop can tell; else empty."""
 
     device: str = attrs.field(default="", repr=False)
     place: str = attrs.field(default="", repr=False)
+    session: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +47,8 @@ class Present:
         since: When the session began.
         where: On which device it was opened, and about where.
         can_reach: The highest level that the account's ways in add up to.
+        password_reaches: How far a sign-in with the password gets, by what is asked for after it.
+        ways: How the account can be opened.
         security: The account's stamps.
         found: The session with what was to be brought along.
     """
@@ -54,6 +59,8 @@ class Present:
     since: datetime
     where: Where
     can_reach: Level
+    password_reaches: Level
+    ways: frozenset[WayIn]
     security: AccountSecurity
     found: Found[Any]
 
@@ -63,11 +70,15 @@ class Present:
 
 @attrs.frozen(kw_only=True)
 class NextValue:
-    """The value that this browser's session has from now on; the earlier one is dead."""
+    """The value that this browser's session has from now on; the earlier one is dead.
+
+    *recovery_code* is a fresh code for one that was used up on the way, to be shown once.
+    """
 
     session: Secret[str]
     public_id: str
     set_cookies: tuple[SetCookie, ...]
+    recovery_code: Secret[str] | None = None
 
 
 class Doorkeeper(Protocol):
@@ -94,7 +105,7 @@ class Doorkeeper(Protocol):
 
         Raises:
             SignInRequired: The value opens nothing, or not this.
-            FreshSignInNeeded: The proofs are too weak or too old.
+            FreshSignInNeeded: The proofs are too weak or too old, or no second step is among them where it takes one.
             NotWhileImpersonating: An agent who acts for a customer may not.
             InsecureTransport: The request didn't come over TLS.
         """

@@ -169,9 +169,16 @@ class TryLater(Rejected):
 
 @attrs.frozen
 class FreshSignInNeeded(Rejected):
-    """The session's proof is too old or too weak for this operation."""
+    """The session's proof is too old or too weak for this operation.
+
+    Args:
+        level: The level that is asked for.
+        max_age: How old its newest proof may be.
+        methods: With what the customer can prove it, each by itself.
+    """
 
     code = "kernel.fresh_sign_in_needed"
     kind = Kind.UNAUTHENTICATED
     level: int
     max_age: timedelta
+    methods: tuple[str, ...] = ()

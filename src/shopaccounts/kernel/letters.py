@@ -1,4 +1,4 @@
-"""The e-mails that go out about an account: every context writes them here.
+"""The messages that go out about an account, by e-mail, SMS or voice: every context writes them here.
 
 * A letter is in the language of whoever it is about; for strangers, in that of the request.
 * It names the shop, and says how to reach it.
@@ -8,9 +8,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import attrs
 
+from shopaccounts.kernel.contact import Contact, PhoneNumber
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.messages import Channel, Message, MessageCategory, Priority
 from shopaccounts.kernel.secret import Secret
@@ -23,11 +25,17 @@ __all__ = ["Letters"]
 
 @attrs.frozen(kw_only=True)
 class Letters:
-    """Writes what goes out by e-mail, and the links in it."""
+    """Writes what goes out, and the links in it."""
 
     desk: Desk
     vault: Vault
     storefront: Storefront
+
+    @property
+    def host(self) -> Mapping[str, str]:
+        """The host that a code is for, as a variable of text messages; nothing where the shop has no page."""
+        host = urlsplit(self.storefront.links.base.get(self.desk.scope.store, "")).hostname
+        return {"host": host} if host else {}
 
     def link(self, use: str, ticket: Secret[str]) -> Secret[str]:
         """Answer the link to the page of the shop where a ticket for *use* is spent."""
@@ -36,7 +44,7 @@ class Letters:
     async def write(
         self,
         template: str,
-        to: str,
+        to: str | Contact,
         *,
         key: str,
         until: datetime,
@@ -45,13 +53,14 @@ class Letters:
         variables: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret[str]] | None = None,
         category: MessageCategory = MessageCategory.SECURITY,
+        channel: Channel | None = None,
         deliver: bool = True,
     ) -> Message:
         """Answer a letter, to be recorded with the change that causes it.
 
         Args:
             template: Which text, as ``context.situation``.
-            to: The address.
+            to: The contact, or its address, or its number in E.164.
             key: Natural key of the cause; a second letter with it is refused by the store.
             until: When what it says is over.
             subject: The customer it is about, empty for strangers.
@@ -59,6 +68,7 @@ class Letters:
             variables: Plain values for the text, besides the shop's name.
             secrets: Values for the text that nobody else may see: links, codes, where somebody was.
             category: Why it is sent.
+            channel: By which way it goes out; None: by text message to a phone number, else by e-mail.
             deliver: False for a decoy.
 
         Raises:
@@ -68,8 +78,8 @@ class Letters:
             self.desk,
             self.vault,
             template=template,
-            channel=Channel.EMAIL,
-            to=to,
+            channel=channel or (Channel.SMS if isinstance(to, PhoneNumber) else Channel.EMAIL),
+            to=to if isinstance(to, str) else to.send_to,
             locale=locale or self.desk.scope.locale,
             variables=self.storefront.variables(**(variables or {})),
             secrets=secrets or {},

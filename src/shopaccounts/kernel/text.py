@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
-from typing import Final
+from enum import Enum
+from typing import Final, TypeVar
 
 from shopaccounts.kernel.errors import InvalidInput
 
-__all__ = ["CAPS", "require_locale", "require_text"]
+__all__ = ["CAPS", "require_choice", "require_locale", "require_text"]
+
+E = TypeVar("E", bound=Enum)
 
 CAPS: Final = {
     "identifier": 320,
@@ -49,6 +52,17 @@ def require_text(value: object, field: str, *, cap: int | None = None, printable
     if "Cs" in categories or (printable and categories & _HEADER_BREAKING):
         raise InvalidInput(field, "characters")
     return text
+
+
+def require_choice(value: object, field: str, choices: type[E]) -> E:
+    """Answer *value* if it is one of the *choices*, or refuse it before any port is called; its text isn't enough.
+
+    Raises:
+        InvalidInput: It is none of them.
+    """
+    if not isinstance(value, choices):
+        raise InvalidInput(field, "type")
+    return value
 
 
 def require_locale(value: object) -> str:

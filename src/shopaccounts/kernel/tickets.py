@@ -243,7 +243,7 @@ def read_selector(text: Secret[str], purpose: Purpose) -> str:
         InvalidInput: Not even a secret text, or longer than any ticket.
         LinkInvalid: The text is no ticket of this purpose.
     """
-    require_text(_text_of(text), "token", printable=False)
+    check_handle(text)
     selector = selector_in(text, purpose)
     if selector is None:
         raise purpose.refusals.invalid
@@ -258,6 +258,15 @@ def check_secret(text: Secret[str] | None) -> None:
     """
     if text is not None:
         _text_of(text)
+
+
+def check_handle(text: Secret[str]) -> None:
+    """Refuse what can't be a ticket's text or a handle at all.
+
+    Raises:
+        InvalidInput: Not even a secret text, or longer than any.
+    """
+    require_text(_text_of(text), "token", printable=False)
 
 
 def selector_in(text: Secret[str], purpose: Use) -> str | None:

@@ -24,6 +24,8 @@ __all__ = [
     "LinkBuilder",
     "SameSite",
     "SetCookie",
+    "is_https",
+    "is_this_machine",
 ]
 
 SESSION_COOKIE: Final = "__Host-session"
@@ -73,7 +75,24 @@ class Landing:
     cache_control: str = "no-store"
 
 
-def _is_loopback(host: str) -> bool:
+def is_https(address: str, *, local: bool = False) -> bool:
+    """Tell whether *address* is asked over https.
+
+    Args:
+        address: With or without a path; one with a fragment is none.
+        local: Whether plain http will do on the own machine.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    is_local = local and parts.scheme == "http" and is_this_machine(host)
+    return bool(host) and not parts.fragment and (parts.scheme == "https" or is_local)
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell whether *host* is the own machine, where nobody else listens."""
     if host == "localhost":
         return True
     try:
@@ -105,9 +124,8 @@ class LinkBuilder:
     def __attrs_post_init__(self) -> None:
         require(self.token_in in {"query", "fragment"}, "a ticket stands in the query or the fragment")
         for address in self.base.values():
+            require(is_https(address, local=self.allow_loopback), f"{address} is not an https address")
             parts = urlsplit(address)
-            local = self.allow_loopback and parts.scheme == "http" and _is_loopback(parts.hostname or "")
-            require(bool(parts.hostname) and (parts.scheme == "https" or local), f"{address} is not an https address")
             is_bare = "@" not in parts.netloc and address.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
             require(is_bare, f"{address} is not written as scheme, host and port alone")
         for path in self.paths.values():

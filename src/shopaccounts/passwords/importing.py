@@ -77,7 +77,7 @@ class ImportRow:
     """One password of another system.
 
     Args:
-        account: Whose it is; the account was imported before.
+        account: Whose it is; the account was imported before, with an address that counts as proven.
         scheme: How the other system kept it.
         text: What the other system kept.
     """

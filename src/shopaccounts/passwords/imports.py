@@ -21,9 +21,8 @@ from shopaccounts.passwords.ports import LegacyHashes
 
 __all__ = ["PasswordImports"]
 
-_HAS_AN_ACCOUNT: Final = frozenset(
-    {AccountStatus.PENDING, AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.CLOSING}
-)
+_HAS_AN_ACCOUNT: Final = frozenset({AccountStatus.ACTIVE, AccountStatus.SUSPENDED, AccountStatus.CLOSING})
+"""Who waits for the first proof has no password before it: nobody knows yet whose it would be."""
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +35,8 @@ class PasswordImports:
 
     async def import_passwords(self, page: Sequence[ImportRow]) -> ImportReport:
         """Take over the passwords of *page*, each by itself; safe to repeat with the same page.
+
+        An account whose address nobody has proven yet takes none: whoever proves it chooses a password of their own.
 
         Args:
             page: At most 500 rows.

@@ -3,11 +3,14 @@
 from typing import Protocol
 
 from shopaccounts.kernel.doorkeeper import Present
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.record import Bring
 from shopaccounts.kernel.request import RequestContext
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.web import SetCookie
 from shopaccounts.passwords.preparing import Prepared
 
-__all__ = ["CurrentPasswords", "Resets"]
+__all__ = ["CurrentPasswords", "ResetAnswer", "Resets"]
 
 
 class CurrentPasswords(Protocol):
@@ -33,13 +36,31 @@ class CurrentPasswords(Protocol):
         ...
 
 
-class Resets(Protocol):
-    """Mails owners a link by which they choose a new password."""
+class ResetAnswer(Protocol):
+    """What whoever asked for a reset goes on with."""
 
-    async def request_reset(self, identifier: str, context: RequestContext) -> object:
-        """Send a link to the owner of an address.
+    @property
+    def handle(self) -> Secret[str] | None:
+        """What a code that went to a phone counts with; None by e-mail."""
+        ...
+
+    @property
+    def set_cookies(self) -> tuple[SetCookie, ...]:
+        """What the browser is to keep."""
+        ...
+
+
+class Resets(Protocol):
+    """Sends owners a link or a code by which they choose a new password."""
+
+    async def request_reset(
+        self, identifier: str, context: RequestContext, channel: Channel = Channel.EMAIL
+    ) -> ResetAnswer:
+        """Send a link to the owner of an address, or a code to that of a number.
 
         Raises:
+            WayNotOffered: The shop resets no passwords by this way.
+            CountryNotServed: The shop sends nothing to this number's country.
             Throttled: Enough was sent there already.
             TryLater: The counters didn't answer.
         """

@@ -12,6 +12,7 @@ import attrs
 
 from shopaccounts.customers import Customer
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.assurance import Level
 from shopaccounts.kernel.contact import EmailAddress, PhoneNumber
 from shopaccounts.kernel.errors import TryLater
 from shopaccounts.kernel.storefront import Storefront
@@ -60,13 +61,20 @@ class Chooser:
     policy: PasswordPolicy
     breaches: Breaches | None = None
 
-    async def choose(self, raw: object, person: PersonalWords, was: PasswordRecord | None = None) -> Chosen:
+    async def choose(
+        self,
+        raw: object,
+        person: PersonalWords,
+        was: PasswordRecord | None = None,
+        can_reach: Level = Level.SINGLE,
+    ) -> Chosen:
         """Judge what was typed.
 
         Args:
             raw: Text, or ``Secret`` of it.
             person: What is known of who chooses.
             was: The password that it is to replace.
+            can_reach: What a sign-in with it reaches; where a second factor is asked for, it may be shorter.
 
         Raises:
             InvalidInput: It isn't text, or no password can be that long.
@@ -77,6 +85,7 @@ class Chooser:
         about = PasswordContext(
             shop=ShopWords(names=(self.storefront.name,), domains=self.storefront.domains),
             person=person,
+            can_reach=can_reach,
             is_current=was is not None and await self._is_one_of((was.hash,), candidate, was.id),
             was_used_before=was is not None and await self._is_one_of(was.earlier, candidate, was.id),
         )

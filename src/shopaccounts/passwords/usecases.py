@@ -5,9 +5,9 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Notices, customer_of, ways_in
+from shopaccounts.customers import CUSTOMERS, Notices, customer_of
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.assurance import Operation, SessionScope
+from shopaccounts.kernel.assurance import Operation, SessionScope, WayIn
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import FULL_ONLY, Doorkeeper, NextValue, Present
 from shopaccounts.kernel.due import work_off
@@ -111,7 +111,7 @@ class Passwords:
             PasswordUnacceptable: It won't do, with every reason.
             TryLater: The hasher or the list of leaked passwords are not available.
             SignInRequired: The value opens nothing, or not this.
-            FreshSignInNeeded: The last proof is too weak or too old.
+            FreshSignInNeeded: The proofs are too weak or too old, or no second step of the account is among them.
             InvalidInput: It isn't text, or no password can be that long.
             InsecureTransport: The request didn't come over TLS.
         """
@@ -138,7 +138,7 @@ class Passwords:
             NoPassword: There is none.
             NoOtherWayIn: Nothing else would open the account.
             SignInRequired: The value opens nothing, or not this.
-            FreshSignInNeeded: The last proof is too weak or too old.
+            FreshSignInNeeded: The proofs are too weak or too old, or no second step of the account is among them.
             InsecureTransport: The request didn't come over TLS.
         """
 
@@ -147,7 +147,7 @@ class Passwords:
             record = here[PASSWORDS]
             if record is None:
                 raise NoPassword
-            check_password_may_go(ways_in(customer_of(here), usable_password=False))
+            check_password_may_go(here.ways - {WayIn.PASSWORD})
             told = self.desk.tell(PasswordRemoved(at=self.desk.now(), account=here.account))
             part = Change(removals=(PASSWORDS.remove(record),), events=told)
             return await self._conclude(here, part, "passwords.was_removed")
@@ -186,7 +186,8 @@ class Passwords:
     # Changing
 
     async def _chosen(self, here: Present, wanted: Prepared) -> NewPassword:
-        chosen = await self.chooser.choose(wanted.text, words_of(customer_of(here)), here[PASSWORDS])
+        words = words_of(customer_of(here))
+        chosen = await self.chooser.choose(wanted.text, words, here[PASSWORDS], here.password_reaches)
         return await self.chooser.hash(chosen, here.account)
 
     async def _replace(self, here: Present, new: NewPassword) -> PasswordWasChanged:

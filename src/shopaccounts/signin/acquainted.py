@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shopaccounts.customers import CUSTOMERS, login_key
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.contact import Contact
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.signin.devices import device_values, recognise
@@ -13,20 +13,20 @@ from shopaccounts.signin.model import DEVICES
 __all__ = ["is_owners_browser"]
 
 
-async def is_owners_browser(records: Records, email: EmailAddress, context: RequestContext, now: datetime) -> bool:
-    """Tell whether the account that signs in by *email* knows the browser.
+async def is_owners_browser(records: Records, contact: Contact, context: RequestContext, now: datetime) -> bool:
+    """Tell whether the account that signs in by *contact* knows the browser.
 
     Whether anything is looked up depends on the request alone, so it tells a stranger nothing.
 
     Args:
         records: The books.
-        email: The mailbox.
+        contact: The mailbox or number.
         context: Where the request came from.
         now: When.
     """
     if not device_values(context.device):
         return False
-    key = login_key(ContactKind.EMAIL, email.login_key)
+    key = login_key(contact.kind, contact.key)
     found = await got(records.find(CUSTOMERS, key, by="login_contact", bring=(DEVICES.via(),)))
     if found is None or not found.it.signs_in_by(key):
         return False

@@ -22,6 +22,7 @@ from shopaccounts.kernel.chance import Entropy
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.request import IpAddress, network_bucket
 from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.security import Stamp, Stamps
 from shopaccounts.kernel.tickets import fits, forge, selector_in
 from shopaccounts.kernel.web import DEVICE_COOKIE, SetCookie
 from shopaccounts.signin.model import DEVICE, DEVICES, Device, KnownDevices
@@ -35,6 +36,7 @@ __all__ = [
     "device_values",
     "forget",
     "is_first_sign_in",
+    "is_trusted",
     "meet",
     "recognise",
     "wider_network",
@@ -43,6 +45,7 @@ __all__ = [
 VALUES: Final = 4
 """How many people may share a browser and all be known with it."""
 _SEPARATOR: Final = "~"
+_ENDS_TRUST: Final = (Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS, Stamp.FACTORS)
 _VALUE_LENGTH: Final = 100
 _DAY: Final = timedelta(days=1)
 _BROWSERS: Final = (
@@ -91,18 +94,37 @@ class Met:
     Args:
         device: As it is known from now on.
         place: About where it is now.
-        change: What notes it, empty where that was done today.
+        before, after: The account's devices, without and with what this visit is worth noting.
         cookies: What the browser is to keep, if anything changed.
         is_new: The account didn't know it.
+        was_known: The account knew it before.
+        is_trusted_now: Its owner has just trusted it.
         is_told_again: So was a similar one a short while ago, and its owner heard of that.
     """
 
     device: Device
     place: str | None
-    change: Change
+    before: KnownDevices | None
+    after: KnownDevices
     cookies: tuple[SetCookie, ...]
     is_new: bool
+    was_known: bool = False
+    is_trusted_now: bool = False
     is_told_again: bool = False
+
+    @property
+    def change(self) -> Change:
+        """What notes the visit; nothing where that was done today."""
+        if self.before is None:
+            return Change(writes=(DEVICES.add(self.after),))
+        return Change(writes=(DEVICES.change(self.before, self.after),) if self.after != self.before else ())
+
+    def trusted(self, stamps: Stamps, steps: frozenset[str], until: datetime) -> "Met":
+        """Answer the device after its owner trusted it, until then or until one of *stamps* or the *steps* change."""
+        marked = attrs.evolve(self.device, trusted_until=until, trusted_under=stamps, trusted_beside=steps)
+        devices = tuple(marked if one.id == marked.id else one for one in self.after.devices)
+        after = attrs.evolve(self.after, devices=devices)
+        return attrs.evolve(self, device=marked, after=after, is_trusted_now=True)
 
 
 def device_label(user_agent: str) -> str:
@@ -154,6 +176,20 @@ def is_first_sign_in(known: KnownDevices | None, customer: Customer, policy: Dev
     return known is None and now - customer.created_at < policy.known_for
 
 
+def is_trusted(device: Device, stamps: Stamps, steps: frozenset[str], now: datetime) -> bool:
+    """Tell whether a device stands for the second step after a password.
+
+    Args:
+        device: The device.
+        stamps: Of its account, as they are now.
+        steps: The ids of the second steps that the account has now.
+        now: When it is asked.
+    """
+    if device.trusted_until is None or device.trusted_under is None or now >= device.trusted_until:
+        return False
+    return device.trusted_beside == steps and not stamps.moved(device.trusted_under, _ENDS_TRUST)
+
+
 def meet(
     customer: Customer,
     known: KnownDevices | None,
@@ -177,12 +213,20 @@ def forget(known: KnownDevices, public_id: str) -> KnownDevices | None:
 
 def _met_again(known: KnownDevices, device: Device, visitor: Visitor, policy: DevicePolicy, now: datetime) -> Met:
     if now - device.last_seen < _DAY:
-        return Met(device=device, place=visitor.place, change=Change(), cookies=(), is_new=False)
+        return Met(
+            device=device, place=visitor.place, before=known, after=known, cookies=(), is_new=False, was_known=True
+        )
     seen = attrs.evolve(device, last_seen=now, known_until=now + policy.known_for, label=visitor.label)
     devices = tuple(seen if one.id == seen.id else one for one in known.devices)
-    change = Change(writes=(DEVICES.change(known, attrs.evolve(known, devices=devices)),))
-    cookies = (_cookie(device_values(visitor.device), policy),)
-    return Met(device=seen, place=visitor.place, change=change, cookies=cookies, is_new=False)
+    return Met(
+        device=seen,
+        place=visitor.place,
+        before=known,
+        after=attrs.evolve(known, devices=devices),
+        cookies=(_cookie(device_values(visitor.device), policy),),
+        is_new=False,
+        was_known=True,
+    )
 
 
 def _met_first(
@@ -209,12 +253,12 @@ def _met_first(
     kept = sorted(earlier, key=lambda one: one.last_seen)[-policy.at_most + 1 :] if policy.at_most > 1 else ()
     told = any(one.seen_like == device.seen_like and now - one.first_seen < policy.told_once_in for one in earlier)
     joined = KnownDevices(id=customer.id, realm=customer.realm, devices=(*kept, device))
-    write = DEVICES.add(joined) if known is None else DEVICES.change(known, attrs.evolve(joined, version=known.version))
     values = (forged.text, *device_values(visitor.device))[:VALUES]
     return Met(
         device=device,
         place=visitor.place,
-        change=Change(writes=(write,)),
+        before=known,
+        after=attrs.evolve(joined, version=known.version) if known else joined,
         cookies=(_cookie(values, policy),),
         is_new=not is_first_sign_in(known, customer, policy, now),
         is_told_again=told,

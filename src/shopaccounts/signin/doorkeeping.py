@@ -7,7 +7,7 @@ import attrs
 
 from shopaccounts.customers import CUSTOMERS, Customer
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.assurance import Level, Operation, SessionScope, require_level
+from shopaccounts.kernel.assurance import Operation, SessionScope, require_level
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import FULL_ONLY, NextValue, Present, Where
 from shopaccounts.kernel.ports import Records
@@ -18,19 +18,28 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.staff import Permission, Staff
 from shopaccounts.kernel.tickets import fits, selector_in
+from shopaccounts.passwords import PASSWORDS
+from shopaccounts.signin.authenticators import AUTHENTICATORS
 from shopaccounts.signin.devices import agent_family, device_label
 from shopaccounts.signin.errors import NotWhileImpersonating, SignInRequired
 from shopaccounts.signin.gate import Gate
 from shopaccounts.signin.impersonating import may_while_acting
 from shopaccounts.signin.model import REALMS, SESSION, SESSIONS, Acting, EndReason, Session, WhyNoSession
 from shopaccounts.signin.policy import IdleReauth, StepUpPolicy
-from shopaccounts.signin.sessions import judge_session
+from shopaccounts.signin.sessions import is_orphaned, judge_session
 
 __all__ = ["Live", "SessionDoorkeeper"]
 
-_ALWAYS_BROUGHT = (CUSTOMERS.via("account"), SECURITY.via("account"), REALMS.via("realm"))
-_CAN_REACH = Level.SINGLE
-"""The highest level that an account's ways in add up to."""
+_ALWAYS_BROUGHT = (
+    CUSTOMERS.via("account"),
+    SECURITY.via("account"),
+    REALMS.via("realm"),
+    AUTHENTICATORS.via("account"),
+)
+_TO_REACH = (PASSWORDS.via("account"),)
+"""What tells how the account can be opened, and how far that reaches."""
+_TAKES_A_FACTOR = frozenset({Operation.CHANGE_FACTORS, Operation.CHANGE_PASSWORD})
+"""What takes one of the account's second steps itself, however strong the other proofs are."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,21 +80,32 @@ class SessionDoorkeeper:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        live = await self.look_up(value, context, bring, though_idle=self._may_be_idle(operation))
+        live = await self.look_up(value, context, (*_TO_REACH, *bring), though_idle=self._may_be_idle(operation))
         if isinstance(live, WhyNoSession) or live.session.auth.scope not in scopes:
             raise SignInRequired
         if not may_while_acting(live.session.acting, operation):
             raise NotWhileImpersonating(operation.value)
+        account = (live.customer, live.found[AUTHENTICATORS], live.found[PASSWORDS])
+        can_reach = self.gate.offered.can_reach(*account)
         need = self.step_up.rules.get(operation)
         if need is not None:
-            require_level(live.session.auth, need, _CAN_REACH, self.desk.now())
+            methods = self.gate.offered.methods(*account, live.session.auth)
+            require_level(live.session.auth, need, can_reach, self.desk.now(), methods)
+        if operation in _TAKES_A_FACTOR:
+            self.gate.offered.check_factor_shown(live.found[AUTHENTICATORS], live.session.auth, need, self.desk.now())
         return Present(
             account=live.customer.id,
             session=live.session.public_id,
             auth=live.session.auth,
             since=live.session.created_at,
-            where=Where(device=device_label(live.session.agent), place=live.session.place or ""),
-            can_reach=_CAN_REACH,
+            where=Where(
+                device=device_label(live.session.agent),
+                place=live.session.place or "",
+                session=live.session.public_id,
+            ),
+            can_reach=can_reach,
+            password_reaches=self.gate.offered.password_reaches(live.found[AUTHENTICATORS]),
+            ways=self.gate.offered.ways_in(*account),
             security=live.security,
             found=live.found,
         )
@@ -130,6 +150,8 @@ class SessionDoorkeeper:
         dead = judge_session(found.it, customer, security, found[REALMS], self.desk.now())
         if dead is WhyNoSession.IDLE and though_idle and found.it.ended is None:
             dead = None
+        if dead is None and is_orphaned(found.it, found[AUTHENTICATORS], self.gate.offered.closed):
+            dead = WhyNoSession.REVOKED
         if dead is None and self._is_other_agent(found.it, context):
             dead = WhyNoSession.OTHER_AGENT
         if dead is None and found.it.acting and not await self._may_still_act(found.it.acting):

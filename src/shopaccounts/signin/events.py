@@ -9,12 +9,27 @@ from shopaccounts.kernel.ids import AccountId
 
 __all__ = [
     "AttackSuspected",
+    "CodeSentEvent",
     "DeviceNew",
     "DeviceRevoked",
+    "DeviceTrusted",
+    "FactorDisabled",
+    "FactorEnrolled",
+    "FactorRemoved",
     "ImpersonationEnded",
     "ImpersonationStarted",
+    "LinkOpenedElsewhere",
+    "PasskeyAdded",
+    "PasskeyMaybeCloned",
+    "PasskeyRemoved",
     "PasswordDisabled",
+    "RecoveryCodeUsed",
+    "RecoveryCodesLow",
+    "RecoveryCodesRenewed",
     "Repudiated",
+    "SecondFactorAsked",
+    "SecondFactorMissed",
+    "SecondFactorUnderAttack",
     "SessionEnded",
     "SessionReuseDetected",
     "SessionsEndedByStaff",
@@ -23,6 +38,7 @@ __all__ = [
     "StepUpDone",
     "StepUpRefused",
     "SuspendedTried",
+    "TotpReplayed",
 ]
 
 
@@ -154,6 +170,56 @@ class PasswordDisabled(SecurityEvent):
 
 
 @attrs.frozen(kw_only=True)
+class SecondFactorAsked(SecurityEvent):
+    """The first proof was right, and a second was asked for."""
+
+    name: ClassVar[str] = "signin.second_factor_asked"
+    owasp_name: ClassVar[str] = "authn_login_success"
+    account: AccountId
+    methods: tuple[str, ...]
+    network: str
+
+
+@attrs.frozen(kw_only=True)
+class SecondFactorMissed(SecurityEvent):
+    """The first proof was right, and nobody could give the second: five wrong answers, or none at all."""
+
+    name: ClassVar[str] = "signin.second_factor_missed"
+    owasp_name: ClassVar[str] = "authn_login_fail"
+    account: AccountId
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SecondFactorUnderAttack(SecurityEvent):
+    """Too many second steps of an account were wrong within a day, all after a right first proof."""
+
+    name: ClassVar[str] = "signin.second_factor_under_attack"
+    owasp_name: ClassVar[str] = "authn_login_fail_max"
+    account: AccountId
+    failures: int
+
+
+@attrs.frozen(kw_only=True)
+class FactorDisabled(SecurityEvent):
+    """Too many failures in a row: this factor or passkey counts no more until its owner has enrolled it anew."""
+
+    name: ClassVar[str] = "signin.factor_disabled"
+    owasp_name: ClassVar[str] = "authn_login_fail_max"
+    account: AccountId
+    factor: str
+
+
+@attrs.frozen(kw_only=True)
+class DeviceTrusted(SecurityEvent):
+    """A device stands for the second step after a password from now on."""
+
+    name: ClassVar[str] = "signin.device_trusted"
+    account: AccountId
+    device: str
+
+
+@attrs.frozen(kw_only=True)
 class AttackSuspected(Event):
     """A realm had ``failures`` failed sign-ins within a short time; nobody was refused for that."""
 
@@ -178,3 +244,113 @@ class Repudiated(SecurityEvent):
     name: ClassVar[str] = "signin.repudiated"
     account: AccountId
     session: str | None
+
+
+@attrs.frozen(kw_only=True)
+class CodeSentEvent(Event):
+    """A code was asked for; ``asked_for`` is the account or, where there is none, a keyed digest of what was typed.
+
+    It belongs to nobody's history, as strangers can ask for as many as they like.
+    """
+
+    name: ClassVar[str] = "signin.code_sent"
+    asked_for: str
+    purpose: str
+    channel: str
+
+
+@attrs.frozen(kw_only=True)
+class LinkOpenedElsewhere(SecurityEvent):
+    """A sign-in link was opened in another browser than the one that asked; nobody was signed in."""
+
+    name: ClassVar[str] = "signin.link_opened_elsewhere"
+    account: AccountId
+
+
+@attrs.frozen(kw_only=True)
+class FactorEnrolled(SecurityEvent):
+    """An account has one more second step; ``kind`` is ``totp``, ``sms`` or ``email_step``."""
+
+    name: ClassVar[str] = "signin.factor_enrolled"
+    owasp_name: ClassVar[str] = "user_updated"
+    account: AccountId
+    factor: str
+    kind: str
+
+
+@attrs.frozen(kw_only=True)
+class FactorRemoved(SecurityEvent):
+    """An account has one second step less; ``kind`` as at its enrolment."""
+
+    name: ClassVar[str] = "signin.factor_removed"
+    owasp_name: ClassVar[str] = "user_updated"
+    account: AccountId
+    factor: str
+    kind: str
+
+
+@attrs.frozen(kw_only=True)
+class TotpReplayed(SecurityEvent):
+    """A code of an app came that was used up before; it opened nothing."""
+
+    name: ClassVar[str] = "signin.totp_replayed"
+    owasp_name: ClassVar[str] = "authn_login_fail"
+    account: AccountId
+    factor: str
+
+
+@attrs.frozen(kw_only=True)
+class RecoveryCodeUsed(SecurityEvent):
+    """One of an account's recovery codes was used; ``left`` are left."""
+
+    name: ClassVar[str] = "signin.recovery_code_used"
+    owasp_name: ClassVar[str] = "authn_login_success"
+    account: AccountId
+    left: int
+
+
+@attrs.frozen(kw_only=True)
+class RecoveryCodesLow(SecurityEvent):
+    """Few recovery codes are left; their owner may want new ones."""
+
+    name: ClassVar[str] = "signin.recovery_codes_low"
+    account: AccountId
+    left: int
+
+
+@attrs.frozen(kw_only=True)
+class RecoveryCodesRenewed(SecurityEvent):
+    """An account has a new set of recovery codes; those from before open nothing."""
+
+    name: ClassVar[str] = "signin.recovery_codes_renewed"
+    owasp_name: ClassVar[str] = "user_updated"
+    account: AccountId
+
+
+@attrs.frozen(kw_only=True)
+class PasskeyAdded(SecurityEvent):
+    """An account has one more passkey; ``passkey`` is its opaque id."""
+
+    name: ClassVar[str] = "signin.passkey_added"
+    owasp_name: ClassVar[str] = "user_updated"
+    account: AccountId
+    passkey: str
+
+
+@attrs.frozen(kw_only=True)
+class PasskeyRemoved(SecurityEvent):
+    """An account has one passkey less."""
+
+    name: ClassVar[str] = "signin.passkey_removed"
+    owasp_name: ClassVar[str] = "user_updated"
+    account: AccountId
+    passkey: str
+
+
+@attrs.frozen(kw_only=True)
+class PasskeyMaybeCloned(SecurityEvent):
+    """A passkey's counter didn't move on: there may be two of the device that keeps it."""
+
+    name: ClassVar[str] = "signin.passkey_maybe_cloned"
+    account: AccountId
+    passkey: str

@@ -5,7 +5,7 @@ from enum import Enum
 
 import attrs
 
-from shopaccounts.kernel.assurance import AuthContext
+from shopaccounts.kernel.assurance import AuthContext, SessionScope
 from shopaccounts.kernel.ids import AccountId, RealmId
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal, secret
 from shopaccounts.kernel.record import Book
@@ -28,11 +28,14 @@ __all__ = [
     "Device",
     "DeviceSummary",
     "EndReason",
+    "EnrolmentNeeded",
+    "FactorOption",
     "KnownDevices",
     "NoSession",
     "PasswordChangeNeeded",
     "RealmSecurity",
     "Resumed",
+    "SecondFactorNeeded",
     "Session",
     "SessionSummary",
     "SignInStep",
@@ -77,6 +80,7 @@ class EndReason(Enum):
     CROWDED_OUT = "crowded_out"
     LAPSED = "lapsed"
     OTHER_AGENT = "other_agent"
+    UNLINKED = "unlinked"
 
 
 class WhyNoSession(Enum):
@@ -147,7 +151,8 @@ SESSIONS = Book(
         "account": lambda s: s.account,
         "public_id": lambda s: s.public_id,
         "open": lambda s: s.account if s.ended is None else None,
-        "realm": lambda s: s.realm,
+        "full": lambda s: s.account if s.auth.scope is SessionScope.FULL and s.acting is None else None,
+        "renewed": lambda s: s.family if s.generation and s.ended is None else None,
     },
     order=lambda s: s.created_at,
     keep_until=lambda s: s.ends_at,
@@ -183,6 +188,10 @@ class Device:
         seen_like: Keyed digest of its kind of browser and its wider network.
         last_seen: The last sign-in, to within a day.
         known_until: From then on it is as new.
+        trusted_until: Until then it stands for the second step after a password.
+        trusted_under: Stamps of the account when that was said; a new password or factor ends it.
+        trusted_beside: The second steps that the account had then; with any other it is asked for them again, also
+            where the shop lets sessions go on.
     """
 
     id: str
@@ -196,6 +205,9 @@ class Device:
     first_seen: datetime
     last_seen: datetime
     known_until: datetime
+    trusted_until: datetime | None = None
+    trusted_under: Stamps | None = None
+    trusted_beside: frozenset[str] = attrs.field(default=frozenset(), metadata=impersonal("opaque ids"))
 
 
 @described(data_class="device", default=impersonal("ids"))
@@ -217,10 +229,28 @@ DEVICES = Book(
 
 
 @attrs.frozen(kw_only=True)
+class FactorOption:
+    """One way to answer for the second step.
+
+    Args:
+        kind: ``totp``, ``passkey``, ``sms``, ``email_step``, ``recovery_codes`` or ``password``.
+        factor: Which one; None where the kind says all.
+        label: What its owner calls it.
+        hint: Where a code would go, masked.
+    """
+
+    kind: str
+    factor: str | None = None
+    label: str = attrs.field(default="", repr=False)
+    hint: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class SignedIn:
     """The gate opened. *session* is the value for the browser; an earlier session of the request is to be dropped.
 
-    *new_device* tells that the account was not signed in with this browser before.
+    *new_device* tells that the account was not signed in with this browser before, *second_step* that this ``device``
+    stood for the second step. *recovery_code* is a fresh code for the one that was used, to be shown once.
     """
 
     session: Secret[str]
@@ -229,23 +259,59 @@ class SignedIn:
     auth: AuthContext
     set_cookies: tuple[SetCookie, ...]
     new_device: bool = False
+    second_step: str | None = None
+    recovery_code: Secret[str] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SecondFactorNeeded:
+    """The first proof was right, and the account asks for a second.
+
+    Args:
+        progress: The handle of the half-done sign-in; good for its second step and nothing else, in this browser.
+        options: What to answer with; without any, only the way back for lost factors is left.
+        expires_at: When it begins anew.
+        set_cookies: What goes into the browser with it.
+    """
+
+    progress: Secret[str]
+    options: tuple[FactorOption, ...]
+    expires_at: datetime
+    set_cookies: tuple[SetCookie, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class EnrolmentNeeded:
+    """Every proof was right, and the shop wants a second factor; the session may enrol one, and nothing else.
+
+    *recovery_code* is as in ``SignedIn``.
+    """
+
+    session: Secret[str]
+    set_cookies: tuple[SetCookie, ...]
+    recovery_code: Secret[str] | None = None
 
 
 @attrs.frozen(kw_only=True)
 class AccountSuspended:
-    """Every proof was right, and the account is stopped."""
+    """Every proof was right, and the account is stopped; *recovery_code* is as in ``SignedIn``."""
 
     reason: str | None
     until: datetime | None
+    recovery_code: Secret[str] | None = None
 
 
 @attrs.frozen(kw_only=True)
 class AccountClosing:
-    """Every proof was right, and the account is being closed; the session may stop that, and nothing else."""
+    """Every proof was right, and the account is being closed; the session may stop that, and nothing else.
+
+    *recovery_code* is as in ``SignedIn``.
+    """
 
     session: Secret[str]
     closes_at: datetime | None
     set_cookies: tuple[SetCookie, ...]
+    recovery_code: Secret[str] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -253,21 +319,27 @@ class PasswordChangeNeeded:
     """Every proof was right, and the password has to be changed before anything else.
 
     Args:
-        via: ``here``: with *session*, which may do nothing else; ``mailbox``: by the link that was mailed to the owner.
+        via: ``here``: with *session*, which may do nothing else; ``mailbox``: by the link that was mailed to the owner
+            or, where there is only a number to sign in by, by the code that went there.
         reason: Why: ``breached``, ``reported``, ``staff_flag`` or ``import_weak``.
         since: Since when.
         session: The value for the browser; None if the mailbox decides.
+        reset: The handle for ``reset_with_code``, where a code went to a number; None also where nothing could be sent
+            there just now.
         set_cookies: What goes into the browser with it.
+        recovery_code: As in ``SignedIn``.
     """
 
     via: ChangeVia
     reason: str
     since: datetime | None
     session: Secret[str] | None = None
+    reset: Secret[str] | None = None
     set_cookies: tuple[SetCookie, ...] = ()
+    recovery_code: Secret[str] | None = None
 
 
-SignInStep = SignedIn | PasswordChangeNeeded | AccountSuspended | AccountClosing
+SignInStep = SignedIn | SecondFactorNeeded | EnrolmentNeeded | PasswordChangeNeeded | AccountSuspended | AccountClosing
 """What a way in leads to; a host matches on it."""
 
 

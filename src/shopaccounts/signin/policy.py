@@ -121,17 +121,29 @@ class AttemptPolicy:
 
     Why these defaults:
         password: five tries free, then 1 s doubling to 1 h: at most 39 tries a day. [OWASP ASVS 6.3.1; NIST 3.2.2]
+        code: of codes that sign in, five free, then 30 s doubling to 1 h. [OWASP ASVS 6.6.3; NIST 3.1.3.2]
+        factor: the same for second steps, and only success forgets. [NIST SP 800-63B-4 3.2.2]
+        recovery_code: five free, then a minute doubling to 1 h; only success forgets. [NIST SP 800-63B-4 3.2.2]
+        passkey: twenty free, since nobody guesses a signature; then as codes. Of the house.
+        missed_at: an event and a notice when more than 10 second steps in a day were wrong after a right password:
+            somebody knows it. [OWASP ASVS 6.3.5]
         network: fifty failures of one network free; only failures count. [OWASP Authentication Cheat Sheet]
         attack_at, attack_within: an event when a realm has 1,000 failures within 5 minutes; of the house. Nobody is
             refused for it.
     """
 
     password: Wait = Wait(free=5, base=timedelta(seconds=1), cap=timedelta(hours=1), forget_after=timedelta(hours=24))
+    code: Wait = Wait(free=5, base=timedelta(seconds=30), cap=timedelta(hours=1), forget_after=timedelta(hours=24))
+    factor: Wait = Wait(free=5, base=timedelta(seconds=30), cap=timedelta(hours=1), forget_after=None)
+    recovery_code: Wait = Wait(free=5, base=timedelta(seconds=60), cap=timedelta(hours=1), forget_after=None)
+    passkey: Wait = Wait(free=20, base=timedelta(seconds=30), cap=timedelta(hours=1), forget_after=timedelta(hours=24))
+    missed_at: int = 10
     network: Wait = Wait(free=50, base=timedelta(seconds=1), cap=timedelta(minutes=15), forget_after=timedelta(hours=1))
     attack_at: int = 1000
     attack_within: timedelta = timedelta(minutes=5)
 
     def __attrs_post_init__(self) -> None:
+        require(self.missed_at >= 1, "a second step may be missed once")
         require(self.attack_at >= 1 and self.attack_within > timedelta(0), "an attack is so many within some time")
 
 
@@ -145,12 +157,16 @@ class DevicePolicy:
         told_once_in: For how long the same kind of browser in the same wider network is not told again.
         told_after_failures: So many failures before a sign-in are told.
         told_after_silence: A sign-in after that long is told.
+        trusted_for: How long a device stands for the second step after a password, where its owner wants that; None:
+            never.
 
     Why these defaults:
         known_for: 400 days, the longest that browsers keep a cookie. [RFC 6265bis 5.5]
         at_most: 20, of the house.
         told_once_in: 24 hours, so that nobody who clears cookies is told daily more than once; of the house.
         told_after_failures, told_after_silence: 5 failures, 180 days. [OWASP ASVS 6.3.5]
+        trusted_for: 30 days, not moved by use, as long as a remembered session; of the house. It is recognition, no
+            authenticator. [NIST SP 800-63B-4 5.1]
     """
 
     known_for: timedelta = timedelta(days=400)
@@ -158,12 +174,15 @@ class DevicePolicy:
     told_once_in: timedelta = timedelta(hours=24)
     told_after_failures: int = 5
     told_after_silence: timedelta = timedelta(days=180)
+    trusted_for: timedelta | None = timedelta(days=30)
 
     def __attrs_post_init__(self) -> None:
         require(1 <= self.at_most <= _MOST_DEVICES, f"an account has 1 to {_MOST_DEVICES} known devices")
         require(
             timedelta(days=1) <= self.told_after_silence < self.known_for, "silence is heard while devices are known"
         )
+        trusts = self.trusted_for is None or timedelta(0) < self.trusted_for <= self.known_for
+        require(trusts, "a device is trusted while it is known")
         require(timedelta(0) <= self.told_once_in, "a notice may be told again after some time")
         require(self.told_after_failures >= 1, "a sign-in without failures is not told")
 
@@ -196,6 +215,9 @@ class StepUpPolicy:
             Operation.END_SESSIONS: _ANY_PROOF,
             Operation.CHANGE_PASSWORD: _HIGHEST,
             Operation.CHANGE_CONTACTS: _HIGHEST,
+            Operation.CHANGE_FACTORS: _HIGHEST,
+            Operation.TRUST_DEVICES: _HIGHEST,
+            Operation.LINK_PROVIDER: _HIGHEST,
             Operation.CHANGE_QUESTIONS: _HIGHEST,
             Operation.RECOVER: _HIGHEST,
             Operation.CLOSE_ACCOUNT: _HIGHEST,

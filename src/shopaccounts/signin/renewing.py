@@ -120,10 +120,8 @@ class Renewal:
         customer, security, old = found[CUSTOMERS], found[SECURITY], found.it
         if customer is None or security is None:
             return None
-        most = 2 * self.gate.policy.max_sessions
-        still_open = await got(self.records.rows(SESSIONS, "open", old.account, None, most))
-        family = (session for session in still_open.items if session.family == old.family)
-        live = (one for one in family if judge_session(one, customer, security, found[REALMS], now) is None)
+        still_open = await got(self.records.rows(SESSIONS, "renewed", old.family, None, 1))
+        live = (one for one in still_open.items if judge_session(one, customer, security, found[REALMS], now) is None)
         return next(live, None)
 
     async def _end_family(self, found: Found[Session], newest: Session, now: datetime) -> None:

@@ -2,7 +2,8 @@
 
 A session value is a selector, by which its row is found, and a verifier, of which only a digest is kept. A session is
 dead when it was ended, was idle too long, has reached its end, when a stamp it depends on moved, when the account isn't
-active, or when it is older than the account's ``not_before``. Activity moves the idle end only; nothing but proving
+active, or when it is older than the account's ``not_before``. What a provider vouched for is worth nothing once its
+identity is unlinked, or has signed out there. Activity moves the idle end only; nothing but proving
 again who one is moves the absolute end. [NIST SP 800-63B-4 5.2; OWASP ASVS 7.3, 7.4]
 
 An account has a limited number of sessions. When one more is opened, those that are dead are put away, and of the live
@@ -17,15 +18,17 @@ import attrs
 from shopaccounts.customers import AccountStatus, Customer, as_of
 from shopaccounts.kernel.assurance import Proof, SessionScope, level_of
 from shopaccounts.kernel.security import AccountSecurity
+from shopaccounts.signin.authenticators import Authenticators, Identity
 from shopaccounts.signin.errors import TooManySessions
 from shopaccounts.signin.model import SESSION, EndReason, RealmSecurity, Session, WhyNoSession
 from shopaccounts.signin.policy import IdleReauth, Overflow, SessionPolicy
 
-__all__ = ["confirmed", "end", "is_live", "is_revoked", "judge_session", "made_room", "touched"]
+__all__ = ["confirmed", "end", "is_live", "is_orphaned", "is_revoked", "judge_session", "made_room", "touched"]
 
 _STATUS_OF_SCOPE = {
     SessionScope.FULL: AccountStatus.ACTIVE,
     SessionScope.CHANGE_PASSWORD: AccountStatus.ACTIVE,
+    SessionScope.ENROL_ONLY: AccountStatus.ACTIVE,
     SessionScope.CLOSING: AccountStatus.CLOSING,
 }
 
@@ -51,6 +54,24 @@ def is_revoked(session: Session, security: AccountSecurity, realm: RealmSecurity
     limits = (security.not_before, realm.not_before if realm else None)
     too_old = any(limit is not None and session.created_at < limit for limit in limits)
     return too_old or security.stamps.moved(session.stamps, SESSION.depends_on)
+
+
+def is_orphaned(session: Session, own: Authenticators | None, closed: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a session rests on the word of a provider that doesn't count any more.
+
+    Args:
+        session: Which one.
+        own: What its account is linked with.
+        closed: The providers whose sessions end since they were switched off.
+    """
+    vouched_for = (proof for proof in session.auth.proofs if proof.identity is not None)
+    return any(_is_void(proof, own.identity(proof.identity) if own else None, closed) for proof in vouched_for)
+
+
+def _is_void(proof: Proof, identity: Identity | None, closed: frozenset[str]) -> bool:
+    if identity is None or identity.provider in closed:
+        return True
+    return identity.not_before is not None and proof.at < identity.not_before
 
 
 def is_live(session: Session, security: AccountSecurity, realm: RealmSecurity | None, now: datetime) -> bool:
@@ -79,10 +100,12 @@ def confirmed(session: Session, proof: Proof, policy: SessionPolicy, now: dateti
     """Answer the session with one more proof, which takes the place of an earlier one of its method.
 
     Its last end moves only if the proof alone is as strong as the session: so a session of two factors that goes on
-    with one of them still ends in its time.
+    with one of them still ends in its time. One that was opened for a single task ends as it would have.
     """
     proofs = (*(earlier for earlier in session.auth.proofs if earlier.method is not proof.method), proof)
     auth = attrs.evolve(session.auth, proofs=proofs, level=level_of(proofs), authenticated_at=now)
+    if auth.scope is not SessionScope.FULL:
+        return attrs.evolve(session, auth=auth)
     idle, absolute = policy.lives(remembered=session.remembered)
     ends_at = now + absolute if level_of((proof,)) >= session.auth.level else session.ends_at
     return attrs.evolve(session, auth=auth, ends_at=ends_at, idle_until=min(now + idle, ends_at))

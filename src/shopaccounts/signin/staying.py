@@ -19,6 +19,7 @@ from shopaccounts.kernel.security import SECURITY, Stamp
 from shopaccounts.kernel.staff import Permission, Staff
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.web import SESSION_COOKIE, ClearCookie
+from shopaccounts.signin.authenticators import AUTHENTICATORS
 from shopaccounts.signin.devices import device_label, forget
 from shopaccounts.signin.doorkeeping import SessionDoorkeeper
 from shopaccounts.signin.errors import DeviceUnknown, SessionUnknown
@@ -41,7 +42,7 @@ from shopaccounts.signin.model import (
 )
 from shopaccounts.signin.policy import SessionPolicy
 from shopaccounts.signin.renewing import Renewal
-from shopaccounts.signin.sessions import end, is_live, touched
+from shopaccounts.signin.sessions import end, is_live, is_orphaned, touched
 
 __all__ = ["Sessions"]
 
@@ -106,7 +107,7 @@ class Sessions:
         here = await self.doorkeeper.present(value, context, Operation.LOOK)
         now = self.desk.now()
         newest = await got(self.records.rows(SESSIONS, "open", here.account, None, _LISTED, newest_first=True))
-        return tuple(_summary(s, here) for s in newest.items if is_live(s, here.security, here[REALMS], now))
+        return tuple(_summary(s, here) for s in newest.items if self._is_live(s, here, now))
 
     async def end_session(self, value: Secret[str], public_id: str, context: RequestContext) -> None:
         """End one session of the account.
@@ -176,6 +177,12 @@ class Sessions:
             return next_value
 
         return await self.desk.retrying(decide)
+
+    def _is_live(self, session: Session, here: Present, now: datetime) -> bool:
+        closed = self.doorkeeper.gate.offered.closed
+        return is_live(session, here.security, here[REALMS], now) and not is_orphaned(
+            session, here[AUTHENTICATORS], closed
+        )
 
     # Devices
 

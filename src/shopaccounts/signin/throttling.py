@@ -10,7 +10,8 @@ How often sign-in fails in the whole realm is counted too; that refuses nobody, 
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import attrs
 
@@ -18,7 +19,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method
 from shopaccounts.kernel.errors import Throttled, TryLater
 from shopaccounts.kernel.ids import AccountId
-from shopaccounts.kernel.limits import Held, Limit, Throttle, Wait, counter_key
+from shopaccounts.kernel.limits import Held, Limit, Throttle, Wait, Window, counter_key
 from shopaccounts.kernel.ports import Counters
 from shopaccounts.kernel.security import Stamps
 from shopaccounts.kernel.vault import Keyring, Ring
@@ -28,6 +29,7 @@ from shopaccounts.signin.policy import AttemptPolicy
 __all__ = ["Attempts", "bucket"]
 
 log = logging.getLogger("shopaccounts")
+_DAY: Final = timedelta(days=1)
 
 
 def bucket(account: AccountId, device: Device | None, stamps: Stamps) -> str:
@@ -99,6 +101,19 @@ class Attempts:
             log.warning("failed sign-ins of the realm could not be counted")
             return None
         return failures if failures == self.policy.attack_at else None
+
+    async def missed(self, account: AccountId, now: datetime) -> int | None:
+        """Count a wrong second step of an account; answer how many there were when they first become too many.
+
+        Counted over a sliding day; whoever is told hears of it once, until fewer are within a day again.
+        """
+        window = Window(limit=self.policy.missed_at + 1, per=_DAY)
+        try:
+            counted = await Throttle(self.counters).charge(Limit(await self._key("missed", account), window), now=now)
+        except TryLater:
+            log.warning("missed second steps could not be counted")
+            return None
+        return None if isinstance(counted, Held) or counted[0] <= self.policy.missed_at else counted[0]
 
     async def digest(self, what: str, value: str) -> str:
         """Answer a keyed digest of *value* that a log may hold."""

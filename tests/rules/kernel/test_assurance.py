@@ -1,11 +1,13 @@
 from datetime import UTC, datetime, timedelta
 from itertools import chain, combinations
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shopaccounts.kernel.assurance import (
+    KIND_OF,
     AuthContext,
     Level,
     Method,
@@ -19,12 +21,6 @@ from shopaccounts.kernel.errors import Defect, FreshSignInNeeded
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-KIND_OF = {
-    Method.PASSWORD: ProofKind.KNOWLEDGE,
-    Method.EMAIL_CODE: ProofKind.MAILBOX,
-    Method.EMAIL_LINK: ProofKind.MAILBOX,
-    Method.SECURITY_ANSWERS: ProofKind.KNOWLEDGE,
-}
 K, P, M, F = ProofKind.KNOWLEDGE, ProofKind.POSSESSION, ProofKind.MAILBOX, ProofKind.FEDERATED
 proofs = st.builds(
     Proof,
@@ -50,9 +46,21 @@ class TestLevels:
     @pytest.mark.parametrize(
         "methods", list(subsets(Method)), ids=lambda methods: "+".join(m.value for m in methods) or "none"
     )
-    def test_no_combination_of_what_the_shop_offers_today_is_more_than_single(self, methods):
-        level = level_of(Proof(method=method, kind=KIND_OF[method], at=NOW) for method in methods)
-        assert level is (Level.SINGLE if methods else Level.NONE)
+    def test_every_combination_of_methods_has_the_level_of_the_table(self, methods):
+        knows = {Method.PASSWORD, Method.SECURITY_ANSWERS} & {*methods}
+        has = {Method.TOTP, Method.SMS_CODE, Method.RECOVERY_CODE, Method.PASSKEY} & {*methods}
+        expected = Level.MULTI if knows and has else Level.SINGLE if methods else Level.NONE
+        assert level_of(Proof(method=method, kind=KIND_OF[method], at=NOW) for method in methods) is expected
+
+    @pytest.mark.proves("KER-270")
+    def test_a_passkey_that_verified_its_user_is_multi_and_a_provider_only_as_far_as_it_vouches(self):
+        passkey = Proof(method=Method.PASSKEY, kind=P, at=NOW, user_verified=True)
+        provider = Proof(method=Method.PROVIDER, kind=F, at=NOW)
+        totp = Proof(method=Method.TOTP, kind=P, at=NOW)
+        assert level_of([passkey]) is Level.MULTI
+        assert level_of([provider, totp]) is Level.SINGLE
+        assert level_of([attrs.evolve(provider, kind=K), totp]) is Level.MULTI
+        assert level_of([attrs.evolve(provider, strong=Level.MULTI)]) is Level.MULTI
 
     def test_the_table_of_methods_is_complete(self):
         assert KIND_OF.keys() == set(Method)

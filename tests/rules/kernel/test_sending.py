@@ -1,10 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 
 from shopaccounts.adapters.crypto import RootKeyring
-from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.contact import EmailAddress, PhoneNumber
 from shopaccounts.kernel.errors import BadPolicy, Throttled
+from shopaccounts.kernel.ids import StoreId
+from shopaccounts.kernel.phones import CountryNotServed
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.sending import SendBudget, SendPolicy
 
@@ -136,3 +139,59 @@ class TestNetworks:
     async def test_requests_from_nowhere_share_one_budget(self, budget):
         told = [await refusal(budget, EmailAddress.parse(f"guest{n}@lamp.example"), "unknown") for n in range(21)]
         assert told[-1] == HOUR
+
+
+TEL = PhoneNumber("0151 23456789", "+4915123456789", "DE")
+
+
+class TestPhones:
+    @pytest.mark.proves("KER-264")
+    async def test_one_phone_gets_three_messages_an_hour_and_five_a_day_a_minute_apart(self, budget):
+        ask = networks()
+        assert await refusal(budget, TEL, next(ask)) is None
+        assert await refusal(budget, TEL, next(ask), NOW + 40 * timedelta(seconds=1)) == 20 * timedelta(seconds=1)
+        for n in (1, 2):
+            assert await refusal(budget, TEL, next(ask), NOW + n * MINUTE) is None
+        assert await refusal(budget, TEL, next(ask), NOW + 3 * MINUTE) == 57 * MINUTE
+        for n in (2, 4):
+            assert await refusal(budget, TEL, next(ask), NOW + n * HOUR) is None
+        assert await refusal(budget, TEL, next(ask), NOW + 6 * HOUR) == 18 * HOUR
+
+    @pytest.mark.proves("KER-264", "KER-206")
+    async def test_all_spellings_of_a_number_share_its_budget(self, budget):
+        ask = networks()
+        assert await refusal(budget, TEL, next(ask)) is None
+        assert await refusal(budget, PhoneNumber.parse("+4915123456789"), next(ask)) == MINUTE
+        assert await refusal(budget, PhoneNumber.parse("+4915123456780"), next(ask)) is None
+
+    @pytest.mark.proves("KER-264")
+    async def test_no_message_to_a_phone_is_kept_for_anybody(self, budget):
+        for n in range(3):
+            assert await refusal(budget, TEL, now=NOW + n * MINUTE, by_owner=False) is None
+
+    @pytest.mark.proves("KER-264")
+    async def test_nothing_is_sent_to_countries_that_the_store_does_not_name(self, budget):
+        chosen = attrs.evolve(budget, policy=SendPolicy(allowed_countries=frozenset({"DE", "AT"})))
+        assert await refusal(chosen, TEL) is None
+        for elsewhere in (PhoneNumber("x", "+37066666666", "LT"), PhoneNumber("x", "+883510000000000")):
+            for _ in range(30):
+                with pytest.raises(CountryNotServed):
+                    await chosen.charge(elsewhere, HOME, NOW)
+        assert await refusal(chosen, PhoneNumber("x", "+4366412345678", "AT")) is None
+
+    @pytest.mark.proves("KER-264")
+    async def test_a_store_pays_for_so_many_text_messages_a_day(self, budget):
+        ask = networks()
+        frugal = attrs.evolve(budget, policy=SendPolicy(sms_per_day=3), store=StoreId("main"))
+        told = [await refusal(frugal, PhoneNumber.parse(f"+49151234567{n}0"), next(ask)) for n in range(5)]
+        assert told == [None, None, None, 12 * HOUR, 12 * HOUR]
+        assert await refusal(frugal, ANN, next(ask)) is None
+        other = attrs.evolve(frugal, store=StoreId("other"))
+        assert await refusal(other, PhoneNumber.parse("+4915199999999"), next(ask)) is None
+        tomorrow = NOW + 12 * HOUR
+        assert await refusal(frugal, PhoneNumber.parse("+4915188888888"), next(ask), tomorrow) is None
+
+    @pytest.mark.parametrize("wrong", [{"allowed_countries": frozenset({"Germany"})}, {"sms_per_day": 0}])
+    def test_a_policy_names_countries_and_sends_something(self, wrong):
+        with pytest.raises(BadPolicy):
+            SendPolicy(**wrong)

@@ -57,13 +57,22 @@ def every_use() -> list[Use]:
         if not re.search(r"\.(adapters|testing|locale)\b", module.name):
             importlib.import_module(module.name)
     modules = [module for name, module in sys.modules.items() if name.startswith("shopaccounts.")]
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Use)]
+    found = [use for module in modules for value in vars(module).values() for use in uses_in(value)]
     # what one context makes and another consumes is a use here and a purpose there
     by_name = {use.name: use for use in sorted(found, key=lambda use: isinstance(use, Purpose))}
     assert {(use.name, use.code, use.depends_on) for use in found} == {
         (use.name, use.code, use.depends_on) for use in by_name.values()
     }
     return sorted(by_name.values(), key=lambda use: use.name)
+
+
+def uses_in(value: object) -> list[Use]:
+    """What a module's name holds: a use, or a thing that holds some, such as the two of a code and its link."""
+    if isinstance(value, Use):
+        return [value]
+    kind: Any = type(value)
+    held = [getattr(value, field.name) for field in attrs.fields(kind)] if attrs.has(kind) else []
+    return [use for use in held if isinstance(use, Use)]
 
 
 def invented(purpose: Use, **differently: object) -> Purpose:
@@ -117,6 +126,7 @@ class TestText:
         assert {use.name for use in USES} == {
             "add_contact",
             "cancel_recovery",
+            "case_code",
             "challenge",
             "change_contact_new",
             "change_contact_old",
@@ -125,12 +135,22 @@ class TestText:
             "device",
             "freeze_account",
             "invitation",
+            "link_proposal",
             "not_me_change",
             "not_me_sign_in",
+            "passkey_ceremony",
             "password_reset",
+            "provider_email",
+            "provider_exchange",
+            "provider_state",
             "recover_mailbox",
             "recovery_holder",
+            "reset_code",
             "session",
+            "sign_in_code",
+            "sign_in_link",
+            "sign_in_progress",
+            "step_code",
             "undo_contact_change",
             "verify_contact",
         }
@@ -324,11 +344,21 @@ class TestLife:
         everything_but_providers = frozenset(Stamp) - {Stamp.PROVIDERS}
         assert {use.name: use.depends_on for use in USES} == {
             "session": everything_but_providers,
-            "password_reset": {Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS},
+            "sign_in_progress": everything_but_providers,
+            "passkey_ceremony": frozenset(),  # its session, progress or account decides
+            **dict.fromkeys(
+                ("password_reset", "reset_code", "sign_in_code", "sign_in_link"),
+                frozenset({Stamp.ACCOUNT, Stamp.PASSWORD, Stamp.CONTACTS}),
+            ),
+            **dict.fromkeys(("step_code", "case_code"), everything_but_providers),
             "verify_contact": {Stamp.ACCOUNT},
             "challenge": frozenset(),  # opens nothing by itself: it only finds its attempt
             "invitation": frozenset(),  # nobody's account yet
             "device": frozenset(),  # recognises, and opens nothing
+            "provider_email": frozenset(),  # nobody's account yet
+            **dict.fromkeys(
+                ("provider_state", "provider_exchange", "link_proposal"), frozenset({Stamp.ACCOUNT, Stamp.PROVIDERS})
+            ),
             **dict.fromkeys(("add_contact", "change_contact_new", "change_contact_old"), everything_but_providers),
             **dict.fromkeys(("close_account", "recover_mailbox", "recovery_holder"), everything_but_providers),
             # nothing that a thief changes takes these from the owner

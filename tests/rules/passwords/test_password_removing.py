@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from shopaccounts.customers import AccountStatus, Customer, Origin, Standing, ways_in
-from shopaccounts.kernel.ids import AccountId, CustomerId, RealmId
+from shopaccounts.kernel.ids import AccountId, RealmId
 from shopaccounts.passwords import (
     FactorProtectsShortPassword,
     NewPassword,
@@ -37,19 +36,6 @@ def test_a_password_goes_only_if_another_way_in_stays() -> None:
     with pytest.raises(NoOtherWayIn):
         check_password_may_go(frozenset())
     check_password_may_go({"a code by mail"})
-
-
-@pytest.mark.proves("PAS-22")
-def test_the_ways_that_are_left_without_the_password_decide() -> None:
-    """Whatever other way an account gets, ``ways_in`` names it, and the password may go."""
-    owner = Customer(
-        id=CustomerId("anna"),
-        realm=LONG.realm,
-        standing=Standing(status=AccountStatus.ACTIVE),
-        created_at=LONG.set_at,
-        origin=Origin.REGISTRATION,
-    )
-    assert not ways_in(owner, usable_password=False), "until a shop has another way"
 
 
 @pytest.mark.proves("PAS-23")

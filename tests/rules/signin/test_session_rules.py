@@ -7,21 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopaccounts.customers import (
-    AccountStatus,
-    ContactPoint,
-    ContactRole,
-    Customer,
-    Origin,
-    Standing,
-    Username,
-    VerificationMethod,
-    WayIn,
-    ways_in,
-)
 from shopaccounts.kernel.assurance import AuthContext, Level, Method, Proof, ProofKind, level_of
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
-from shopaccounts.kernel.ids import AccountId, ContactId, CustomerId, RealmId
+from shopaccounts.kernel.ids import AccountId, RealmId
 from shopaccounts.kernel.security import AccountSecurity, Stamp
 from shopaccounts.signin import Overflow, Session, SessionPolicy, TooManySessions
 from shopaccounts.signin.model import SESSION, EndReason, RealmSecurity
@@ -137,32 +124,3 @@ def test_a_session_is_never_stronger_than_its_proofs(kinds) -> None:
         assert (one.auth.authenticated_at, one.idle_until) == (now, min(now + 2 * HOUR, one.ends_at))
     methods = [proof.method for proof in one.auth.proofs]
     assert len(methods) == len(set(methods)), "a newer proof takes the place of an older one of its kind"
-
-
-# Ways in
-
-
-def customer(*, verified=True, roles=frozenset({ContactRole.LOGIN}), username=None):
-    contact = ContactPoint(
-        id=ContactId("c"), kind=ContactKind.EMAIL, value=EmailAddress.parse("ann@lamp.example"), added_at=NOW
-    )
-    proven = contact.proven(VerificationMethod.LINK, "x", NOW) if verified else contact
-    return Customer(
-        id=CustomerId("ann"),
-        realm=RealmId("main"),
-        standing=Standing(status=AccountStatus.ACTIVE),
-        contacts=(attrs.evolve(proven, roles=roles),),
-        username=username,
-        created_at=NOW,
-        origin=Origin.REGISTRATION,
-    )
-
-
-@pytest.mark.proves("SIG-53")
-def test_a_way_in_is_a_usable_password_with_something_to_sign_in_with() -> None:
-    assert ways_in(customer(), usable_password=True) == {WayIn.PASSWORD}
-    assert ways_in(customer(), usable_password=False) == frozenset()
-    assert ways_in(customer(roles=frozenset({ContactRole.NOTIFY})), usable_password=True) == frozenset()
-    assert ways_in(customer(verified=False, roles=frozenset()), usable_password=True) == frozenset()
-    named = customer(verified=False, roles=frozenset(), username=Username(name="ann.lamp", skeleton="ann.lamp"))
-    assert ways_in(named, usable_password=True) == {WayIn.PASSWORD}

@@ -16,10 +16,18 @@ from shopaccounts.passwords import (
     PasswordAlreadySet,
     PasswordUnacceptable,
     WrongPassword,
-    usecases,
 )
 from shopaccounts.passwords.model import FindingCode, GuidanceKey
-from shopaccounts.signin import SESSIONS, AttemptPolicy, NoSession, Resumed, SignedIn, SignInRefused, SignInRequired
+from shopaccounts.signin import (
+    SESSIONS,
+    AttemptPolicy,
+    CodeSignInPolicy,
+    NoSession,
+    Resumed,
+    SignedIn,
+    SignInRefused,
+    SignInRequired,
+)
 from shopaccounts.testing.builders import PASSWORD, Between, quick_policies, request_from
 from shopaccounts.testing.recording import Recorder
 
@@ -318,7 +326,9 @@ async def test_who_has_no_password_is_told_no_more_than_who_is_wrong(shop) -> No
 
 
 @pytest.mark.proves("PAS-22")
-async def test_the_only_way_in_stays(shop, builder) -> None:
+async def test_the_only_way_in_stays(builder) -> None:
+    builder.policies = quick_policies(code_sign_in=CodeSignInPolicy(ways=frozenset()))
+    shop = builder.build()
     account = await shop.open_account(ANN)
     before = [await builder.kept(book, account.id) for book in (PASSWORDS, SECURITY)]
     with pytest.raises(NoOtherWayIn):
@@ -327,8 +337,7 @@ async def test_the_only_way_in_stays(shop, builder) -> None:
 
 
 @pytest.mark.proves("PAS-22", "PAS-34", "SIG-76")
-async def test_a_password_goes_from_an_account_that_has_another_way_in(shop, builder, monkeypatch) -> None:
-    monkeypatch.setattr(usecases, "ways_in", lambda _customer, *, usable_password: {usable_password})
+async def test_a_password_goes_from_an_account_that_has_another_way_in(shop, builder) -> None:
     account = await shop.open_account(ANN)
     other = await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
     removed = await shop.passwords.remove_password(account.session, HERE)

@@ -83,6 +83,16 @@ async def test_a_weak_one_is_wrapped_and_has_to_be_changed(shop, builder) -> Non
     assert at > BEGINNING
 
 
+@pytest.mark.proves("REG-24", "REG-30", "REG-31")
+async def test_an_account_whose_address_nobody_proved_takes_none_and_its_owner_registers_anew(shop, builder) -> None:
+    pending = await shop.arrange("pending", ANN)
+    assert await outcomes(shop, row(pending)) == [RowOutcome.UNKNOWN_ACCOUNT]
+    assert await builder.kept(PASSWORDS, pending) is None
+    anns = await shop.open_account(ANN)
+    assert anns.id == pending
+    assert (await builder.kept(PASSWORDS, anns.id)).hash != f"$legacy$phpass${PHPASS}"
+
+
 async def test_each_row_has_its_own_outcome_and_only_imported_ones_are_stored(shop, builder) -> None:
     ann, bert = await shop.open_account(ANN, None), await shop.open_account(BERT)
     before = await builder.kept(PASSWORDS, bert.id)
