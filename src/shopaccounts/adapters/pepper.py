@@ -12,17 +12,15 @@ The rules, in plain English:
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.bounds import MAX_PAGE
-from shopaccounts.kernel.errors import Conflict
 from shopaccounts.kernel.ids import RealmId
-from shopaccounts.kernel.ports import Position, Records, Rows
-from shopaccounts.kernel.record import Change
+from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.resealing import ResealAt, ResealedPage, reseal_page
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.vault import KeyMissing, Keyring, Ring, SealBroken, SealContext, Sealed, Vault
 from shopaccounts.passwords import (
@@ -122,29 +120,6 @@ class PepperedHasher:
         return SealContext(ring=Ring.PEPPER, realm=self._realm, kind="account", id=owner, field="password")
 
 
-@attrs.frozen
-class ResealAt:
-    """Where resealing goes on: among the hashes under one key, after one of them."""
-
-    key_id: str
-    after: Position | None = None
-
-
-@attrs.frozen(kw_only=True)
-class ResealedPage:
-    """What a page of resealing did.
-
-    Args:
-        moved: How many hashes came under the current key.
-        unreadable: Accounts whose hash can't be opened; they need a new password.
-        next: Where to go on; None at the end.
-    """
-
-    moved: int
-    unreadable: tuple[str, ...]
-    next: ResealAt | None
-
-
 async def reseal(
     records: Records, keyring: Keyring, hasher: PepperedHasher, at: ResealAt | None = None, limit: int = MAX_PAGE
 ) -> ResealedPage:
@@ -160,43 +135,18 @@ async def reseal(
     Raises:
         Defect: A *limit* below 1 or above 500.
     """
+
+    async def fresh(record: PasswordRecord) -> PasswordRecord:
+        """Answer *record* with its hash, and those before it, under the current key."""
+        texts = []
+        for text in (record.hash, *record.earlier):
+            resealed = await hasher.resealed(StoredHash(text), record.id)
+            texts.append(resealed.text if resealed else text)
+        return attrs.evolve(record, hash=texts[0], earlier=tuple(texts[1:]))
+
     _, *older = await got(keyring.all(Ring.PEPPER))
-    ways = [WITHOUT_PEPPER, SEVERAL_PEPPERS, *(key.id for key in older)]
-    at = at or ResealAt(ways[0])
-    page: Rows[PasswordRecord] = await got(records.rows(PASSWORDS, "pepper", at.key_id, at.after, limit))
-    unreadable, moved = [], 0
-    for record in page.items:
-        try:
-            moved += await _moved(records, record, await _fresh(hasher, record))
-        except (KeyMissing, SealBroken):
-            unreadable.append(record.id)
-    return ResealedPage(moved=moved, unreadable=tuple(unreadable), next=_next(at.key_id, page.next, ways))
-
-
-def _next(key_id: str, after: Position | None, ways: Sequence[str]) -> ResealAt | None:
-    if after:
-        return ResealAt(key_id, after)
-    rest = ways[ways.index(key_id) + 1 :] if key_id in ways else ()
-    return ResealAt(rest[0]) if rest else None
-
-
-async def _fresh(hasher: PepperedHasher, record: PasswordRecord) -> PasswordRecord:
-    """Answer *record* with its hash, and those before it, under the current key."""
-    texts = []
-    for text in (record.hash, *record.earlier):
-        resealed = await hasher.resealed(StoredHash(text), record.id)
-        texts.append(resealed.text if resealed else text)
-    return attrs.evolve(record, hash=texts[0], earlier=tuple(texts[1:]))
-
-
-async def _moved(records: Records, record: PasswordRecord, fresh: PasswordRecord) -> bool:
-    if fresh == record:
-        return False
-    try:
-        await got(records.record(Change(writes=(PASSWORDS.change(record, fresh),))))
-    except Conflict:  # whoever was faster has sealed with the current key
-        return False
-    return True
+    keys = [WITHOUT_PEPPER, SEVERAL_PEPPERS, *(key.id for key in older)]
+    return await reseal_page(records, PASSWORDS, "pepper", keys, fresh, at, limit)
 
 
 def _written(sealed: Sealed) -> StoredHash:

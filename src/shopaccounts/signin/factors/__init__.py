@@ -1,0 +1,1 @@
+"""Second steps: apps, phones, the mailbox, and codes on paper."""
