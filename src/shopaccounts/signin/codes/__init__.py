@@ -1,0 +1,1 @@
+"""Codes and links that are sent, and getting in by them."""
