@@ -84,6 +84,16 @@ async def test_an_agent_sees_the_shop_as_the_customer_does_and_the_page_can_say_
     assert WHY not in event.data
 
 
+@pytest.mark.proves("SIG-95", "KER-235")
+async def test_an_agent_who_comes_in_takes_nobodys_way_back(shop, builder, staff, office) -> None:
+    account = await shop.open_account(ANN)
+    await shop.recovery.request_reset(ANN, HERE)
+    token = builder.mailbag.last.token
+    builder.clock.advance(timedelta(seconds=1))
+    await begin(builder, staff, office, account)
+    await shop.recovery.reset_password(token, "another lamp by the river", HERE)
+
+
 @pytest.mark.proves("SIG-95")
 async def test_it_ends_after_half_an_hour_whatever_the_agent_does(shop, builder, staff, office) -> None:
     begun = await begin(builder, staff, office, await shop.open_account(ANN))

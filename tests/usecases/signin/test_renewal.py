@@ -69,6 +69,19 @@ async def test_a_client_is_told_each_hour_to_have_its_value_renewed(shop, builde
     assert renewed.set_cookies[0].value == renewed.session
 
 
+@pytest.mark.proves("SIG-74")
+async def test_what_a_value_has_become_is_found_among_however_many_sessions(shop, builder) -> None:
+    await shop.open_account(ANN)
+    values = [await sign_in(shop) for _ in range(5)]
+    builder.policies = quick_policies(sessions=SessionPolicy(renewal=RenewalPolicy(), max_sessions=1))
+    shop = builder.build()
+    for value in values:
+        await shop.sessions.renew(value, HERE)
+    builder.clock.advance(2 * GRACE)
+    assert [await why(shop, value) for value in values] == [WhyNoSession.ENDED] * 5
+    assert len(alarms(builder)) == 5
+
+
 @pytest.mark.proves("SIG-74", "SIG-72", "SIG-1")
 async def test_each_renewal_is_one_generation_and_moves_neither_the_last_end_nor_the_proofs(shop, builder) -> None:
     await shop.open_account(ANN)

@@ -274,6 +274,19 @@ async def test_only_failures_in_a_row_count_wherever_they_come_from(strict) -> N
     assert (await strict.kept(PASSWORDS, account.id)).is_disabled
 
 
+@pytest.mark.proves("KER-266", "SIG-61")
+async def test_who_proves_again_who_they_are_has_no_failures_in_a_row_any_more(strict) -> None:
+    shop = strict.build()
+    account = await shop.open_account(ANN)
+    session = (await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)).session
+    for _ in range(2):
+        for number in range(7):
+            await guess(shop, strict, context=request_from(f"203.0.113.{number + 1}"))
+        strict.clock.advance(timedelta(minutes=10))
+        session = (await shop.signin.confirm_identity(session, PASSWORD, HERE)).session
+    assert not (await strict.kept(PASSWORDS, account.id)).is_disabled
+
+
 @pytest.mark.proves("KER-266")
 async def test_otherwise_no_number_of_failures_disables_a_password(shop, builder) -> None:
     account = await shop.open_account(ANN)

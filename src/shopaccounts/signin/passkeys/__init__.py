@@ -1,0 +1,1 @@
+"""Passkeys: adding them, and getting in by them."""
