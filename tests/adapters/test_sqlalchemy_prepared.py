@@ -11,8 +11,9 @@ from sqlalchemy import Connection, bindparam, create_engine, event, insert, sele
 from shopaccounts.adapters.sqlalchemy import SqlStorage
 from shopaccounts.adapters.sqlalchemy.prepared import Prepared
 from shopaccounts.adapters.sqlalchemy.tables import Tables
+from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.scope import Scope
-from shopaccounts.testing.toys import TOYS
+from shopaccounts.testing.toys import BOXES, TOYS, box, happened
 
 NOW = datetime(2031, 3, 1, 12, 30, 15, 42, tzinfo=UTC)
 KEYS = ("plain", "back\\slash", "nul\0", "\N{SNOWMAN}", "%(x)s ? :y")
@@ -87,4 +88,19 @@ def test_a_host_that_moves_tables_to_another_schema_is_followed(tmp_path: Path, 
         joined.tables.metadata.create_all(moved)
         joined.counters(scope).add("k", 1, NOW, NOW)
         assert moved.exec_driver_sql("SELECT count(*) FROM tenant.shopaccounts_counters").scalar() == 1
+    engine.dispose()
+
+
+def test_new_rows_of_many_tables_in_one_statement_follow_such_a_host_too(postgres_url: str, scope: Scope) -> None:
+    engine = create_engine(postgres_url)
+    with engine.connect() as plain:
+        plain.exec_driver_sql("CREATE SCHEMA tenant")
+        moved = plain.execution_options(schema_translate_map={None: "tenant"})
+        joined = SqlStorage.joined(lambda: moved, books=TOYS)
+        joined.tables.metadata.create_all(moved)
+        events = (happened(scope, "e1", "ann"), happened(scope, "e2", "ben"), happened(scope, "e3", "ann"))
+        joined.open(scope).record(Change(writes=(BOXES.add(box(scope, name="n")),), events=events))
+        kept = "SELECT subject, last_seq FROM tenant.shopaccounts_subjects ORDER BY subject"
+        assert plain.exec_driver_sql(kept).all() == [("ann", 2), ("ben", 1)]
+        assert joined.open(scope).find(BOXES, "n", "box_name") is not None
     engine.dispose()

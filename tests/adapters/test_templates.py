@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shopaccounts.adapters.catalogues import LOCALES, closest
 from shopaccounts.adapters.templates import JinjaTemplates
-from shopaccounts.relay import BadMessage, TemplateUnknown, Wording
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.relay import BadMessage, SmsPolicy, TemplateUnknown, Wording, sms_parts
 
 RESET = "recovery.reset_password"
 LINK = "https://lampenhaus.example/reset#sa1.rst.tic"
@@ -57,6 +58,8 @@ def test_the_library_has_a_text_for_every_mail_that_it_sends() -> None:
         "passwords.was_removed",
         "passwords.was_reset",
         "passwords.was_set",
+        "providers.linked",
+        "providers.unlinked",
         "recovery.account_protected",
         "recovery.account_suspended",
         "recovery.case_ended",
@@ -64,6 +67,11 @@ def test_the_library_has_a_text_for_every_mail_that_it_sends() -> None:
         "recovery.case_waiting",
         "recovery.choose_new_password",
         "recovery.complete_case",
+        "recovery.factor_case_code",
+        "recovery.factor_case_ended",
+        "recovery.factor_case_ready",
+        "recovery.factor_case_waiting",
+        "recovery.factors_removed",
         "recovery.prove_mailbox",
         "recovery.questions_changed",
         "recovery.questions_failed",
@@ -74,6 +82,7 @@ def test_the_library_has_a_text_for_every_mail_that_it_sends() -> None:
         "registration.account_prepared",
         "registration.account_suspended",
         "registration.add_contact",
+        "registration.addition_dropped",
         "registration.address_held",
         "registration.address_wanted",
         "registration.already_registered",
@@ -91,10 +100,22 @@ def test_the_library_has_a_text_for_every_mail_that_it_sends() -> None:
         "registration.verify_contact",
         "signin.after_failures",
         "signin.after_silence",
+        "signin.factor_disabled",
+        "signin.factor_enrolled",
+        "signin.factor_removed",
         "signin.impersonation_ended",
         "signin.new_device",
+        "signin.passkey_added",
+        "signin.passkey_maybe_cloned",
+        "signin.passkey_removed",
         "signin.password_disabled",
+        "signin.recovery_code_used",
+        "signin.recovery_codes_renewed",
+        "signin.second_factor_missed",
+        "signin.second_factor_under_attack",
         "signin.session_reused",
+        "signin.sign_in_code",
+        "signin.step_code",
         "signin.suspended_tried",
     )
 
@@ -327,3 +348,66 @@ def test_an_endless_name_is_cut_but_not_within_a_sign(tmp_path: Path) -> None:
 def test_the_docs_tell_which_values_each_text_has(pytestconfig: pytest.Config) -> None:
     page = (pytestconfig.rootpath / "docs/howto/messages.md").read_text("utf-8")
     assert [name for name in OURS.names() if f"| `{name}` |" not in page] == []
+
+
+@pytest.mark.proves("MSG-6", "MSG-16", "KER-246")
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", ["registration.verify_contact", "registration.add_contact"])
+def test_a_code_for_a_phone_is_one_piece_and_ends_with_the_line_that_browsers_read(name: str, locale: str) -> None:
+    text = OURS.preview(name, locale, channel=Channel.SMS).text
+    assert sms_parts(text.strip()).segments == 1
+    assert text.endswith("\n\n@lampenhaus.example #482913\n")
+    assert "Lampenhaus" in text.partition("\n")[0]
+
+
+@pytest.mark.proves("MSG-6")
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", OURS.names(Channel.SMS))
+def test_every_text_for_phones_says_who_and_what_in_few_pieces(name: str, locale: str) -> None:
+    values = OURS.sample(name).variables
+    wording = OURS.preview(name, locale, channel=Channel.SMS)
+    assert (wording.subject, wording.html, wording.locale) == ("", "", locale)
+    assert sms_parts(wording.text.strip()).segments <= SmsPolicy().max_segments
+    assert values["shop"] in wording.text
+    assert values.get("code", "") in wording.text
+    assert "%(" not in wording.text
+
+
+@pytest.mark.proves("MSG-6")
+def test_a_call_says_the_code_sign_by_sign_and_twice() -> None:
+    text = OURS.preview("registration.verify_contact", "en", channel=Channel.VOICE).text
+    assert text.count("4, 8, 2, 9, 1, 3") == 2
+    assert "@" not in text
+    said = OURS.preview("registration.address_wanted", "en", channel=Channel.VOICE).text
+    assert said == OURS.preview("registration.address_wanted", "en", channel=Channel.SMS).text
+
+
+@pytest.mark.proves("MSG-6", "SIG-80")
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_notice_for_a_phone_is_its_subject_with_the_link_to_object(locale: str) -> None:
+    for name in (name for name in OURS.names() if "not_me_link" in OURS.sample(name).variables):
+        text = OURS.preview(name, locale, channel=Channel.SMS).text
+        assert text.startswith(f"Lampenhaus: {OURS.preview(name, locale).subject}\n")
+        assert OURS.sample(name).variables["not_me_link"] in text
+        assert sms_parts(text.strip()).segments <= SmsPolicy().max_segments
+
+
+@pytest.mark.proves("MSG-6")
+def test_a_phone_gets_no_text_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(TemplateUnknown):
+        OURS.render("toys.nothing", "en", {}, Channel.SMS)
+    shop = own(tmp_path, **PARCEL, toys__parcel__sms_txt="Parcel, {{ name }}!")
+    assert shop.render("toys.parcel", "en", {"name": "Anna"}, Channel.SMS).text == "Parcel, Anna!\n"
+    assert shop.render("toys.parcel", "en", {"name": "Anna"}, Channel.VOICE).text == "Parcel, Anna!\n"
+    assert "toys.parcel" in shop.names(Channel.SMS)
+    assert "registration.confirm_new_number" not in shop.names()
+
+
+@pytest.mark.proves("MSG-8")
+def test_a_text_for_phones_alone_needs_no_mail(tmp_path: Path) -> None:
+    sample = json.dumps({"phones": True, "variables": {"code": "1"}})
+    whole = own(tmp_path, toys__call__sms_txt="{{ code }}", toys__call__sample_json=sample)
+    assert whole.check_templates(["en"]) == ()
+    (tmp_path / "toys/call/sms.txt").unlink()
+    (found,) = (f for f in own(tmp_path).check_templates(["en"]) if f.problem == "missing")
+    assert (found.template, found.part) == ("toys.call", "sms.txt")

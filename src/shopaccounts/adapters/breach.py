@@ -9,11 +9,12 @@ import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from shopaccounts.adapters.extras import require_extra
-from shopaccounts.kernel.errors import BadPolicy, Defect
+from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.time import Clock, SystemClock
+from shopaccounts.kernel.web import is_https
 from shopaccounts.passwords.breaches import Outage
 from shopaccounts.passwords.policy import BreachPolicy
 
@@ -27,7 +28,6 @@ _HEADERS: Final = {"Add-Padding": "true", "User-Agent": "shopaccounts", "Accept"
 _LONGEST: Final = 1_000_000
 _PREFIX: Final = re.compile(r"[0-9A-F]{5}")
 _LINE: Final = re.compile(r"([0-9A-F]{35}):([0-9]{1,12})")
-_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _OK: Final = 200
 
 _TIMEOUT: Final = Outage("timeout")
@@ -133,10 +133,7 @@ class AsyncHttpBreachedPasswords:
 
 
 def _settings(base: str, seconds: float) -> dict[str, Any]:
-    parts = urlsplit(base)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        msg = "the list of leaked passwords is asked over https"
-        raise BadPolicy(msg)
+    require(is_https(base, local=True), "the list of leaked passwords is asked over https")
     return {"base_url": base, "headers": _HEADERS, "timeout": seconds, "follow_redirects": False}
 
 

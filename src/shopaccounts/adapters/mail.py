@@ -17,13 +17,13 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from enum import Enum
-from ipaddress import ip_address
 from typing import Final
 
 import attrs
 
 from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.web import is_this_machine
 from shopaccounts.relay import (
     LOGIN_REFUSED,
     BadMessage,
@@ -87,16 +87,9 @@ class MailServer:
     plain_allowed: bool = False
 
     def __attrs_post_init__(self) -> None:
-        protected = self.tls is not Tls.NONE or _is_this_machine(self.host)
+        protected = self.tls is not Tls.NONE or is_this_machine(self.host)
         require(protected or self.plain_allowed, "mail leaves this machine over TLS only")
         require(protected or not self.user, "a login needs TLS")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def build(message: Rendered, policy: MailPolicy) -> EmailMessage:

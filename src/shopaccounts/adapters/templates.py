@@ -4,6 +4,8 @@ The rules, in plain English:
 
 * A text ``context.situation`` is a folder with ``subject.txt`` (one line), ``text.txt`` (always) and ``html.html`` (if
   wanted). A shop puts its own folder in front and overrides one part alone; ``text.de.txt`` is for German only.
+* For phones there are ``sms.txt`` and, to be read out, ``voice.txt`` (if wanted). A call without one says the text
+  message; where that is missing too, a phone gets the subject, with the link to object if there is one.
 * Templates see plain text values and can do nothing but show them. A name with ``{{`` in it stays a name.
 * A missing variable is an error, never an empty place in a mail.
 * In HTML every value is escaped. In a subject, line breaks, controls and signs that turn the direction of writing are
@@ -29,6 +31,7 @@ from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from shopaccounts.adapters.catalogues import LOCALES, closest, moment, region, texts
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.relay import BadMessage, TemplateUnknown, Wording
 
 __all__ = ["Finding", "JinjaTemplates", "Sample"]
@@ -36,7 +39,10 @@ __all__ = ["Finding", "JinjaTemplates", "Sample"]
 SUBJECT: Final = "subject.txt"
 TEXT: Final = "text.txt"
 HTML: Final = "html.html"
-_PARTS: Final = (SUBJECT, TEXT, HTML)
+SMS: Final = "sms.txt"
+VOICE: Final = "voice.txt"
+_PARTS: Final = (SUBJECT, TEXT, HTML, SMS, VOICE)
+_SHORT: Final = "_layout/sms.txt"
 _ALWAYS_THERE: Final = frozenset({"lang", "dir"})
 _LONGEST_SUBJECT: Final = 150
 _LONGEST_VALUE: Final = 2000
@@ -46,10 +52,15 @@ _NAME: Final = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 
 @attrs.frozen(kw_only=True)
 class Sample:
-    """Values to try a text with; those that are not always there are named in ``optional``."""
+    """Values to try a text with; those that are not always there are named in ``optional``.
+
+    Args:
+        phones: Whether only phones get it, so it has no subject and no text for mail.
+    """
 
     variables: Mapping[str, str]
     optional: frozenset[str] = frozenset()
+    phones: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -84,13 +95,24 @@ class JinjaTemplates:
         self._common, self._zone = dict(common or {}), get_timezone(zone)
         self._environments = functools.lru_cache(maxsize=32)(self._new_environment)
 
-    def render(self, template: str, locale: str, variables: Mapping[str, str]) -> Wording:
+    def render(
+        self, template: str, locale: str, variables: Mapping[str, str], channel: Channel = Channel.EMAIL
+    ) -> Wording:
         """Word one message.
+
+        Args:
+            template: Which text.
+            locale: In which language.
+            variables: Values for the text.
+            channel: By which way it goes out; phones get a short text alone.
 
         Raises:
             TemplateUnknown: There is no such text.
             BadMessage: A variable is missing, or the template is broken.
         """
+        if channel is not Channel.EMAIL:
+            short = self._short(template, locale, variables, channel)
+            return Wording(subject="", text=short.strip() + "\n", locale=closest(locale))
         subject = self._part(template, SUBJECT, locale, variables)
         text = self._part(template, TEXT, locale, variables)
         if subject is None or text is None:
@@ -98,23 +120,35 @@ class JinjaTemplates:
         html = self._part(template, HTML, locale, variables) or ""
         return Wording(subject=_one_line(subject), text=text.strip() + "\n", html=html, locale=closest(locale))
 
-    def preview(self, template: str, locale: str, variables: Mapping[str, str] | None = None) -> Wording:
+    def preview(
+        self,
+        template: str,
+        locale: str,
+        variables: Mapping[str, str] | None = None,
+        channel: Channel = Channel.EMAIL,
+    ) -> Wording:
         """Word a message with its sample values, for people who look at texts.
 
         Args:
             template: Which text.
             locale: In which language.
             variables: Values in place of the sample's.
+            channel: As for ``render``.
 
         Raises:
             TemplateUnknown, BadMessage: As ``render``.
         """
-        return self.render(template, locale, {**self.sample(template).variables, **(variables or {})})
+        return self.render(template, locale, {**self.sample(template).variables, **(variables or {})}, channel)
 
-    def names(self) -> tuple[str, ...]:
-        """Answer every text that there is."""
-        folders = {name.rpartition("/")[0].replace("/", ".") for name in self._loader.list_templates()}
-        return tuple(sorted(folder for folder in folders if _NAME.fullmatch(folder)))
+    def names(self, channel: Channel = Channel.EMAIL) -> tuple[str, ...]:
+        """Answer every text that is written for mail, or for phones."""
+        there = set(self._loader.list_templates())
+        part = SMS if channel is not Channel.EMAIL else TEXT
+        return tuple(
+            name
+            for name in self._all_names()
+            if f"{_folder(name)}/{part}" in there or (channel is Channel.EMAIL and not self._is_for_phones(name))
+        )
 
     def sample(self, template: str) -> Sample:
         """Answer the sample values of a text, from its ``sample.json``.
@@ -127,20 +161,45 @@ class JinjaTemplates:
         except TemplateNotFound as failure:
             raise TemplateUnknown(template) from failure
         kept = json.loads(source)
-        return Sample(variables=kept["variables"], optional=frozenset(kept.get("optional", ())))
+        optional = frozenset(kept.get("optional", ()))
+        return Sample(variables=kept["variables"], optional=optional, phones=kept.get("phones", False))
 
     def check_templates(self, locales: Iterable[str] = LOCALES) -> tuple[Finding, ...]:
         """Try every text in every language, with and without its optional values; answer all that is wrong."""
         return tuple(
             dict.fromkeys(
-                finding for name in self.names() for locale in locales for finding in self._findings(name, locale)
+                finding for name in self._all_names() for locale in locales for finding in self._findings(name, locale)
             )
         )
 
-    def _part(self, template: str, part: str, locale: str, variables: Mapping[str, str]) -> str | None:
-        environment = self._environment(locale)
+    def _all_names(self) -> tuple[str, ...]:
+        folders = {name.rpartition("/")[0].replace("/", ".") for name in self._loader.list_templates()}
+        return tuple(sorted(folder for folder in folders if _NAME.fullmatch(folder)))
+
+    def _is_for_phones(self, name: str) -> bool:
         try:
-            found = environment.select_template(_file_names(template, part, locale))
+            return self.sample(name).phones
+        except TemplateUnknown:
+            return False
+
+    def _short(self, template: str, locale: str, variables: Mapping[str, str], channel: Channel) -> str:
+        """Answer what a phone gets."""
+        for part in (VOICE, SMS) if channel is Channel.VOICE else (SMS,):
+            text = self._part(template, part, locale, variables)
+            if text is not None:
+                return text
+        subject = self._part(template, SUBJECT, locale, variables)
+        if subject is None:
+            raise TemplateUnknown(template)
+        short = self._rendered([_SHORT], SMS, locale, {**variables, "subject": _one_line(subject)})
+        return short or subject
+
+    def _part(self, template: str, part: str, locale: str, variables: Mapping[str, str]) -> str | None:
+        return self._rendered(_file_names(template, part, locale), part, locale, variables)
+
+    def _rendered(self, names: list[str], part: str, locale: str, variables: Mapping[str, str]) -> str | None:
+        try:
+            found = self._environment(locale).select_template(names)
         except TemplateNotFound:
             return None
         except TemplateError as failure:
@@ -185,19 +244,22 @@ class JinjaTemplates:
             yield Finding(template=template, locale=locale, part="sample.json", problem="missing")
             return
         needed = {name: value for name, value in sample.variables.items() if name not in sample.optional}
+        must = {SMS} if sample.phones else {SUBJECT, TEXT}
         for part in _PARTS:
             for values in (sample.variables, needed):
-                yield from self._tried(template, part, locale, values)
+                yield from self._tried(template, part, locale, values, must=part in must)
             yield from self._untranslated(template, part, locale)
         yield from self._variables(template, locale, frozenset(sample.variables))
 
-    def _tried(self, template: str, part: str, locale: str, values: Mapping[str, str]) -> Iterator[Finding]:
+    def _tried(
+        self, template: str, part: str, locale: str, values: Mapping[str, str], *, must: bool
+    ) -> Iterator[Finding]:
         try:
             text = self._part(template, part, locale, values)
         except BadMessage as failure:
             yield Finding(template=template, locale=locale, part=part, problem="broken", detail=failure.reason)
             return
-        if text is None and part != HTML:
+        if text is None and must:
             yield Finding(template=template, locale=locale, part=part, problem="missing")
         if text and part == SUBJECT and "\n" in text.strip():
             yield Finding(template=template, locale=locale, part=part, problem="line_break")

@@ -5,8 +5,11 @@ theirs, and nobody can find out who is already a customer. What somebody typed w
 none of it until the address is proven by whoever started the attempt, and whoever else proves it starts clean.
 """
 
+from shopaccounts.registration.activating import BY_PROVIDER
 from shopaccounts.registration.adding import ADDITIONS, Addition
 from shopaccounts.registration.addressing import Addresses
+from shopaccounts.registration.arriving import arrival
+from shopaccounts.registration.asking import Additions
 from shopaccounts.registration.assisted import AssistedRegistration, OpenedFor
 from shopaccounts.registration.automation import Automation
 from shopaccounts.registration.changing import (
@@ -20,11 +23,13 @@ from shopaccounts.registration.changing import (
     contact_in_force,
     is_overtaken,
     is_reversible,
+    moved_to,
     with_change_undone,
 )
 from shopaccounts.registration.checking import CONTACT_CHECKS, CheckOffer, ContactCheck
 from shopaccounts.registration.choosing import NewPasswords
 from shopaccounts.registration.claiming import Claims
+from shopaccounts.registration.confirming import Confirmations
 from shopaccounts.registration.contact_answers import (
     AdditionOffer,
     AdditionStarted,
@@ -36,6 +41,7 @@ from shopaccounts.registration.contact_answers import (
     ContactChangeUndone,
     ContactRemoved,
     ContactSummary,
+    WhichNumber,
 )
 from shopaccounts.registration.contact_care import ContactCare
 from shopaccounts.registration.contact_changes import ContactChanges
@@ -67,7 +73,7 @@ from shopaccounts.registration.errors import (
     UsernameNotAllowed,
     UsernameTaken,
 )
-from shopaccounts.registration.forms import MissingField, missing_fields
+from shopaccounts.registration.forms import MissingField, missing_fields, require_open
 from shopaccounts.registration.holders import Account, Holders
 from shopaccounts.registration.invitations import Invitations
 from shopaccounts.registration.inviting import (
@@ -91,6 +97,7 @@ from shopaccounts.registration.model import (
     Registered,
     RegistrationForm,
     RegistrationStarted,
+    Wish,
 )
 from shopaccounts.registration.moving import Moves
 from shopaccounts.registration.openings import Openings
@@ -118,19 +125,24 @@ from shopaccounts.registration.ports import (
     HumanVerdict,
     MailDomains,
 )
+from shopaccounts.registration.proposing import Proposals
+from shopaccounts.registration.reminding import Reminders
 from shopaccounts.registration.renaming import Usernames
 from shopaccounts.registration.requiring import AccountNeeded, Allowed, OfferAccount, needs_account
+from shopaccounts.registration.shared_numbers import PROVEN_NUMBERS, SharedNumbers
 from shopaccounts.registration.usecases import Registration
 from shopaccounts.registration.verifying import Readied, Verifications
 
 __all__ = [
     "ADDITIONS",
     "ATTEMPTS",
+    "BY_PROVIDER",
     "CHANGES",
     "CONTACT_CHANGES",
     "CONTACT_CHECKS",
     "INVITATIONS",
     "INVITATION_STEPS",
+    "PROVEN_NUMBERS",
     "AcceptedTerm",
     "Account",
     "AccountAction",
@@ -140,6 +152,7 @@ __all__ = [
     "Addition",
     "AdditionOffer",
     "AdditionStarted",
+    "Additions",
     "AddressHasAccount",
     "Addresses",
     "Allowed",
@@ -159,6 +172,7 @@ __all__ = [
     "CodeWrong",
     "ConfirmOld",
     "ConfirmationNeeded",
+    "Confirmations",
     "Confusables",
     "ContactAdded",
     "ContactBelongsElsewhere",
@@ -214,6 +228,7 @@ __all__ = [
     "OpenedFor",
     "Openings",
     "Presence",
+    "Proposals",
     "Readied",
     "Registered",
     "Registration",
@@ -221,6 +236,8 @@ __all__ = [
     "RegistrationNotOpen",
     "RegistrationPolicy",
     "RegistrationStarted",
+    "Reminders",
+    "SharedNumbers",
     "TermsNotAccepted",
     "TermsOutdated",
     "UnknownField",
@@ -229,12 +246,17 @@ __all__ = [
     "UsernameTaken",
     "Usernames",
     "Verifications",
+    "WhichNumber",
+    "Wish",
     "advanced",
+    "arrival",
     "check_removable",
     "contact_in_force",
     "is_overtaken",
     "is_reversible",
     "missing_fields",
+    "moved_to",
     "needs_account",
+    "require_open",
     "with_change_undone",
 ]

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from shopaccounts.customers import CUSTOMERS, ContactPoint, Customer, Origin, VerificationMethod, as_of
-from shopaccounts.kernel.assurance import Method, Proof, ProofKind
+from shopaccounts.kernel.assurance import KIND_OF, Method, Proof, ProofKind
+from shopaccounts.kernel.contact import ContactKind
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.record import Change, Found, Write
@@ -27,6 +28,7 @@ __all__ = [
     "BY_EMAIL",
     "BY_IMPORT",
     "BY_INVITATION",
+    "BY_PROVIDER",
     "BY_STAFF",
     "activation",
     "coming_alive",
@@ -38,13 +40,14 @@ __all__ = [
 
 BY_EMAIL: Final = "email"
 BY_INVITATION: Final = "invitation"
+BY_PROVIDER: Final = "provider"
 BY_STAFF: Final = "staff"
 BY_IMPORT: Final = "import"
 _ORIGINS: Final = {BY_STAFF: Origin.STAFF, BY_IMPORT: Origin.IMPORT}
 
 
 def opening(
-    desk: Desk, known: Customer | None, wish: Wish, until: datetime, now: datetime, way: str = BY_EMAIL
+    desk: Desk, known: Customer | None, wish: Wish, until: datetime, now: datetime, way: str | None = None
 ) -> Change:
     """Answer what a registration does to the account that holds its address; where there is none, one opens.
 
@@ -54,11 +57,12 @@ def opening(
         wish: What somebody filled in.
         until: How long the account waits for its proof.
         now: When.
-        way: By which way the account came about.
+        way: By which way the account came about; None: by what is registered, ``email`` or ``phone``.
     """
     if known is None:
-        customer = opened(wish, desk.scope.realm, until, now, _ORIGINS.get(way, Origin.REGISTRATION))
-        told = desk.tell(AccountOpened(at=now, account=customer.id, way=way))
+        came = way or wish.value.kind.value
+        customer = opened(wish, desk.scope.realm, until, now, _ORIGINS.get(came, Origin.REGISTRATION))
+        told = desk.tell(AccountOpened(at=now, account=customer.id, way=came))
         return Change(writes=(CUSTOMERS.add(customer),), events=told)
     if holder_of(known).is_owner:
         told = desk.tell(DuplicateAttempted(at=now, account=known.id))
@@ -99,7 +103,7 @@ def waiting_account(found: Found[Attempt], now: datetime) -> tuple[Customer, Con
     if stored is None:
         raise ContactLinkInvalid
     customer = as_of(stored, now)
-    contact = awaited_contact(customer, found.it.email)
+    contact = awaited_contact(customer, found.it.value)
     if contact is None:
         raise ContactLinkStale(found.it.link.purpose)
     return customer, contact
@@ -147,7 +151,7 @@ def coming_alive(
     now: datetime,
     *,
     disposable: bool,
-    way: str = BY_EMAIL,
+    way: str | None = None,
     security: AccountSecurity | None = None,
 ) -> Change:
     """Answer what an account has from the moment its address is proven, and what is told of it.
@@ -160,7 +164,7 @@ def coming_alive(
         details: What else waited.
         now: When.
         disposable: Whether the address lives for a few minutes.
-        way: By which way the account came about.
+        way: By which way the account came about; None: by what was proven, ``email`` or ``phone``.
         security: The row of an account that was closed and is reopened: nothing from before its end comes back.
     """
     fresh = AccountSecurity(id=account.id, realm=account.realm)
@@ -171,7 +175,8 @@ def coming_alive(
     method = contact.verified.method.value if contact.verified else ""
     verified = ContactVerified(at=now, account=account.id, contact=contact.id, method=method)
     locale = account.locale or desk.scope.locale
-    alive = AccountActivated(at=now, account=account.id, way=way, locale=locale, disposable=disposable)
+    came = way or contact.kind.value
+    alive = AccountActivated(at=now, account=account.id, way=came, locale=locale, disposable=disposable)
     return Change(writes=writes, events=desk.tell(verified, alive, *_agreed(account, details, now)))
 
 
@@ -191,7 +196,12 @@ def _agreed(account: Customer, details: Details, now: datetime) -> tuple[Event, 
 
 
 def proofs_of(attempt: Attempt, now: datetime) -> tuple[Proof, ...]:
-    """Answer what the holder proved on the way to the account: the mailbox, and the password where one was chosen."""
+    """Answer what the holder proved on the way to the account: the mailbox, and the password where one was chosen.
+
+    A number is proven by its code alone: a password that was just chosen makes no second factor of it.
+    """
+    if attempt.value.kind is ContactKind.PHONE:
+        return (Proof(method=Method.SMS_CODE, kind=KIND_OF[Method.SMS_CODE], at=now),)
     mailbox = Proof(method=Method.EMAIL_CODE, kind=ProofKind.MAILBOX, at=now)
     if attempt.own_password is None:
         return (mailbox,)

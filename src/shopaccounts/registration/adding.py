@@ -11,25 +11,21 @@ from typing import Final
 import attrs
 
 from shopaccounts.customers import ContactPoint, ContactRole, Customer, VerificationMethod
-from shopaccounts.kernel.chance import Entropy
-from shopaccounts.kernel.codes import Challenge, code_mac
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.codes import Challenge
+from shopaccounts.kernel.contact import Contact
 from shopaccounts.kernel.ids import AccountId, ContactId, RealmId
-from shopaccounts.kernel.personal import described, impersonal
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.personal import described, impersonal, secret
 from shopaccounts.kernel.record import Book
-from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamps
 from shopaccounts.kernel.tickets import Purpose, Ticket
-from shopaccounts.kernel.vault import Key
 from shopaccounts.registration.changing import CONTACT_STAMPS, LINK_REFUSALS
 from shopaccounts.registration.errors import ContactLinkExpired, ContactLinkStale, ContactLinkUsed
-from shopaccounts.registration.policy import RegistrationPolicy
 
 __all__ = [
     "ADDITIONS",
     "PROVE_ADDED",
     "Addition",
-    "challenge_for",
     "check_live",
     "with_added",
 ]
@@ -47,7 +43,9 @@ class Addition:
         id: The selector of its link.
         session: The public id of the session that asked.
         contact: The id that it will have.
-        email: The address.
+        value: The address or number.
+        wanted: Keyed digest of it, by which all who want it are found when somebody else proves it.
+        channel: By which way its code goes out.
         challenge: The code that was sent; where another account signs in by the address, it is one that nobody has.
         link: Proves that somebody reads the mailbox.
     """
@@ -58,7 +56,9 @@ class Addition:
     account: AccountId
     session: str = attrs.field(metadata=impersonal("an opaque id"))
     contact: ContactId
-    email: EmailAddress
+    value: Contact
+    wanted: str = attrs.field(default="", metadata=secret("contact_points", "keyed digest of an address"))
+    channel: Channel = Channel.EMAIL
     challenge: Challenge
     link: Ticket
     started_at: datetime
@@ -67,31 +67,14 @@ class Addition:
 ADDITIONS = Book(
     name="contact_additions",
     of=Addition,
-    groups={"account": lambda a: a.account},
+    groups={
+        "account": lambda a: a.account,
+        "wanted": lambda a: a.wanted if a.wanted and a.link.spent_at is None else None,
+    },
     order=lambda a: a.started_at,
     keep_until=lambda a: a.link.expires_at,
     personal=True,
 )
-
-
-def challenge_for(
-    key: Key, id: str, policy: RegistrationPolicy, now: datetime, entropy: Entropy, *, decoy: bool
-) -> tuple[Challenge, Secret[str]]:
-    """Answer a challenge for an addition, and its code; a decoy's code fits nothing."""
-    code = policy.code_shape.draw(entropy)
-    right = code_mac(key.secret, id, PROVE_ADDED.name, code.reveal())
-    challenge = Challenge(
-        id=id,
-        purpose=PROVE_ADDED.name,
-        code_mac=entropy.raw(len(right)) if decoy else right,
-        key_id=key.id,
-        shape=policy.code_shape,
-        max_tries=policy.code_tries,
-        issued_at=now,
-        code_expires_at=now + policy.code_life,
-        expires_at=now + policy.challenge_life,
-    )
-    return challenge, code
 
 
 def check_live(addition: Addition, stamps: Stamps, now: datetime) -> None:
@@ -111,8 +94,9 @@ def check_live(addition: Addition, stamps: Stamps, now: datetime) -> None:
 
 def with_added(customer: Customer, addition: Addition, method: VerificationMethod, now: datetime) -> Customer:
     """Answer the customer with a contact that was just proven; it hears of what happens from now on."""
-    known = customer.contact_with(ContactKind.EMAIL, addition.email.login_key)
-    base = known or ContactPoint(id=addition.contact, kind=ContactKind.EMAIL, value=addition.email, added_at=now)
+    value = addition.value
+    known = customer.contact_with(value.kind, value.key)
+    base = known or ContactPoint(id=addition.contact, kind=value.kind, value=value, added_at=now)
     proven = attrs.evolve(base, roles=base.roles | {ContactRole.NOTIFY}).proven(method, addition.id, now)
     if known:
         return customer.with_contact(proven)

@@ -183,7 +183,7 @@ class AssistedRegistration:
         if holder_of(known).is_owner:
             raise AddressHasAccount
         wish = Wish(
-            email=address.email,
+            value=address.email,
             disposable=address.disposable,
             locale=require_locale(self.desk.scope.locale if locale is None else locale),
             account=AccountId(self.desk.entropy.new_id(now)),

@@ -7,6 +7,8 @@
 * When a change is in force, the old address hears of everything and stays reserved for a while. In that time whoever
   reads it can take the change back: the old address is in force again, and everything that was added since the change
   was asked for is gone. That depends on nothing that a thief could have changed.
+* A number is changed in the same way, by codes instead of links: the session that asked types them. Only the way back
+  is a link, since it has to last.
 * Removing a contact is a change without a new one: it is in force at once, and can be taken back in the same way.
 * Who goes back to an address whose change can still be taken back takes it back so: the addresses in between are free,
   and none of them can bring itself back.
@@ -36,11 +38,13 @@ from shopaccounts.customers import (
     is_verified,
 )
 from shopaccounts.kernel.assurance import Level
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
-from shopaccounts.kernel.ids import AccountId, RealmId
+from shopaccounts.kernel.codes import Challenge
+from shopaccounts.kernel.contact import ContactKind
+from shopaccounts.kernel.doorkeeper import Present
+from shopaccounts.kernel.ids import AccountId, ContactId, RealmId
 from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.kernel.record import Book
-from shopaccounts.kernel.security import Stamp
+from shopaccounts.kernel.security import Stamp, Stamps
 from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket
 from shopaccounts.registration.errors import (
     ChangeNotPossible,
@@ -48,6 +52,7 @@ from shopaccounts.registration.errors import (
     ContactLinkInvalid,
     ContactLinkStale,
     ContactLinkUsed,
+    OnHold,
 )
 from shopaccounts.registration.policy import ConfirmOld, ContactChangePolicy
 
@@ -65,12 +70,17 @@ __all__ = [
     "ContactChange",
     "advanced",
     "brought_back",
+    "check_code_live",
+    "check_off_hold",
     "check_removable",
+    "check_told",
     "contact_in_force",
     "is_overtaken",
     "is_reversible",
+    "moved_to",
     "needs_old",
     "pending_key",
+    "told_kind",
     "with_change",
     "with_change_undone",
     "with_contact_removed",
@@ -158,6 +168,8 @@ class ContactChange:
         new_link: For the new address.
         old_link: For the old address, None if its word isn't needed.
         undo_link: For the old address, once the change is in force.
+        new_code: For a new number, in place of a link.
+        old_code: For an old number, None if its word isn't needed.
     """
 
     id: str
@@ -175,21 +187,18 @@ class ContactChange:
     new_link: Ticket | None = None
     old_link: Ticket | None = None
     undo_link: Ticket | None = None
+    new_code: Challenge | None = None
+    old_code: Challenge | None = None
+
+    @property
+    def method(self) -> VerificationMethod:
+        """How its contacts are proven: a number by a code, an address by a link."""
+        return VerificationMethod.CODE if self.kind is ContactKind.PHONE else VerificationMethod.LINK
 
     @property
     def is_pending(self) -> bool:
         """Whether it waits for a confirmation."""
         return self.state in PENDING
-
-    @property
-    def new_email(self) -> EmailAddress | None:
-        """The new value, if that is an e-mail address."""
-        return self.new.value if self.new and isinstance(self.new.value, EmailAddress) else None
-
-    @property
-    def old_email(self) -> EmailAddress | None:
-        """The old value, if that is an e-mail address."""
-        return self.old.value if isinstance(self.old.value, EmailAddress) else None
 
 
 def pending_key(account: AccountId, kind: ContactKind) -> str:
@@ -231,6 +240,19 @@ def advanced(change: ContactChange, trigger: ChangeTrigger) -> ContactChange:
     return attrs.evolve(change, state=target)
 
 
+def check_code_live(change: ContactChange, stamps: Stamps, now: datetime) -> None:
+    """Refuse the codes of a change that is over, or was overtaken by a change of the account's security.
+
+    Raises:
+        ContactLinkExpired, ContactLinkStale: It is.
+    """
+    link = change.new_link
+    if link is None or stamps.moved(link.stamps, CONFIRM_NEW.depends_on):
+        raise ContactLinkStale(CONFIRM_NEW.name)
+    if now >= change.until:
+        raise ContactLinkExpired(CONFIRM_NEW.name, change.until)
+
+
 def contact_in_force(customer: Customer, kind: ContactKind) -> ContactPoint | None:
     """Answer the proven contact of a kind that the customer signs in by."""
     return next((c for c in customer.contacts_for(ContactRole.LOGIN) if c.kind is kind), None)
@@ -261,7 +283,7 @@ def with_change(
         raise ContactLinkStale(CONFIRM_NEW.name)
     known = customer.contact_with(change.kind, new.key)
     base = attrs.evolve(known, roles=known.roles | old.roles) if known else attrs.evolve(new, roles=old.roles)
-    proven = base.proven(VerificationMethod.LINK, change.id, now)
+    proven = base.proven(change.method, change.id, now)
     kept = tuple(c for c in customer.contacts if c.id not in {old.id, proven.id})
     gone = {old.key, new.key, *(one.old.key for one in between or ())}
     left = (FormerContact(contact=old, until=until),) if between is None else ()
@@ -303,7 +325,19 @@ def check_removable(customer: Customer, contact: ContactPoint) -> None:
     others = attrs.evolve(customer, contacts=tuple(c for c in customer.contacts if c.id != contact.id))
     if ContactRole.LOGIN in contact.roles and not others.contacts_for(ContactRole.LOGIN):
         raise LastLoginContact
-    if not any(c.kind is ContactKind.EMAIL for c in others.contacts_for(ContactRole.NOTIFY)):
+    check_told(customer, others)
+
+
+def check_told(before: Customer, after: Customer) -> None:
+    """Refuse to leave nobody who hears of what happens, or no e-mail address of those that heard of it.
+
+    Raises:
+        LastNoticeContact: So it would be.
+    """
+    hear = after.contacts_for(ContactRole.NOTIFY)
+    heard = before.contacts_for(ContactRole.NOTIFY)
+    mails = [any(c.kind is ContactKind.EMAIL for c in told) for told in (heard, hear)]
+    if not hear or mails == [True, False]:
         raise LastNoticeContact
 
 
@@ -366,6 +400,12 @@ def with_contact_restored(customer: Customer, removal: ContactChange) -> Custome
     return attrs.evolve(customer, contacts=(*customer.contacts, back), former_contacts=left)
 
 
+def moved_to(before: Customer, after: Customer) -> dict[ContactId, ContactId]:
+    """Answer which contact takes the place of each that is gone: that of its kind which one signs in by, if any."""
+    stays = {contact.id for contact in after.contacts}
+    return {c.id: new.id for c in before.contacts if c.id not in stays and (new := contact_in_force(after, c.kind))}
+
+
 def without_former(customer: Customer, change: ContactChange) -> Customer:
     """Answer the customer without the contact that a settled change let go: it is free for everybody."""
     kept = (f for f in customer.former_contacts if f.contact.key != change.old.key or f.until > change.until)
@@ -392,3 +432,19 @@ def _without_place(contact: ContactPoint, restored: ContactPoint) -> ContactPoin
     if contact.kind is not restored.kind:
         return contact
     return attrs.evolve(contact, roles=contact.roles - ({ContactRole.LOGIN, ContactRole.PRIMARY} & restored.roles))
+
+
+def check_off_hold(here: Present, now: datetime) -> None:
+    """Refuse to change contacts again a short while after a change, unless two factors vouch for the customer.
+
+    Raises:
+        OnHold: So it is.
+    """
+    until = here.security.on_hold_until(now)
+    if until is not None and here.auth.level < Level.MULTI:
+        raise OnHold(until)
+
+
+def told_kind(kind: ContactKind) -> dict[str, str]:
+    """Answer what a notice is told of a contact's kind: that it is a number, if it is."""
+    return {"kind": kind.value} if kind is ContactKind.PHONE else {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.contact import Contact
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.passwords import Chooser, Chosen
 from shopaccounts.registration.forms import personal_words
@@ -19,12 +19,12 @@ class NewPasswords:
 
     chooser: Chooser
 
-    async def choose(self, password: object, email: EmailAddress, fields: Mapping[str, str]) -> Chosen:
+    async def choose(self, password: object, contact: Contact, fields: Mapping[str, str]) -> Chosen:
         """Judge what was typed.
 
         Args:
             password: Text or ``Secret``.
-            email: Whose address it will open.
+            contact: Whose account it will open.
             fields: What the person told beside it.
 
         Raises:
@@ -32,7 +32,7 @@ class NewPasswords:
             PasswordUnacceptable: It won't do, with every reason.
             TryLater: The list of leaked passwords is not available, and the policy says to wait for it.
         """
-        return await self.chooser.choose(password, personal_words(email.login_key, fields))
+        return await self.chooser.choose(password, personal_words(contact, fields))
 
     async def hash(self, chosen: Chosen, account: AccountId) -> WaitingPassword:
         """Hash a password for one account.

@@ -15,11 +15,11 @@ import attrs
 
 from shopaccounts.customers import CUSTOMERS, AccountStatus, Customer, as_of, login_key
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.contact import Contact
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.letters import Letters
-from shopaccounts.kernel.messages import Message
+from shopaccounts.kernel.messages import Channel, Message
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.secret import Secret
@@ -54,9 +54,9 @@ class Claims:
     records: Records
     letters: Letters
 
-    async def holding(self, email: EmailAddress, wanted_by: str, now: datetime) -> Holding:
-        """Answer who holds an address besides the account *wanted_by*."""
-        key = login_key(ContactKind.EMAIL, email.login_key)
+    async def holding(self, value: Contact, wanted_by: str, now: datetime) -> Holding:
+        """Answer who holds an address or number besides the account *wanted_by*."""
+        key = login_key(value.kind, value.key)
         bring = (ATTEMPTS.newest("account"),)
         found = await got(self.records.find(CUSTOMERS, key, by="login_contact", bring=bring))
         if found is None or found.it.id == wanted_by:
@@ -66,26 +66,27 @@ class Claims:
             return Holding(None, found)
         return Holding(holder, None)
 
-    async def freed(self, email: EmailAddress, wanted_by: str, now: datetime) -> Change:
+    async def freed(self, value: Contact, wanted_by: str, now: datetime) -> Change:
         """Answer the part of a change that makes an address free for the account *wanted_by*, which has proven it.
 
         Raises:
             ContactBelongsElsewhere: Another account signs in by it, or did a short while ago.
         """
-        holding = await self.holding(email, wanted_by, now)
+        holding = await self.holding(value, wanted_by, now)
         if holding.owner is not None:
-            raise ContactBelongsElsewhere(ContactKind.EMAIL.value)
+            raise ContactBelongsElsewhere(value.kind.value)
         return self._emptied(holding.waiting, now) if holding.waiting else Change()
 
     async def letter(
         self,
         template: str,
-        to: EmailAddress,
+        to: Contact,
         customer: Customer,
         key: str,
         until: datetime,
         secrets: Mapping[str, Secret[str]],
         variables: Mapping[str, str] | None = None,
+        channel: Channel | None = None,
     ) -> Message:
         """Answer a message that serves the proof of an address.
 
@@ -97,21 +98,26 @@ class Claims:
             until: When what it says is over.
             secrets: Links and codes.
             variables: Plain values besides the shop's.
+            channel: By which way; None: by e-mail to an address, by text message to a number.
         """
         return await self.letters.write(
             template,
-            to.stored,
+            to,
             key=key,
             until=until,
             subject=customer.id,
             locale=customer.locale,
             variables=variables,
             secrets=secrets,
+            channel=channel,
         )
 
-    async def word_to_owner(self, owner: Customer, email: EmailAddress, key: str, until: datetime) -> Message:
-        """Answer the message that tells an owner that somebody wanted to have their address."""
-        return await self.letter("registration.address_wanted", owned_value(owner, email), owner, key, until, {})
+    async def word_to_owner(
+        self, owner: Customer, value: Contact, key: str, until: datetime, channel: Channel | None = None
+    ) -> Message:
+        """Answer the message that tells an owner that somebody wanted to have their address or number."""
+        to = owned_value(owner, value)
+        return await self.letter("registration.address_wanted", to, owner, key, until, {}, channel=channel)
 
     def link(self, purpose: str, text: Secret[str]) -> Secret[str]:
         """Answer the link to the page where a ticket is used."""
@@ -128,8 +134,8 @@ class Claims:
         return Change(writes=tuple(writes), events=self.desk.tell(AccountCleansed(at=now, account=stored.id)))
 
 
-def owned_value(owner: Customer, email: EmailAddress) -> EmailAddress:
-    """Answer an address in the spelling that its owner proved."""
-    former = owner.former_contact_with(ContactKind.EMAIL, email.login_key)
-    contact = owner.contact_with(ContactKind.EMAIL, email.login_key) or (former.contact if former else None)
-    return contact.value if contact and isinstance(contact.value, EmailAddress) else email
+def owned_value(owner: Customer, value: Contact) -> Contact:
+    """Answer an address or number in the spelling that its owner proved."""
+    former = owner.former_contact_with(value.kind, value.key)
+    contact = owner.contact_with(value.kind, value.key) or (former.contact if former else None)
+    return contact.value if contact else value

@@ -1,6 +1,7 @@
 """What people are told when they add, change and remove contacts."""
 
 from datetime import datetime, timedelta
+from enum import Enum
 
 import attrs
 
@@ -19,6 +20,7 @@ __all__ = [
     "ContactChanged",
     "ContactRemoved",
     "ContactSummary",
+    "WhichNumber",
 ]
 
 
@@ -79,18 +81,27 @@ class ContactSummary:
     reach: str
 
 
+class WhichNumber(Enum):
+    """Which of both numbers of a change."""
+
+    NEW = "new"
+    OLD = "old"
+
+
 @attrs.frozen(kw_only=True)
 class ChangeRequested:
     """What everybody who wants to sign in by another address is told, whatever the shop knows of that address.
 
     Args:
-        masked: The new address.
-        confirm_old: Whether the old address has to agree as well.
+        masked: The new address or number.
+        channel: By which way what proves it goes out: a link to an address, a code to a number.
+        confirm_old: Whether the old one has to agree as well.
         resend_after: How long to wait before another message.
-        expires_at: When the links are of no use any more.
+        expires_at: When the links, or the code for the new number, are of no use any more.
     """
 
     masked: str
+    channel: Channel
     confirm_old: bool
     resend_after: timedelta
     expires_at: datetime

@@ -24,7 +24,7 @@ from shopaccounts.customers.events import (
     ContactUnreachable,
 )
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.contact import KEY_VERSION, EmailAddress
+from shopaccounts.kernel.contact import KEY_VERSION, ContactKind, LineType
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.errors import Taken
@@ -63,7 +63,14 @@ class ContactCare:
     policy: ContactChangePolicy
     transport: TransportPolicy
 
-    async def note_delivery(self, customer: str, contact: str, delivery: Delivery, detail: str | None = None) -> None:
+    async def note_delivery(
+        self,
+        customer: str,
+        contact: str,
+        delivery: Delivery,
+        detail: str | None = None,
+        line: LineType | None = None,
+    ) -> None:
         """Note how a delivery to a contact ended, as a courier or mail service told; a contact that is gone is nothing.
 
         Args:
@@ -71,6 +78,7 @@ class ContactCare:
             contact: The contact's id.
             delivery: How it ended.
             detail: Why, as a short key such as ``mailbox_unknown``.
+            line: What kind of line a number is, where the courier knows.
         """
         reason = None if detail is None else require_text(detail, "label")
 
@@ -79,7 +87,7 @@ class ContactCare:
             known = _contact_of(found.it, contact) if found else None
             if found is None or known is None:
                 return
-            after = noted(known, delivery, reason, self.desk.now())
+            after = noted(known, delivery, reason, self.desk.now(), line)
             if after != known:
                 await self.desk.record(self._noted(found.it, known, after))
 
@@ -92,7 +100,7 @@ class ContactCare:
             customer: The customer's id.
             contact: The contact's id.
             reason: Why, up to 500 characters.
-            via: By which channel.
+            via: By which channel: e-mail to an address, a text message to a number.
 
         Raises:
             Forbidden: The agent may not.
@@ -102,13 +110,13 @@ class ContactCare:
         """
         await self.staff.require(Permission.CHECK_CONTACTS, reason)
         found, known = await self._asked(customer, contact)
-        if via is not Channel.EMAIL or not isinstance(known.value, EmailAddress):
+        if via is not (Channel.SMS if known.kind is ContactKind.PHONE else Channel.EMAIL):
             raise ChangeNotPossible(state=via.value)
         if await got(self.records.find(CONTACT_CHECKS, known.id, by="open_contact_check")):
             raise ChangeNotPossible(state="open")
         await self.budget.take("contact_checks", known.id, self.policy.checks, self.desk.now())
         try:
-            await self.desk.record(await self._question(found, known, known.value))
+            await self.desk.record(await self._question(found, known))
         except Taken:
             raise ChangeNotPossible(state="open") from None
 
@@ -185,7 +193,7 @@ class ContactCare:
             raise NotFound
         return found.it, known
 
-    async def _question(self, customer: Customer, contact: ContactPoint, email: EmailAddress) -> Change:
+    async def _question(self, customer: Customer, contact: ContactPoint) -> Change:
         now = self.desk.now()
         link, text = mint(
             CHECK,
@@ -203,7 +211,7 @@ class ContactCare:
         links = {"link": self.letters.link(CHECK.name, text)}
         letter = await self.letters.write(
             "registration.contact_check",
-            email.stored,
+            contact.value,
             key=f"contact_check {check.id}",
             until=link.expires_at,
             subject=customer.id,

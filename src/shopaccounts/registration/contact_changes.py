@@ -1,29 +1,28 @@
-"""What customers do to sign in by another address: ask, confirm at both, and take it back from the old one."""
+"""What customers do to sign in by another address or number: ask, confirm at both, take it back from the old one."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, ContactPoint, NotFound, as_of
+from shopaccounts.customers import CUSTOMERS, ContactPoint, NotFound
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.assurance import Level, Operation
-from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
+from shopaccounts.kernel.assurance import Operation
+from shopaccounts.kernel.contact import Contact, ContactKind, mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Doorkeeper, NextValue, Present
 from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.errors import Taken
 from shopaccounts.kernel.ids import AccountId, WorkerId
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.ports import DueWork, Records
 from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.kernel.security import SECURITY, Stamps
+from shopaccounts.kernel.security import Stamps
 from shopaccounts.kernel.sending import SendBudget
-from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import Purpose, Ticket, check_secret, peek, read_selector, selector_in, spend
-from shopaccounts.passwords import PASSWORDS
+from shopaccounts.kernel.text import require_choice, require_text
+from shopaccounts.kernel.tickets import Purpose, check_secret, read_selector, selector_in, spend
 from shopaccounts.registration.addressing import Addresses
 from shopaccounts.registration.changing import (
     CONFIRM_NEW,
@@ -34,6 +33,8 @@ from shopaccounts.registration.changing import (
     ChangeTrigger,
     ContactChange,
     advanced,
+    check_code_live,
+    check_off_hold,
     contact_in_force,
     is_overtaken,
     is_reversible,
@@ -41,36 +42,37 @@ from shopaccounts.registration.changing import (
     pending_key,
     without_former,
 )
+from shopaccounts.registration.confirming import Confirmations, link_of, owner_of
 from shopaccounts.registration.contact_answers import (
     ChangeOffer,
     ChangeRequested,
     ConfirmationNeeded,
     ContactChanged,
     ContactChangeUndone,
+    WhichNumber,
 )
 from shopaccounts.registration.errors import (
     ChangeNotPossible,
     ContactBelongsElsewhere,
-    ContactLinkInvalid,
     ContactLinkStale,
-    OnHold,
 )
 from shopaccounts.registration.events import ContactChangeExpired, ContactChangeSettled
 from shopaccounts.registration.holders import Account, Holders
-from shopaccounts.registration.model import HolderUnknown
+from shopaccounts.registration.model import HolderUnknown, Wanted
 from shopaccounts.registration.moving import Moves
-from shopaccounts.registration.policy import ContactChangePolicy
+from shopaccounts.registration.policy import MAX_TRIES, ContactChangePolicy
 
 __all__ = ["ContactChanges"]
 
-_OWNER: Final = (CUSTOMERS.via("account"), SECURITY.via("account"), PASSWORDS.via("account"))
 _LISTED: Final = 500
 T = TypeVar("T")
+_CROWD: Final = 2 * MAX_TRIES + 2
+"""As many answers as a change's codes may get, and what comes after them."""
 
 
 @attrs.frozen(kw_only=True)
 class ContactChanges:
-    """Signing in by another address."""
+    """Signing in by another address or number."""
 
     desk: Desk
     records: Records
@@ -78,23 +80,28 @@ class ContactChanges:
     doorkeeper: Doorkeeper
     holders: Holders
     moves: Moves
+    confirmations: Confirmations
     budget: SendBudget
     addresses: Addresses
     policy: ContactChangePolicy
     transport: TransportPolicy
 
-    async def promote_contact(self, value: Secret[str], identifier: str, context: RequestContext) -> ChangeRequested:
-        """Ask to sign in by another address; nothing changes before it is confirmed.
+    async def promote_contact(
+        self, value: Secret[str], identifier: str, context: RequestContext, *, by_call: bool = False
+    ) -> ChangeRequested:
+        """Ask to sign in by another address, or another number; nothing changes before it is confirmed.
 
-        The answer is the same whatever the shop knows of the new address. A newer request replaces an older one.
+        The answer is the same whatever the shop knows of the new one. A newer request replaces an older one of a kind.
 
         Args:
             value: The session value.
-            identifier: The new address as typed; it may be a contact of the account already.
+            identifier: The new address or number as typed; it may be a contact of the account already.
             context: Where the request came from.
+            by_call: Call the new number and say the code, instead of sending a text message.
 
         Raises:
             EmailInvalid, EmailUnsupportedCharacters, InvalidInput, DomainNotAccepted: It can't be the address.
+            PhoneInvalid, PhoneNotServed, CountryNotServed: It can't be the number.
             SignInRequired: The value opens nothing.
             FreshSignInNeeded: The proofs are too weak or too old.
             ChangeNotPossible: There is nothing to change, or it is the address in force.
@@ -103,14 +110,14 @@ class ContactChanges:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        email = (await self.addresses.read(identifier)).email
+        wanted = await self.addresses.read_contact(identifier, by_call=by_call)
         here = await self._present_to_change(value, context)
-        self._old_contact(here, email)
+        self._old_contact(here, wanted.value)
         await self.budget.take("contact_changes", here.account, self.policy.changes, self.desk.now())
-        await self.budget.charge(email, context.network, self.desk.now())
+        await self.budget.charge(wanted.value, context.network, self.desk.now())
 
         async def decide() -> ChangeRequested:
-            return await self._request(await self._present_to_change(value, context), email)
+            return await self._request(await self._present_to_change(value, context), wanted)
 
         return await self.desk.retrying(decide, on_taken=True)
 
@@ -123,8 +130,8 @@ class ContactChanges:
         """
         self.transport.check(context)
         purpose = _purpose_of(token)
-        change, _ = await self._open(token, purpose)
-        link = _link_of(change, purpose)
+        change, _ = await self.confirmations.open(token, purpose)
+        link = link_of(change, purpose)
         return ChangeOffer(
             old=mask(change.old.value),
             new=mask(change.new.value) if change.new else None,
@@ -153,9 +160,13 @@ class ContactChanges:
         check_secret(value)
 
         async def decide() -> ContactChanged | ConfirmationNeeded | HolderUnknown:
-            change, _ = await self._open(token, CONFIRM_NEW)
+            change, _ = await self.confirmations.open(token, CONFIRM_NEW)
             here = await self.holders.holder_of(change.account, change.session, value, context)
-            return await self._confirm(change, Account.of(here), token, CONFIRM_NEW) if here else HolderUnknown()
+            return (
+                await self.confirmations.by_link(change, Account.of(here), token, CONFIRM_NEW)
+                if here
+                else HolderUnknown()
+            )
 
         return await self._proving(decide)
 
@@ -178,11 +189,84 @@ class ContactChanges:
         check_secret(value)
 
         async def decide() -> ContactChanged | ConfirmationNeeded:
-            change, account = await self._open(token, CONFIRM_OLD)
+            change, account = await self.confirmations.open(token, CONFIRM_OLD)
             here = await self.holders.session_of(change.account, value, context, Operation.MANAGE)
-            return await self._confirm(change, Account.of(here) if here else account, token, CONFIRM_OLD)
+            return await self.confirmations.by_link(change, Account.of(here) if here else account, token, CONFIRM_OLD)
 
         return await self._proving(decide)
+
+    async def prove_number(
+        self, value: Secret[str], which: WhichNumber, code: str, context: RequestContext
+    ) -> ContactChanged | ConfirmationNeeded | HolderUnknown:
+        """Confirm the change of a number with a code that was sent to it; the old number's code agrees to the change.
+
+        Args:
+            value: The session value: of the session that asked, or one that was signed in to a short while ago.
+            which: The number that the code was sent to.
+            code: As typed; spaces, hyphens and letter case don't matter.
+            context: Where the request came from.
+
+        Returns:
+            ``HolderUnknown`` from a session that neither asked nor is fresh: nothing changed.
+
+        Raises:
+            CodeWrong: That isn't the code; some tries are left.
+            CodeExhausted: No tries are left.
+            ChangeNotPossible: No change of a number waits for that.
+            ContactLinkExpired, ContactLinkStale: Its time is over, or the account's security has changed since.
+            ContactBelongsElsewhere: Another account signs in by the new number; nothing changed.
+            SignInRequired: The value opens nothing.
+            InvalidInput: It is neither number, or the code is no text, or endless.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        self.transport.check(context)
+        number, typed = require_choice(which, "which", WhichNumber), require_text(code, "code", printable=False)
+
+        async def decide() -> ContactChanged | ConfirmationNeeded | HolderUnknown:
+            change, holder = await self._number_change(value, context)
+            return (
+                await self.confirmations.by_code(change, Account.of(holder), number, typed)
+                if holder
+                else HolderUnknown()
+            )
+
+        return await self._proving(decide, ContactKind.PHONE)
+
+    async def resend_number_codes(
+        self, value: Secret[str], context: RequestContext, *, by_call: bool = False
+    ) -> ChangeRequested | HolderUnknown:
+        """Send new codes to the numbers of a change that haven't confirmed it; the tries stay counted.
+
+        Args:
+            value: The session value, as for ``prove_number``.
+            context: Where the request came from.
+            by_call: Call the new number and say the code, instead of sending a text message.
+
+        Returns:
+            ``HolderUnknown`` as ``prove_number``.
+
+        Raises:
+            ChangeNotPossible, ContactLinkExpired, ContactLinkStale: As ``prove_number``.
+            PhoneNotServed, CountryNotServed: The number can't be reached so.
+            Throttled: Too soon, or too many messages.
+            SignInRequired, InsecureTransport: The value opens nothing, or didn't come over TLS.
+        """
+        self.transport.check(context)
+        change, holder = await self._number_change(value, context)
+        if holder is None or change.new is None:
+            return HolderUnknown()
+        channel = self.addresses.channel_to(change.new.value, by_call=by_call)
+        await self.budget.charge(change.new.value, context.network, self.desk.now())
+
+        async def decide() -> ChangeRequested | HolderUnknown:
+            change, holder = await self._number_change(value, context)
+            if holder is None:
+                return HolderUnknown()
+            fresh, part = await self.moves.proposals.again(change, Account.of(holder), channel)
+            await self.desk.record(part)
+            return self._requested(fresh, channel)
+
+        return await self.desk.retrying(decide)
 
     async def restore_contact(self, value: Secret[str], contact: str, context: RequestContext) -> NextValue:
         """Take back a contact that was removed a while ago; it is proven as it was. Other sessions end.
@@ -208,17 +292,26 @@ class ContactChanges:
 
         return await self.desk.retrying(decide)
 
-    async def cancel_contact_change(self, value: Secret[str], context: RequestContext) -> None:
+    async def cancel_contact_change(
+        self, value: Secret[str], context: RequestContext, kind: ContactKind = ContactKind.EMAIL
+    ) -> None:
         """Give up a change that is not in force yet; any session of the account may.
+
+        Args:
+            value: The session value.
+            context: Where the request came from.
+            kind: Whether the address or the number was to be changed.
 
         Raises:
             SignInRequired: The value opens nothing.
             ChangeNotPossible: None is pending.
+            InvalidInput: It is neither kind.
         """
+        changed = require_choice(kind, "kind", ContactKind)
 
         async def decide() -> None:
             here = await self.doorkeeper.present(value, context, Operation.MANAGE)
-            pending = await self._pending(here.account)
+            pending = await self._pending(here.account, changed)
             if pending is None:
                 raise ChangeNotPossible(state="none")
             await self.desk.record(self.moves.ended(pending, ChangeTrigger.CANCEL, "cancelled"))
@@ -238,7 +331,7 @@ class ContactChanges:
         self.transport.check(context)
 
         async def decide() -> ContactChangeUndone:
-            found = await self._find(read_selector(token, UNDO))
+            found = await self.confirmations.find(read_selector(token, UNDO))
             spent, _ = spend(found.it.undo_link, token, UNDO, Stamps(), self.desk.now())
             return await self._undo(found, attrs.evolve(found.it, undo_link=spent))
 
@@ -255,118 +348,91 @@ class ContactChanges:
 
     async def _present_to_change(self, value: Secret[str], context: RequestContext) -> Present:
         here = await self.doorkeeper.present(value, context, Operation.CHANGE_CONTACTS)
-        until = here.security.on_hold_until(self.desk.now())
-        if until is not None and here.auth.level < Level.MULTI:
-            raise OnHold(until)
+        check_off_hold(here, self.desk.now())
         return here
 
-    def _old_contact(self, here: Present, email: EmailAddress) -> ContactPoint:
-        old = contact_in_force(Account.of(here).customer, ContactKind.EMAIL)
-        if old is None or old.key == email.login_key:
+    def _old_contact(self, here: Present, value: Contact) -> ContactPoint:
+        old = contact_in_force(Account.of(here).customer, value.kind)
+        if old is None or old.key == value.key:
             raise ChangeNotPossible("in_force" if old else "none")
         return old
 
-    async def _request(self, here: Present, email: EmailAddress) -> ChangeRequested:
+    async def _request(self, here: Present, wanted: Wanted) -> ChangeRequested:
         confirm_old = needs_old(self.policy, here.can_reach)
-        old, pending = self._old_contact(here, email), await self._pending(here.account)
-        change, part = await self.moves.requested(Account.of(here), old, email, here.session, confirm_old=confirm_old)
+        old, pending = self._old_contact(here, wanted.value), await self._pending(here.account, wanted.value.kind)
+        change, part = await self.moves.requested(Account.of(here), old, wanted, here.session, confirm_old=confirm_old)
         if pending is not None:
             part |= self.moves.ended(pending, ChangeTrigger.SUPERSEDE, "superseded")
         await self.desk.record(part)
+        return self._requested(change, wanted.channel)
+
+    def _requested(self, change: ContactChange, channel: Channel) -> ChangeRequested:
         return ChangeRequested(
-            masked=mask(email),
-            confirm_old=confirm_old,
+            masked=mask(change.new.value) if change.new else "",
+            channel=channel,
+            confirm_old=change.state in {ChangeState.REQUESTED, ChangeState.OLD_PENDING},
             resend_after=self.budget.resend_after,
-            expires_at=change.until,
+            expires_at=change.new_code.code_expires_at if change.new_code else change.until,
         )
+
+    async def _newest(self, account: AccountId) -> tuple[ContactChange, ...]:
+        changes = self.records.rows(CONTACT_CHANGES, "account", account, None, _LISTED, newest_first=True)
+        return (await got(changes)).items
 
     async def _removal(self, here: Present, contact: str) -> ContactChange:
         """Answer the removal of a contact that can still be taken back."""
-        rows = await got(self.records.rows(CONTACT_CHANGES, "account", here.account, None, _LISTED, newest_first=True))
+        changes = await self._newest(here.account)
         now, former = self.desk.now(), Account.of(here).customer.former_contacts
         back = {one.contact.id for one in former if now < one.until}
-        removals = (one for one in rows.items if one.new is None and one.state is ChangeState.APPLIED)
+        removals = (one for one in changes if one.new is None and one.state is ChangeState.APPLIED)
         found = next((one for one in removals if one.old.id == contact and contact in back), None)
         if found is None:
             raise NotFound
         return found
 
-    async def _pending(self, account: AccountId) -> ContactChange | None:
-        key = pending_key(account, ContactKind.EMAIL)
+    async def _pending(self, account: AccountId, kind: ContactKind) -> ContactChange | None:
+        key = pending_key(account, kind)
         found = await got(self.records.find(CONTACT_CHANGES, key, by="pending_contact_change"))
         return found.it if found else None
 
     # Confirming
 
-    async def _find(self, id: str) -> Found[ContactChange]:
-        found = await got(self.records.find(CONTACT_CHANGES, id, bring=_OWNER))
-        if found is None:
-            raise ContactLinkInvalid
-        return found
-
-    async def _open(self, token: Secret[str], purpose: Purpose) -> tuple[ContactChange, Account]:
-        """Answer the change and the account that a link leads to, if the link may still be used.
+    async def _number_change(self, value: Secret[str], context: RequestContext) -> tuple[ContactChange, Present | None]:
+        """Answer the account's change of a number, and the session if it may confirm that.
 
         Raises:
-            ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: It may not.
+            ChangeNotPossible: None is pending.
+            ContactLinkExpired, ContactLinkStale: It is over.
         """
-        found = await self._find(read_selector(token, purpose))
-        account, change = _owner_of(found, self.desk.now()), found.it
-        peek(_link_of(change, purpose), token, purpose, account.security.stamps, self.desk.now())
-        if not (is_reversible(account.customer, change) if purpose is UNDO else change.is_pending):
-            raise ContactLinkStale(purpose.name)
-        return change, account
+        here = await self.doorkeeper.present(value, context, Operation.MANAGE)
+        change = await self._pending(here.account, ContactKind.PHONE)
+        if change is None:
+            raise ChangeNotPossible(state="none")
+        check_code_live(change, here.security.stamps, self.desk.now())
+        return change, await self.holders.holder_of(here.account, change.session, value, context)
 
-    async def _confirm(
-        self, change: ContactChange, account: Account, token: Secret[str], purpose: Purpose
-    ) -> ContactChanged | ConfirmationNeeded:
-        spent, _ = spend(_link_of(change, purpose), token, purpose, account.security.stamps, self.desk.now())
-        if purpose is CONFIRM_NEW:
-            confirmed = advanced(attrs.evolve(change, new_link=spent), ChangeTrigger.CONFIRM_NEW)
-        else:
-            confirmed = advanced(attrs.evolve(change, old_link=spent), ChangeTrigger.CONFIRM_OLD)
-        if confirmed.is_pending:
-            await self.desk.record(Change(writes=(CONTACT_CHANGES.change(change, confirmed),)) | account.guarded)
-            waits_for = change.old if purpose is CONFIRM_NEW else change.new
-            return ConfirmationNeeded(masked=mask(waits_for.value) if waits_for else "")
-        applied, next_value, part = await self.moves.applied(account, change, confirmed)
-        await self.desk.record(part)
-        return ContactChanged(
-            masked=mask(applied.new.value) if applied.new else "",
-            on_hold_until=self.desk.now() + self.policy.hold_after,
-            undo_until=applied.until,
-            next_value=next_value,
-        )
-
-    async def _proving(self, decide: Callable[[], Awaitable[T]]) -> T:
+    async def _proving(self, decide: Callable[[], Awaitable[T]], kind: ContactKind = ContactKind.EMAIL) -> T:
         try:
-            return await self.desk.retrying(decide, on_taken=True)
+            return await self.desk.retrying(decide, _CROWD, on_taken=True)
         except Taken:
-            raise ContactBelongsElsewhere(ContactKind.EMAIL.value) from None
+            raise ContactBelongsElsewhere(kind.value) from None
 
     # Taking back
 
     async def _undo(self, found: Found[ContactChange], spent: ContactChange) -> ContactChangeUndone:
-        account = _owner_of(found, self.desk.now())
+        account = owner_of(found, self.desk.now())
         if not is_reversible(account.customer, found.it):
             raise ContactLinkStale(UNDO.name)
-        rows = await got(
-            self.records.rows(CONTACT_CHANGES, "account", found.it.account, None, _LISTED, newest_first=True)
-        )
-        overtaken = tuple(later for later in rows.items if is_overtaken(later, found.it))
+        overtaken = tuple(later for later in await self._newest(found.it.account) if is_overtaken(later, found.it))
         await self.desk.record(await self.moves.undone(account, found.it, spent, overtaken))
         return ContactChangeUndone(masked=mask(found.it.old.value))
 
     async def _finished(self, change: ContactChange) -> Change:
         expires = change.is_pending
-        trigger, event = (
-            (ChangeTrigger.EXPIRE, ContactChangeExpired) if expires else (ChangeTrigger.SETTLE, ContactChangeSettled)
-        )
+        trigger = ChangeTrigger.EXPIRE if expires else ChangeTrigger.SETTLE
+        event = ContactChangeExpired if expires else ContactChangeSettled
         told = event(at=self.desk.now(), account=change.account, change=change.id, kind=change.kind.value)
-        ended = Change(
-            writes=(CONTACT_CHANGES.change(change, advanced(change, trigger)),),
-            events=self.desk.tell(told),
-        )
+        ended = Change(writes=(CONTACT_CHANGES.change(change, advanced(change, trigger)),), events=self.desk.tell(told))
         return ended if expires else ended | await self._freed(change)
 
     async def _freed(self, change: ContactChange) -> Change:
@@ -382,16 +448,3 @@ def _purpose_of(token: Secret[str]) -> Purpose:
     purpose = next((one for one in (CONFIRM_NEW, CONFIRM_OLD) if selector_in(token, one)), UNDO)
     read_selector(token, purpose)
     return purpose
-
-
-def _link_of(change: ContactChange, purpose: Purpose) -> Ticket | None:
-    return {CONFIRM_NEW.name: change.new_link, CONFIRM_OLD.name: change.old_link, UNDO.name: change.undo_link}[
-        purpose.name
-    ]
-
-
-def _owner_of(found: Found[Any], now: datetime) -> Account:
-    customer, security = found[CUSTOMERS], found[SECURITY]
-    if customer is None or security is None:
-        raise ContactLinkInvalid
-    return Account(customer=as_of(customer, now), security=security, password=found[PASSWORDS])

@@ -12,22 +12,20 @@ from shopaccounts.customers import (
     ContactPoint,
     ContactRole,
     Customer,
-    LastNoticeContact,
     NotFound,
     Notices,
     VerificationMethod,
+    is_stale,
     is_verified,
 )
 from shopaccounts.customers.events import ContactAdded as ContactAddedEvent
 from shopaccounts.customers.events import ContactRemoved as ContactRemovedEvent
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Operation
-from shopaccounts.kernel.codes import Verdict, answer_challenge
-from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
+from shopaccounts.kernel.codes import Verdict
+from shopaccounts.kernel.contact import Contact, mask
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.doorkeeper import Doorkeeper, Present
-from shopaccounts.kernel.ids import ContactId
-from shopaccounts.kernel.messages import Channel, Message
+from shopaccounts.kernel.doorkeeper import Doorkeeper, NextValue, Present
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
@@ -35,12 +33,14 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamps
 from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.text import require_text
-from shopaccounts.kernel.tickets import check_secret, mint, peek, read_selector
+from shopaccounts.kernel.tickets import check_secret, peek, read_selector
 from shopaccounts.kernel.vault import Keyring, Ring
-from shopaccounts.registration.adding import ADDITIONS, PROVE_ADDED, Addition, challenge_for, check_live, with_added
+from shopaccounts.registration.adding import ADDITIONS, PROVE_ADDED, Addition, check_live, with_added
 from shopaccounts.registration.addressing import Addresses
-from shopaccounts.registration.changing import check_removable
+from shopaccounts.registration.asking import Additions
+from shopaccounts.registration.changing import check_removable, check_told, told_kind
 from shopaccounts.registration.claiming import Claims
+from shopaccounts.registration.coding import judged
 from shopaccounts.registration.contact_answers import (
     AdditionOffer,
     AdditionStarted,
@@ -50,17 +50,17 @@ from shopaccounts.registration.contact_answers import (
 )
 from shopaccounts.registration.errors import (
     ChangeNotPossible,
-    CodeExhausted,
     CodeWrong,
     ContactBelongsElsewhere,
     ContactLinkInvalid,
 )
 from shopaccounts.registration.events import ContactVerified
 from shopaccounts.registration.holders import Account, Holders
-from shopaccounts.registration.model import HolderUnknown
+from shopaccounts.registration.model import HolderUnknown, Wanted
 from shopaccounts.registration.moving import Moves
 from shopaccounts.registration.policy import RegistrationPolicy
 from shopaccounts.registration.ports import ContactUses
+from shopaccounts.registration.shared_numbers import SharedNumbers
 
 __all__ = ["Contacts"]
 
@@ -80,6 +80,8 @@ class Contacts:
     claims: Claims
     holders: Holders
     moves: Moves
+    additions: Additions
+    shared: SharedNumbers
     notices: Notices
     budget: SendBudget
     addresses: Addresses
@@ -97,19 +99,23 @@ class Contacts:
         here = await self.doorkeeper.present(value, context, Operation.LOOK)
         return tuple(_summary(contact) for contact in Account.of(here).customer.contacts)
 
-    async def add_contact(self, value: Secret[str], identifier: str, context: RequestContext) -> AdditionStarted:
-        """Ask for a further address of the account; the answer is the same whatever the shop knows of it.
+    async def add_contact(
+        self, value: Secret[str], identifier: str, context: RequestContext, *, by_call: bool = False
+    ) -> AdditionStarted:
+        """Ask for a further address or number of the account; the answer is the same whatever the shop knows of it.
 
         Args:
             value: The session value.
-            identifier: The address as typed.
+            identifier: The address or number as typed.
             context: Where the request came from.
+            by_call: Call the number and say the code, instead of sending a text message.
 
         Returns:
             What names it when the code from the message is typed.
 
         Raises:
             EmailInvalid, EmailUnsupportedCharacters, InvalidInput, DomainNotAccepted: It can't be the address.
+            PhoneInvalid, PhoneNotServed, CountryNotServed: It can't be the number.
             SignInRequired: The value opens nothing.
             FreshSignInNeeded: The proofs are too weak or too old.
             ChangeNotPossible: It is a proven contact of the account already.
@@ -118,12 +124,12 @@ class Contacts:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        email = (await self.addresses.read(identifier)).email
-        _check_addable(Account.of(await self._present(value, context)).customer, email)
-        await self.budget.charge(email, context.network, self.desk.now())
+        wanted = await self.addresses.read_contact(identifier, by_call=by_call)
+        self._check_addable(Account.of(await self._present(value, context)).customer, wanted.value)
+        await self.budget.charge(wanted.value, context.network, self.desk.now())
 
         async def decide() -> AdditionStarted:
-            return await self._add(await self._present(value, context), email)
+            return await self._add(await self._present(value, context), wanted)
 
         return await self.desk.retrying(decide)
 
@@ -160,7 +166,7 @@ class Contacts:
             holder = await self.holders.holder_of(here.account, found.it.session, value, context)
             return await self._judge(found.it, holder, typed) if holder else HolderUnknown()
 
-        return await self.desk.retrying(decide, self.policy.code_tries + 2)
+        return await self.desk.retrying(decide, self.policy.code_tries + 2, on_taken=True)
 
     async def peek_added_contact(self, token: Secret[str], context: RequestContext) -> AdditionOffer:
         """Answer what the landing page of the link shows; nothing changes, however often a scanner opens it.
@@ -171,7 +177,7 @@ class Contacts:
         """
         self.transport.check(context)
         addition = await self._by_link(token)
-        return AdditionOffer(masked=mask(addition.email), expires_at=addition.link.expires_at)
+        return AdditionOffer(masked=mask(addition.value), expires_at=addition.link.expires_at)
 
     async def confirm_added_contact(
         self, token: Secret[str], value: Secret[str] | None, context: RequestContext
@@ -229,8 +235,36 @@ class Contacts:
 
         await self.desk.retrying(decide)
 
+    async def sign_in_by_contact(self, value: Secret[str], contact: str, context: RequestContext) -> NextValue:
+        """Sign in by a proven contact as well, of a kind that one doesn't sign in by yet; other sessions end.
+
+        Args:
+            value: The session value.
+            contact: Its id.
+            context: Where the request came from.
+
+        Raises:
+            NotFound: The account has no such contact.
+            ChangeNotPossible: It isn't proven, or one signs in by another of its kind, which can be changed.
+            ContactBelongsElsewhere: Another account signs in by it.
+            OnHold: The sign-in contact was changed a short while ago.
+            SignInRequired, FreshSignInNeeded: The session is not good enough.
+        """
+        id = require_text(contact, "label")
+
+        async def decide() -> NextValue:
+            here = await self._present(value, context)
+            found = _contact_of(Account.of(here).customer, id)
+            next_value, part = await self.moves.made_sign_in(here, found)
+            await self.desk.record(part)
+            return next_value
+
+        return await self.desk.retrying(decide, on_taken=True)
+
     async def remove_contact(self, value: Secret[str], contact: str, context: RequestContext) -> ContactRemoved:
         """Remove a contact; it hears of what happens for a while, and can come back. Other sessions end.
+
+        A second step whose codes go there goes with it, and has to be added anew.
 
         Args:
             value: The session value.
@@ -241,6 +275,9 @@ class Contacts:
             NotFound: The account has no such contact.
             LastLoginContact, LastNoticeContact: The account can't do without it.
             ContactInUse: Something writes there.
+            LastWayIn: Nothing else would open the account.
+            FactorProtectsShortPassword: The last second step beyond e-mail uses it, and the password is too short to
+                open the account alone.
             SignInRequired, FreshSignInNeeded: The session is not good enough.
         """
         id = require_text(contact, "label")
@@ -261,55 +298,27 @@ class Contacts:
     async def _present(self, value: Secret[str], context: RequestContext) -> Present:
         return await self.doorkeeper.present(value, context, Operation.CHANGE_CONTACTS)
 
-    async def _add(self, here: Present, email: EmailAddress) -> AdditionStarted:
-        account, now = Account.of(here), self.desk.now()
-        _check_addable(account.customer, email)
-        key = await got(self.keyring.current(Ring.CODES))
-        holding = await self.claims.holding(email, here.account, now)
-        link, text = mint(
-            PROVE_ADDED,
-            realm=account.customer.realm,
-            subject=here.account,
-            bound="",
-            stamps=here.security.stamps,
-            life=self.policy.link_life,
-            now=now,
-            entropy=self.desk.entropy,
-        )
-        id, decoy = link.selector, holding.owner is not None
-        challenge, code = challenge_for(key, id, self.policy, now, self.desk.entropy, decoy=decoy)
-        addition = Addition(
-            id=id,
-            realm=account.customer.realm,
-            account=here.account,
-            session=here.session,
-            contact=ContactId(self.desk.entropy.new_id(now)),
-            email=email,
-            challenge=challenge,
-            link=link,
-            started_at=now,
-        )
-        letter = await self._letter(addition, account.customer, holding.owner, code, text)
-        await self.desk.record(Change(writes=(ADDITIONS.add(addition),), messages=(letter,)) | account.guarded)
+    async def _add(self, here: Present, wanted: Wanted) -> AdditionStarted:
+        account = Account.of(here)
+        self._check_addable(account.customer, wanted.value)
+        addition, part = await self.additions.asked(account, here.session, wanted)
+        await self.desk.record(part)
         return AdditionStarted(
-            addition=id,
-            channel=Channel.EMAIL,
-            masked=mask(email),
+            addition=addition.id,
+            channel=wanted.channel,
+            masked=mask(wanted.value),
             resend_after=self.budget.resend_after,
-            expires_at=challenge.code_expires_at,
+            expires_at=addition.challenge.code_expires_at,
         )
 
-    async def _letter(
-        self, addition: Addition, customer: Customer, owner: Customer | None, code: Secret[str], link: Secret[str]
-    ) -> Message:
-        key, until = f"add_contact {addition.id}", addition.link.expires_at
-        if owner is not None:
-            return await self.claims.word_to_owner(owner, addition.email, key, until)
-        secrets = {"link": self.claims.link(PROVE_ADDED.name, link), "code": code}
-        minutes = {"minutes": str(int(self.policy.code_life.total_seconds()) // 60)}
-        return await self.claims.letter(
-            "registration.add_contact", addition.email, customer, key, until, secrets, minutes
-        )
+    def _check_addable(self, customer: Customer, value: Contact) -> None:
+        """Refuse what is there already; a number that was long unused is proven anew."""
+        known = customer.contact_with(value.kind, value.key)
+        if known is not None and is_verified(known):
+            if not is_stale(known, self.addresses.phones.policy.stale_after, self.desk.now()):
+                raise ChangeNotPossible(state="proven")
+        elif known is None and len(customer.contacts) >= MAX_CONTACTS:
+            raise ContactLimit(MAX_CONTACTS)
 
     # Proving
 
@@ -330,13 +339,11 @@ class Contacts:
     async def _judge(self, addition: Addition, here: Present, typed: str) -> ContactAdded:
         check_live(addition, here.security.stamps, self.desk.now())
         key = await got(self.keyring.key(Ring.CODES, addition.challenge.key_id))
-        judged = answer_challenge(addition.challenge, typed, key.secret, self.desk.now())
-        if judged.verdict is Verdict.EXHAUSTED:
-            raise CodeExhausted
-        answered = attrs.evolve(addition, challenge=judged.challenge)
-        if judged.verdict is Verdict.WRONG:
+        answer = judged(addition.challenge, typed, key, self.desk.now())
+        answered = attrs.evolve(addition, challenge=answer.challenge)
+        if answer.verdict is Verdict.WRONG:
             await self.desk.record(Change(writes=(ADDITIONS.change(addition, answered),)))
-            raise CodeWrong(judged.tries_left)
+            raise CodeWrong(answer.tries_left)
         return await self._prove(addition, answered, here, VerificationMethod.CODE)
 
     async def _prove(
@@ -344,11 +351,11 @@ class Contacts:
     ) -> ContactAdded:
         account, now = Account.of(here), self.desk.now()
         check_live(addition, here.security.stamps, now)
-        _check_addable(account.customer, addition.email)
-        if (await self.claims.holding(addition.email, here.account, now)).owner is not None:
-            raise ContactBelongsElsewhere(ContactKind.EMAIL.value)
+        self._check_addable(account.customer, addition.value)
+        if (await self.claims.holding(addition.value, here.account, now)).owner is not None:
+            raise ContactBelongsElsewhere(addition.value.kind.value)
         after = with_added(account.customer, addition, method, now)
-        proven = _contact_with(after, addition.email)
+        proven = _contact_with(after, addition.value)
         spent = attrs.evolve(addition, link=attrs.evolve(addition.link, spent_at=now))
         told = self.desk.tell(
             ContactVerified(at=now, account=here.account, contact=proven.id, method=method.value),
@@ -359,17 +366,18 @@ class Contacts:
             "registration.contact_added",
             f"contact_added {addition.id}",
             now,
-            bound=addition.id,
-            also=(addition.email,),
+            also=(addition.value,),
             where=here.where,
+            variables=told_kind(addition.value.kind),
         )
         part = Change(
             writes=(CUSTOMERS.change(account.customer, after), ADDITIONS.change(was, spent)),
             guards=(SECURITY.unchanged(here.security),),
             events=told,
         )
+        part |= await self.shared.noted(here.account, addition.value)
         await self.desk.record(part | notice)
-        return ContactAdded(contact=proven.id, masked=mask(addition.email))
+        return ContactAdded(contact=proven.id, masked=mask(addition.value))
 
     # Using and removing
 
@@ -378,11 +386,15 @@ class Contacts:
         after = customer.with_contact(changed)
         if after == customer:
             return
-        if not any(c.kind is ContactKind.EMAIL for c in after.contacts_for(ContactRole.NOTIFY)):
-            raise LastNoticeContact
+        check_told(customer, after)
         key = f"contact_used {changed.id} {customer.version}"
         notice = await self.notices.about(
-            customer, "registration.contact_used", key, now, bound=changed.id, where=account.where
+            customer,
+            "registration.contact_used",
+            key,
+            now,
+            where=account.where,
+            variables=told_kind(changed.kind),
         )
         written = Change(writes=(CUSTOMERS.change(customer, after),), guards=(SECURITY.unchanged(account.security),))
         await self.desk.record(written | notice)
@@ -392,14 +404,6 @@ class Contacts:
         told = ContactRemovedEvent(at=self.desk.now(), account=here.account, contact=contact.id)
         await self.desk.record(part | Change(events=self.desk.tell(told)))
         return ContactRemoved(masked=mask(contact.value), until=change.until, next_value=next_value)
-
-
-def _check_addable(customer: Customer, email: EmailAddress) -> None:
-    known = customer.contact_with(ContactKind.EMAIL, email.login_key)
-    if known is not None and is_verified(known):
-        raise ChangeNotPossible(state="proven")
-    if known is None and len(customer.contacts) >= MAX_CONTACTS:
-        raise ContactLimit(MAX_CONTACTS)
 
 
 def _contact_of(customer: Customer, id: str) -> ContactPoint:
@@ -414,8 +418,8 @@ def _contact_of(customer: Customer, id: str) -> ContactPoint:
     return contact
 
 
-def _contact_with(customer: Customer, email: EmailAddress) -> ContactPoint:
-    contact = customer.contact_with(ContactKind.EMAIL, email.login_key)
+def _contact_with(customer: Customer, value: Contact) -> ContactPoint:
+    contact = customer.contact_with(value.kind, value.key)
     if contact is None:
         raise NotFound
     return contact

@@ -28,7 +28,7 @@ from shopaccounts.customers import (
     follow,
 )
 from shopaccounts.kernel.codes import ChallengeState
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.contact import Contact
 from shopaccounts.kernel.ids import AccountId, RealmId
 from shopaccounts.registration.errors import CodeExhausted, CorrectionsUsedUp
 from shopaccounts.registration.model import NO_DETAILS, Attempt, AttemptState, WaitingPassword, Wish
@@ -113,10 +113,10 @@ def vacated(customer: Customer, until: datetime) -> Customer:
     return attrs.evolve(follow(customer, Trigger.RESTART, until=until), contacts=(), former_contacts=())
 
 
-def awaited_contact(customer: Customer, email: EmailAddress) -> ContactPoint | None:
+def awaited_contact(customer: Customer, value: Contact) -> ContactPoint | None:
     """Answer the contact that waits for its proof, None if the account or the address has gone another way since."""
     waits = customer.status is AccountStatus.PENDING
-    return customer.contact_with(ContactKind.EMAIL, email.login_key) if waits else None
+    return customer.contact_with(value.kind, value.key) if waits else None
 
 
 def activated(customer: Customer, proven: ContactPoint, locale: str, fields: Mapping[str, str]) -> Customer:
@@ -204,11 +204,12 @@ def corrected(attempt: Attempt, account: AccountId | None, contact: str, wish: W
         attempt,
         account=account,
         contact=contact,
-        email=wish.email,
+        value=wish.value,
+        channel=wish.channel,
         disposable=wish.disposable,
         corrections=attempt.corrections + 1,
     )
 
 
 def _contact(wish: Wish, now: datetime) -> ContactPoint:
-    return ContactPoint(id=wish.contact, kind=ContactKind.EMAIL, value=wish.email, roles=_ROLES, added_at=now)
+    return ContactPoint(id=wish.contact, kind=wish.value.kind, value=wish.value, roles=_ROLES, added_at=now)

@@ -17,6 +17,7 @@ from typing import Final
 import attrs
 
 from shopaccounts.customers import Customer
+from shopaccounts.kernel.contact import Contact, ContactKind
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.text import require_locale, require_text
 from shopaccounts.kernel.time import UnknownZone, require_instant, zone
@@ -106,11 +107,12 @@ def missing_fields(customer: Customer, policy: RegistrationPolicy) -> tuple[Miss
     return tuple(sorted(missing, key=lambda field: (not field.required, field.field)))
 
 
-def personal_words(email: str, fields: Mapping[str, str]) -> PersonalWords:
+def personal_words(contact: Contact, fields: Mapping[str, str]) -> PersonalWords:
     """Answer what a password of this person may not lean on."""
     birthday = fields.get(BIRTHDAY)
     return PersonalWords(
-        emails=(email,),
+        emails=(contact.key,) if contact.kind is ContactKind.EMAIL else (),
+        phones=(contact.key,) if contact.kind is ContactKind.PHONE else (),
         given_name=fields.get("given_name", ""),
         family_name=fields.get("family_name", ""),
         birthday=date.fromisoformat(birthday) if birthday else None,

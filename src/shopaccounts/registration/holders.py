@@ -11,8 +11,8 @@ from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, AccountSecurity
-from shopaccounts.passwords import PasswordRecord
-from shopaccounts.signin import SignInRequired
+from shopaccounts.passwords import PASSWORDS, PasswordRecord
+from shopaccounts.signin import AUTHENTICATORS, Authenticators, SignInRequired
 
 __all__ = ["Account", "Holders"]
 
@@ -25,11 +25,18 @@ class Account:
     security: AccountSecurity
     here: Present | None = None
     password: PasswordRecord | None = None
+    own: Authenticators | None = None
 
     @classmethod
     def of(cls, here: Present) -> "Account":
         """Answer the account that is signed in."""
-        return cls(customer=customer_of(here), security=here.security, here=here)
+        return cls(
+            customer=customer_of(here),
+            security=here.security,
+            here=here,
+            password=here[PASSWORDS],
+            own=here[AUTHENTICATORS],
+        )
 
     @property
     def where(self) -> Where | None:

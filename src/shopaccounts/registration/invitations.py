@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS, Customer, Origin, VerificationMethod, customer_of, is_verified
+from shopaccounts.customers import CUSTOMERS, Customer, VerificationMethod, customer_of, is_verified
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Operation, Proof, ProofKind
 from shopaccounts.kernel.contact import EmailAddress, mask
@@ -16,7 +16,7 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId, WorkerId
 from shopaccounts.kernel.limits import MAX_WINDOW
 from shopaccounts.kernel.ports import DueWork, Records
-from shopaccounts.kernel.record import Change, Sweep, Write
+from shopaccounts.kernel.record import Change, Write
 from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY
@@ -24,11 +24,11 @@ from shopaccounts.kernel.sending import SendBudget
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import read_selector
 from shopaccounts.passwords import Chosen, prepare
-from shopaccounts.registration.activating import BY_INVITATION, coming_alive
-from shopaccounts.registration.deciding import activated, holder_of, opened, restarted
+from shopaccounts.registration.activating import BY_INVITATION
+from shopaccounts.registration.arriving import arrival
+from shopaccounts.registration.deciding import holder_of
 from shopaccounts.registration.errors import InvitationUnknown, RegistrationNotOpen
 from shopaccounts.registration.events import (
-    AccountCleansed,
     InvitationAccepted,
     InvitationDeclined,
     InvitationExpired,
@@ -50,10 +50,10 @@ from shopaccounts.registration.inviting import (
     open_invitation,
     summary,
 )
-from shopaccounts.registration.model import ATTEMPTS, Registered, RegistrationForm, WaitingPassword, Wish
+from shopaccounts.registration.model import Registered, RegistrationForm, WaitingPassword, Wish
 from shopaccounts.registration.openings import Openings
 from shopaccounts.registration.policy import OpenTo, RegistrationPolicy
-from shopaccounts.signin import Attempts, Gate, SignInRequired
+from shopaccounts.signin import Attempts, Credentials, Gate, SignInRequired
 
 __all__ = ["Invitations"]
 
@@ -185,10 +185,10 @@ class Invitations:
         self.transport.check(context)
         wish = await self.openings.wish(form)
         typed = None if form.password is None else prepare(form.password).text
-        check_meant(await self._open(token), {wish.email.login_key})
+        check_meant(await self._open(token), {wish.value.key})
         chosen = None
         if typed is not None:
-            chosen = await self.openings.passwords.choose(typed, wish.email, wish.details.fields)
+            chosen = await self.openings.passwords.choose(typed, wish.value, wish.details.fields)
         hashes: dict[AccountId, WaitingPassword] = {}
 
         async def decide() -> Registered:
@@ -282,38 +282,19 @@ class Invitations:
     ) -> Registered:
         """Record that an invitation was taken up; it is read last, so who comes second is told that it was used."""
         now = self.desk.now()
-        known = await self.openings.holder(wish.email, now)
+        known = await self.openings.holder(wish.value, now)
         invitation = await self._open(token)
         if holder_of(known).is_owner:
             raise SignInRequired
-        account = self._proven_by(invitation, known, wish, now)
-        if chosen and account.id not in hashes:
-            hashes[account.id] = await self.openings.passwords.hash(chosen, account.id)
-        change = self._opening(known, account, now) | self._taken_up(invitation, account.id, now)
-        change |= coming_alive(
-            self.desk, account, account.contacts[0], hashes.get(account.id), wish.details, now,
-            disposable=wish.disposable, way=BY_INVITATION, security=await self.openings.security_of(known),
+        id = known.id if known else wish.account
+        if chosen and id not in hashes:
+            hashes[id] = await self.openings.passwords.hash(chosen, id)
+        account, arrived = arrival(
+            self.desk, known, wish, VerificationMethod.LINK, invitation.id, now,
+            way=BY_INVITATION, password=hashes.get(id), security=await self.openings.security_of(known),
         )  # fmt: skip
+        change = self._taken_up(invitation, id, now) | arrived
         return await self._enter(account, change, wish, context, has_password=chosen is not None)
-
-    def _proven_by(self, invitation: Invitation, known: Customer | None, wish: Wish, now: datetime) -> Customer:
-        """Answer the account as it lives from now on: a new one, or one that waited and starts clean."""
-        until = invitation.link.expires_at
-        if known is None:
-            pending = opened(wish, self.desk.scope.realm, until, now, Origin.REGISTRATION)
-        else:
-            pending = restarted(known, wish, until, now)
-        contact = pending.contacts[0].proven(VerificationMethod.LINK, invitation.id, now)
-        return activated(pending, contact, wish.locale, wish.details.fields)
-
-    def _opening(self, known: Customer | None, account: Customer, now: datetime) -> Change:
-        if known is None:
-            return Change(writes=(CUSTOMERS.add(account),))
-        return Change(
-            writes=(CUSTOMERS.change(known, account),),
-            sweeps=(Sweep(book=ATTEMPTS, group="account", value=known.id),),
-            events=self.desk.tell(AccountCleansed(at=now, account=known.id)),
-        )
 
     def _taken_up(self, invitation: Invitation, account: AccountId, now: datetime) -> Change:
         told = InvitationAccepted(at=now, invitation=invitation.id, inviter=invitation.inviter, account=account)
@@ -339,7 +320,8 @@ class Invitations:
             proofs += (Proof(method=Method.PASSWORD, kind=ProofKind.KNOWLEDGE, at=now),)
         security = next(write.now for write in change.writes if write.book is SECURITY)
         network = await self.attempts.digest("network", context.network)
-        step, part = self.gate.let_in(account, security, proofs, context, now, network=network)
+        given = Credentials(proofs=proofs)
+        step, part = self.gate.let_in(account, security, given, context, now, network=network)
         await self.desk.record(change | part)
         return Registered(account=account.id, return_path=wish.return_path, step=step)
 

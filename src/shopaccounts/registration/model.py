@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from shopaccounts.kernel.codes import Challenge
-from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.contact import Contact
 from shopaccounts.kernel.ids import AccountId, AttemptId, ContactId, RealmId
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal, secret
@@ -33,6 +33,7 @@ __all__ = [
     "RegistrationForm",
     "RegistrationStarted",
     "WaitingPassword",
+    "Wanted",
     "Wish",
 ]
 
@@ -79,13 +80,14 @@ class RegistrationForm:
     """What a person fills in; nothing else can be set by a form.
 
     Args:
-        identifier: The e-mail address as typed.
+        identifier: The e-mail address or phone number as typed.
         password: As typed; None for an account without one.
         locale: The language to write in; None takes the shop's.
         return_path: Where the person was; only a path of this site is kept.
         fields: Profile fields by the names that the shop's policy puts on the form.
         accepted: The documents that were accepted.
         choices: The purposes that were answered with yes or no; what wasn't asked is left out.
+        by_call: Call the number and say the code, instead of sending a text message.
     """
 
     identifier: str = attrs.field(repr=False)
@@ -95,13 +97,24 @@ class RegistrationForm:
     fields: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     accepted: tuple[AcceptedTerm, ...] = ()
     choices: Mapping[str, bool] = attrs.field(factory=dict)
+    by_call: bool = False
+
+
+@attrs.frozen
+class Wanted:
+    """An address or number that the shop takes, and by which way codes go there."""
+
+    value: Contact
+    channel: Channel
+    disposable: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class Wish:
     """What somebody filled in, checked; and the ids for what comes of it."""
 
-    email: EmailAddress
+    value: Contact
+    channel: Channel = Channel.EMAIL
     disposable: bool = False
     details: Details = NO_DETAILS
     locale: str
@@ -139,6 +152,8 @@ class Attempt:
         destined: An id that no other attempt has: of the account that opened for this one, or will if its address is
             corrected.
         contact: Keyed digest of the address, by which a newer attempt replaces this one.
+        value: The address or number.
+        channel: By which way its code goes out.
         challenge: The code that was sent.
         handle: Proves that somebody is whoever filled in the form.
         link: Proves that somebody reads the mailbox.
@@ -153,7 +168,8 @@ class Attempt:
     account: AccountId | None
     destined: AccountId
     contact: str = attrs.field(metadata=secret("attempt", "keyed digest of an address"))
-    email: EmailAddress
+    value: Contact
+    channel: Channel = Channel.EMAIL
     password: WaitingPassword | None
     challenge: Challenge
     handle: Ticket
@@ -188,8 +204,8 @@ class RegistrationStarted:
 
     Args:
         handle: For this browser alone; together with the code it completes the registration.
-        masked: The typed address, masked.
-        resend_after: How long to wait before another mail.
+        masked: The typed address or number, masked.
+        resend_after: How long to wait before another message.
         expires_at: When the code is of no use any more.
     """
 

@@ -9,10 +9,9 @@ import attrs
 
 from shopaccounts.customers import CUSTOMERS, AccountStatus, Customer, LifecyclePolicy, as_of, login_key
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
+from shopaccounts.kernel.contact import Contact, mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import AccountId, ContactId
-from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Sweep
 from shopaccounts.kernel.request import safe_return_path
@@ -21,7 +20,7 @@ from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.text import require_locale
 from shopaccounts.passwords import Chosen
 from shopaccounts.registration.activating import moving, opening
-from shopaccounts.registration.addressing import Address, Addresses
+from shopaccounts.registration.addressing import Addresses
 from shopaccounts.registration.choosing import NewPasswords
 from shopaccounts.registration.deciding import check_correctable, corrected, holder_of
 from shopaccounts.registration.errors import ContactLinkStale
@@ -33,6 +32,7 @@ from shopaccounts.registration.model import (
     RegistrationForm,
     RegistrationStarted,
     WaitingPassword,
+    Wanted,
     Wish,
 )
 from shopaccounts.registration.policy import RegistrationPolicy
@@ -62,14 +62,15 @@ class Openings:
         """Answer what somebody filled in, checked.
 
         Raises:
-            EmailInvalid, EmailUnsupportedCharacters, DomainNotAccepted: The address.
+            EmailInvalid, EmailUnsupportedCharacters, DomainNotAccepted, PhoneInvalid, PhoneNotServed: The contact.
             FormRejected, TermsNotAccepted, TermsOutdated, InvalidInput: What else was filled in.
         """
         now = self.desk.now()
-        address = await self.addresses.read(form.identifier)
+        wanted = await self.addresses.read_contact(form.identifier, by_call=form.by_call)
         return Wish(
-            email=address.email,
-            disposable=address.disposable,
+            value=wanted.value,
+            channel=wanted.channel,
+            disposable=wanted.disposable,
             details=read_details(form, self.policy, now),
             locale=require_locale(self.desk.scope.locale if form.locale is None else form.locale),
             return_path=safe_return_path(form.return_path),
@@ -77,12 +78,12 @@ class Openings:
             contact=ContactId(self.desk.entropy.new_id(now)),
         )
 
-    def started(self, handle: Secret[str], email: EmailAddress, expires_at: datetime) -> RegistrationStarted:
+    def started(self, handle: Secret[str], wish: Wish, expires_at: datetime) -> RegistrationStarted:
         """Answer what everybody is told."""
         return RegistrationStarted(
             handle=handle,
-            channel=Channel.EMAIL,
-            masked=mask(email),
+            channel=wish.channel,
+            masked=mask(wish.value),
             resend_after=self.resend_after,
             expires_at=expires_at,
         )
@@ -98,24 +99,24 @@ class Openings:
             hashes: What was hashed for which account in an earlier round.
         """
         now = self.desk.now()
-        known = await self.holder(wish.email, now)
+        known = await self.holder(wish.value, now)
         account = _led_to(known, wish)
         hashed_for = account or wish.account
         if chosen and hashed_for not in hashes:
             hashes[hashed_for] = await self.passwords.hash(chosen, hashed_for)
-        readied = await self.verifications.ready(wish.email)
+        readied = await self.verifications.ready(wish.value)
         provable, handle = self.verifications.start(readied, wish, account, hashes.get(hashed_for), now)
         attempt = provable.attempt
         started = Change(
             writes=(ATTEMPTS.add(attempt),),
             sweeps=(_replaced(attempt, known),),
-            messages=(await self.verifications.letter_for(known, provable, now),),
+            messages=(await self.verifications.letter_for(known, provable),),
             events=self.desk.tell(AttemptStarted(at=now, attempt=attempt.id, disposable=wish.disposable)),
         )
         await self.desk.record(started | opening(self.desk, known, wish, now + self.lifecycle.unverified_after, now))
-        return self.started(handle, wish.email, attempt.challenge.code_expires_at)
+        return self.started(handle, wish, attempt.challenge.code_expires_at)
 
-    async def correct(self, attempt: Attempt, handle: Secret[str], address: Address) -> RegistrationStarted:
+    async def correct(self, attempt: Attempt, handle: Secret[str], wanted: Wanted) -> RegistrationStarted:
         """Record that the address of an attempt is another one.
 
         Raises:
@@ -123,30 +124,31 @@ class Openings:
         """
         now = self.desk.now()
         check_correctable(attempt, self.policy)
-        known = await self.holder(address.email, now)
+        known = await self.holder(wanted.value, now)
         mine = await self._mine(attempt, now)
         wish = Wish(
-            email=address.email,
-            disposable=address.disposable,
+            value=wanted.value,
+            channel=wanted.channel,
+            disposable=wanted.disposable,
             locale=attempt.locale,
             account=attempt.destined,
             contact=ContactId(self.desk.entropy.new_id(now)),
         )
-        readied = await self.verifications.ready(wish.email)
+        readied = await self.verifications.ready(wish.value)
         moved = corrected(attempt, _led_to(known, wish), readied.contact, wish)
         provable = self.verifications.renew(readied, moved, now)
         until = now + self.lifecycle.unverified_after
         change = Change(
             writes=(ATTEMPTS.change(attempt, provable.attempt),),
             sweeps=(attrs.evolve(_replaced(moved, known), spare=frozenset({attempt.id})),),
-            messages=(await self.verifications.letter_for(known, provable, now),),
+            messages=(await self.verifications.letter_for(known, provable),),
         )
         await self.desk.record(change | moving(self.desk, mine, known, wish, until, now))
-        return self.started(handle, wish.email, provable.attempt.challenge.code_expires_at)
+        return self.started(handle, wish, provable.attempt.challenge.code_expires_at)
 
-    async def holder(self, email: EmailAddress, now: datetime) -> Customer | None:
-        """Answer who holds an address, as the record is now."""
-        key = login_key(ContactKind.EMAIL, email.login_key)
+    async def holder(self, value: Contact, now: datetime) -> Customer | None:
+        """Answer who holds an address or number, as the record is now."""
+        key = login_key(value.kind, value.key)
         found = await got(self.records.find(CUSTOMERS, key, by="login_contact"))
         return as_of(found.it, now) if found else None
 

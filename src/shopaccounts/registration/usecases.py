@@ -8,7 +8,7 @@ from shopaccounts.customers import CUSTOMERS, Customer, LifecyclePolicy, Verific
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Proof, ProofKind
 from shopaccounts.kernel.codes import ChallengeState, Verdict, answer_challenge
-from shopaccounts.kernel.contact import EmailAddress, mask
+from shopaccounts.kernel.contact import mask
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.ids import AccountId, WorkerId
@@ -41,11 +41,12 @@ from shopaccounts.registration.model import (
     RegistrationForm,
     RegistrationStarted,
     WaitingPassword,
+    Wish,
 )
 from shopaccounts.registration.openings import Openings
 from shopaccounts.registration.policy import RegistrationPolicy
 from shopaccounts.registration.verifying import HANDLE, VERIFY, Verifications
-from shopaccounts.signin import Attempts, Gate, is_owners_browser
+from shopaccounts.signin import Attempts, Credentials, Gate, is_owners_browser
 
 __all__ = ["Registration"]
 
@@ -56,7 +57,7 @@ _CROWD: Final = MAX_WINDOW + 1
 
 @attrs.frozen(kw_only=True)
 class Registration:
-    """Registration by e-mail."""
+    """Registration by e-mail or phone."""
 
     desk: Desk
     records: Records
@@ -73,19 +74,20 @@ class Registration:
     transport: TransportPolicy
 
     async def register(self, form: RegistrationForm, context: RequestContext) -> RegistrationStarted:
-        """Start an account for an address; the answer is the same whatever the shop knows of the address.
+        """Start an account for an address or a number; the answer is the same whatever the shop knows of it.
 
         Args:
             form: What the person filled in.
             context: Where the request came from.
 
         Returns:
-            A handle for this browser. The code, or the link, is in the mailbox.
+            A handle for this browser. The code, or the link, is in the mailbox; a phone gets the code alone.
 
         Raises:
             RegistrationNotOpen: Not everybody may.
-            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            EmailInvalid, EmailUnsupportedCharacters, PhoneInvalid, InvalidInput: It can't be an address or a number.
             DomainNotAccepted: The shop takes no addresses of this domain.
+            PhoneNotServed, CountryNotServed: The shop takes no such numbers, or sends nothing there.
             FormRejected: Fields are missing, unsuitable or not on the form.
             TermsNotAccepted, TermsOutdated: Documents that have to be accepted.
             PasswordUnacceptable: The password won't do, with every reason.
@@ -101,12 +103,12 @@ class Registration:
         await self.budget.take("registration", context.network, self.policy.attempts_per_network, now)
         chosen = None
         if typed is not None:
-            chosen = await self.openings.passwords.choose(typed, wish.email, wish.details.fields)
+            chosen = await self.openings.passwords.choose(typed, wish.value, wish.details.fields)
         if sign := self.automation.sign(context):
-            return await self._pretend(wish.email, sign, context)
+            return await self._pretend(wish, sign, context)
         await self.automation.require_human("register", context, now)
-        by_owner = await is_owners_browser(self.records, wish.email, context, now)
-        await self.budget.charge(wish.email, context.network, now, by_owner=by_owner)
+        by_owner = await is_owners_browser(self.records, wish.value, context, now)
+        await self.budget.charge(wish.value, context.network, now, by_owner=by_owner)
 
         hashes: dict[AccountId, WaitingPassword] = {}
 
@@ -138,10 +140,18 @@ class Registration:
 
         return await self.desk.retrying(decide, self._rounds)
 
-    async def resend_verification(self, handle: Secret[str], context: RequestContext) -> CodeSent:
+    async def resend_verification(
+        self, handle: Secret[str], context: RequestContext, *, by_call: bool = False
+    ) -> CodeSent:
         """Send another code and link; the earlier ones are dead, the tries stay counted.
 
+        Args:
+            handle: As ``register`` answered it.
+            context: Where the request came from.
+            by_call: Call a number and say the code, instead of sending a text message.
+
         Raises:
+            PhoneNotServed, CountryNotServed: The number can't be reached so.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed: The handle is of no use.
             CodeExhausted: There were too many wrong codes, so another one would be of no use.
             Throttled: Too soon, or too many messages.
@@ -150,15 +160,16 @@ class Registration:
         """
         self.transport.check(context)
         read = [await self._by_handle(handle)]
-        await self.budget.charge(read[0].it.email, context.network, self.desk.now())
+        channel = self.openings.addresses.channel_to(read[0].it.value, by_call=by_call)
+        await self.budget.charge(read[0].it.value, context.network, self.desk.now())
 
         async def decide() -> CodeSent:
-            return await self._resend(read.pop() if read else await self._by_handle(handle))
+            return await self._resend(read.pop() if read else await self._by_handle(handle), channel)
 
         return await self.desk.retrying(decide, self._rounds)
 
     async def change_attempt_contact(
-        self, handle: Secret[str], identifier: str, context: RequestContext
+        self, handle: Secret[str], identifier: str, context: RequestContext, *, by_call: bool = False
     ) -> RegistrationStarted:
         """Correct the address of an attempt while it is unproven; what else was filled in stays.
 
@@ -166,12 +177,13 @@ class Registration:
 
         Args:
             handle: As ``register`` answered it; it stays good.
-            identifier: The right address as typed.
+            identifier: The right address or number as typed.
             context: Where the request came from.
+            by_call: Call the number and say the code, instead of sending a text message.
 
         Raises:
-            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
-            DomainNotAccepted: The shop takes no addresses of this domain.
+            EmailInvalid, EmailUnsupportedCharacters, PhoneInvalid, InvalidInput: It can't be an address or a number.
+            DomainNotAccepted, PhoneNotServed, CountryNotServed: The shop doesn't take it.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The handle is of no use.
             CorrectionsUsedUp: The address was corrected too often.
             CodeExhausted: There were too many wrong codes.
@@ -180,15 +192,15 @@ class Registration:
             InsecureTransport: The request didn't come over TLS.
         """
         self.transport.check(context)
-        address, now = await self.openings.addresses.read(identifier), self.desk.now()
+        wanted, now = await self.openings.addresses.read_contact(identifier, by_call=by_call), self.desk.now()
         read = [await self._by_handle(handle)]
         check_correctable(read[0].it, self.policy)
         await self.budget.take("registration", context.network, self.policy.attempts_per_network, now)
-        await self.budget.charge(address.email, context.network, now)
+        await self.budget.charge(wanted.value, context.network, now)
 
         async def decide() -> RegistrationStarted:
             found = read.pop() if read else await self._by_handle(handle)
-            return await self.openings.correct(found.it, handle, address)
+            return await self.openings.correct(found.it, handle, wanted)
 
         return await self.desk.retrying(decide, _CROWD, on_taken=True)
 
@@ -201,7 +213,7 @@ class Registration:
         """
         self.transport.check(context)
         attempt = (await self._by_link(token)).it
-        return ContactOffer(masked=mask(attempt.email), expires_at=attempt.link.expires_at)
+        return ContactOffer(masked=mask(attempt.value), expires_at=attempt.link.expires_at)
 
     async def confirm_contact(
         self, token: Secret[str], handle: Secret[str] | None, context: RequestContext
@@ -255,7 +267,7 @@ class Registration:
         typed = prepare(password).text
         read = [await self._by_link(token)]
         attempt = read[0].it
-        chosen = await self.openings.passwords.choose(typed, attempt.email, {})
+        chosen = await self.openings.passwords.choose(typed, attempt.value, {})
         waiting = await self.openings.passwords.hash(chosen, attempt.account or AccountId(""))
 
         async def decide() -> Registered:
@@ -270,13 +282,13 @@ class Registration:
         """
         return await work_off(self.desk, self.work, CUSTOMERS, self._lapse, limit, worker)
 
-    async def _pretend(self, email: EmailAddress, sign: str, context: RequestContext) -> RegistrationStarted:
+    async def _pretend(self, wish: Wish, sign: str, context: RequestContext) -> RegistrationStarted:
         """Answer a program as if nothing were wrong; nothing comes of it."""
         now = self.desk.now()
         network = await self.attempts.digest("network", context.network)
         await self.desk.record(Change(events=self.desk.tell(AutomationSuspected(at=now, network=network, sign=sign))))
         _, handle = self.verifications.handle(None, now)
-        return self.openings.started(handle, email, now + self.policy.code_life)
+        return self.openings.started(handle, wish, now + self.policy.code_life)
 
     # Proving
 
@@ -302,17 +314,17 @@ class Registration:
         waiting_account(found, self.desk.now())
         return found
 
-    async def _resend(self, found: Found[Attempt]) -> CodeSent:
+    async def _resend(self, found: Found[Attempt], channel: Channel) -> CodeSent:
         attempt, now = found.it, self.desk.now()
-        readied = await self.verifications.ready(attempt.email)
+        readied = await self.verifications.ready(attempt.value)
         if attempt.challenge.state is ChallengeState.EXHAUSTED:
             raise CodeExhausted
-        provable = self.verifications.renew(readied, attempt, now)
-        message = await self.verifications.letter(provable, now)
+        provable = self.verifications.renew(readied, attrs.evolve(attempt, channel=channel), now)
+        message = await self.verifications.letter(provable)
         await self.desk.record(Change(writes=(ATTEMPTS.change(attempt, provable.attempt),), messages=(message,)))
         return CodeSent(
-            channel=Channel.EMAIL,
-            masked=mask(attempt.email),
+            channel=channel,
+            masked=mask(attempt.value),
             resend_after=self.budget.resend_after,
             expires_at=provable.attempt.challenge.code_expires_at,
         )
@@ -348,7 +360,8 @@ class Registration:
         """Let the customer in with the proofs given on the way here."""
         security = next(write.now for write in change.writes if write.book is SECURITY)
         network = await self.attempts.digest("network", context.network)
-        step, part = self.gate.let_in(account, security, proofs, context, self.desk.now(), network=network)
+        given = Credentials(proofs=proofs)
+        step, part = self.gate.let_in(account, security, given, context, self.desk.now(), network=network)
         await self.desk.record(change | part)
         return Registered(account=account.id, return_path=attempt.return_path, step=step)
 

@@ -7,18 +7,19 @@ import attrs
 
 from shopaccounts.customers import CUSTOMERS, Customer
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.codes import Challenge, code_mac, resend
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.codes import Challenge, resend
+from shopaccounts.kernel.contact import Contact, ContactKind
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import AccountId, AttemptId, ContactId
 from shopaccounts.kernel.letters import Letters
 from shopaccounts.kernel.limits import counter_key
-from shopaccounts.kernel.messages import Message
+from shopaccounts.kernel.messages import Channel, Message
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamp, Stamps
 from shopaccounts.kernel.tickets import Purpose, Refusals, Ticket, mint
 from shopaccounts.kernel.vault import Key, Keyring, Ring
+from shopaccounts.registration.coding import challenge_for
 from shopaccounts.registration.deciding import holder_of
 from shopaccounts.registration.errors import (
     ContactLinkExpired,
@@ -69,11 +70,11 @@ class Verifications:
     keyring: Keyring
     policy: RegistrationPolicy
 
-    async def ready(self, email: EmailAddress) -> Readied:
+    async def ready(self, value: Contact) -> Readied:
         """Ask the ports for all that ``start`` and ``renew`` need; the same questions for every address."""
         lookup = await got(self.keyring.current(Ring.LOOKUP))
         codes = await got(self.keyring.current(Ring.CODES))
-        return Readied(counter_key(lookup.secret, "contact", email.login_key), codes)
+        return Readied(counter_key(lookup.secret, "contact", value.key), codes)
 
     def start(
         self, readied: Readied, wish: Wish, account: AccountId | None, password: WaitingPassword | None, now: datetime
@@ -92,7 +93,8 @@ class Verifications:
             account=account,
             destined=wish.account,
             contact=readied.contact,
-            email=wish.email,
+            value=wish.value,
+            channel=wish.channel,
             password=password,
             challenge=challenge,
             handle=handle,
@@ -117,44 +119,47 @@ class Verifications:
         renewed = attrs.evolve(attempt, link=link, challenge=challenge)
         return Provable(renewed, code, link_text, f"verify {attempt.id} after {attempt.version}")
 
-    async def letter(self, provable: Provable, now: datetime) -> Message:
+    async def letter(self, provable: Provable) -> Message:
         """Answer the message that carries code and link to the mailbox, or a decoy of it."""
         attempt = provable.attempt
+        by_mail = attempt.channel is Channel.EMAIL
+        link = {"link": self.letters.link(VERIFY.name, provable.link)} if by_mail else {}
         return await self.letters.write(
             "registration.verify_contact",
-            attempt.email.stored,
+            attempt.value,
             key=provable.key,
-            until=now + self.policy.link_life,
+            until=_ends(attempt),
             subject=attempt.account or "",
             locale=attempt.locale,
-            variables={"minutes": str(self.policy.code_life // _MINUTE)},
-            secrets={"link": self.letters.link(VERIFY.name, provable.link), "code": provable.code},
+            variables={"minutes": str(self.policy.code_life // _MINUTE), **({} if by_mail else self.letters.host)},
+            secrets={"code": provable.code, **link},
+            channel=attempt.channel,
             deliver=attempt.account is not None,
         )
 
-    async def letter_for(self, owner: Customer | None, provable: Provable, now: datetime) -> Message:
+    async def letter_for(self, owner: Customer | None, provable: Provable) -> Message:
         """Answer the message to the address that its owner proved; where nobody did, to the one that was typed."""
         if owner is None or not holder_of(owner).is_owner:
-            return await self.letter(provable, now)
+            return await self.letter(provable)
         attempt = provable.attempt
-        key = attempt.email.login_key
-        contact, template, more = owner.contact_with(ContactKind.EMAIL, key), holder_of(owner).value, {}
-        if contact is None and (former := owner.former_contact_with(ContactKind.EMAIL, key)):
+        kind, key = attempt.value.kind, attempt.value.key
+        contact, template, more = owner.contact_with(kind, key), holder_of(owner).value, {}
+        if contact is None and (former := owner.former_contact_with(kind, key)):
             contact, template = former.contact, "registration.address_held"
             more = {"until": former.until.isoformat(timespec="minutes")}
-        to = contact.value if contact and isinstance(contact.value, EmailAddress) else attempt.email
         return await self.letters.write(
             template,
-            to.stored,
+            contact.value if contact else attempt.value,
             key=f"registered {provable.key}",
-            until=attempt.link.expires_at,
+            until=_ends(attempt),
+            channel=attempt.channel,
             subject=owner.id,
             locale=owner.locale,
             variables=more,
         )
 
     async def prepare_reminder(
-        self, readied: Readied, customer: Customer, email: EmailAddress, attempt: Attempt | None
+        self, readied: Readied, customer: Customer, value: Contact, attempt: Attempt | None
     ) -> Change:
         """Answer the part of a change that mails the verification of a pending account again.
 
@@ -163,7 +168,7 @@ class Verifications:
         Args:
             readied: From ``ready``.
             customer: A pending account.
-            email: The address that waits for its proof.
+            value: The address or number that waits for its proof.
             attempt: The account's newest attempt, if there is one.
         """
         now = self.desk.now()
@@ -172,10 +177,11 @@ class Verifications:
             write = ATTEMPTS.change(attempt, provable.attempt)
         else:
             locale = customer.locale or self.desk.scope.locale
-            wish = Wish(email=email, locale=locale, account=customer.id, contact=ContactId(""))
+            channel = Channel.EMAIL if value.kind is ContactKind.EMAIL else Channel.SMS
+            wish = Wish(value=value, channel=channel, locale=locale, account=customer.id, contact=ContactId(""))
             provable, _ = self.start(readied, wish, customer.id, None, now)
             write = ATTEMPTS.add(provable.attempt)
-        message = await self.letter(provable, now)
+        message = await self.letter(provable)
         return Change(writes=(write,), guards=(CUSTOMERS.unchanged(customer),), messages=(message,))
 
     def _ticket(
@@ -196,17 +202,9 @@ class Verifications:
     def _challenge(
         self, key: Key, id: AttemptId, account: AccountId | None, now: datetime
     ) -> tuple[Challenge, Secret[str]]:
-        code = self.policy.code_shape.draw(self.desk.entropy)
-        right = code_mac(key.secret, id, VERIFY.name, code.reveal())
-        challenge = Challenge(
-            id=id,
-            purpose=VERIFY.name,
-            code_mac=right if account else self.desk.entropy.raw(len(right)),
-            key_id=key.id,
-            shape=self.policy.code_shape,
-            max_tries=self.policy.code_tries,
-            issued_at=now,
-            code_expires_at=now + self.policy.code_life,
-            expires_at=now + self.policy.challenge_life,
-        )
-        return challenge, code
+        return challenge_for(key, id, VERIFY.name, self.policy, now, self.desk.entropy, decoy=account is None)
+
+
+def _ends(attempt: Attempt) -> datetime:
+    """Answer when a message of an attempt is over: with its link, or with its code where it has no link."""
+    return attempt.link.expires_at if attempt.channel is Channel.EMAIL else attempt.challenge.code_expires_at

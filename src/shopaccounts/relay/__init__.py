@@ -35,10 +35,11 @@ from shopaccounts.relay.model import (
     TemporaryFailure,
     Wording,
 )
-from shopaccounts.relay.policy import MailPolicy, OnDead, RelayPolicy, TargetPolicy
+from shopaccounts.relay.policy import MailPolicy, OnDead, RelayPolicy, SmsPolicy, TargetPolicy
 from shopaccounts.relay.ports import Courier, Target, Templates
 from shopaccounts.relay.rules import handled_once
 from shopaccounts.relay.schedules import DEFAULT, delay_before, next_attempt_at
+from shopaccounts.relay.short_texts import SmsEncoding, SmsParts, sms_parts
 from shopaccounts.relay.usecases import Relay
 
 __all__ = [
@@ -71,6 +72,9 @@ __all__ = [
     "RelayStatus",
     "Rendered",
     "Retry",
+    "SmsEncoding",
+    "SmsParts",
+    "SmsPolicy",
     "Target",
     "TargetAnswer",
     "TargetPolicy",
@@ -83,4 +87,5 @@ __all__ = [
     "delay_before",
     "handled_once",
     "next_attempt_at",
+    "sms_parts",
 ]

@@ -8,7 +8,7 @@ import attrs
 
 from shopaccounts.kernel.policy import require
 
-__all__ = ["MailPolicy", "OnDead", "RelayPolicy", "TargetPolicy"]
+__all__ = ["MailPolicy", "OnDead", "RelayPolicy", "SmsPolicy", "TargetPolicy"]
 
 _SHORTEST_LEASE: Final = timedelta(seconds=10)
 _LARGEST_PAGE: Final = 500
@@ -111,3 +111,24 @@ class MailPolicy:
     def message_domain(self) -> str:
         """The domain in which message ids are ours."""
         return self.domain or self.sender.rpartition("@")[2]
+
+
+@attrs.frozen(kw_only=True)
+class SmsPolicy:
+    """How text messages and calls go out.
+
+    Args:
+        max_segments: The pieces that one text message may take; a longer one is not sent.
+        timeout: How long a gateway may take.
+
+    Why these defaults:
+        max_segments: 3, as each is paid for; of the house.
+        timeout: 10 s, since gateways answer at once or not at all; of the house.
+    """
+
+    max_segments: int = 3
+    timeout: timedelta = timedelta(seconds=10)
+
+    def __attrs_post_init__(self) -> None:
+        require(self.max_segments >= 1, "a text message takes at least one piece")
+        require(self.timeout > timedelta(0), "a gateway gets some time")

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.events import Envelope
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.relay.model import CourierAnswer, Rendered, TargetAnswer, Wording
 from shopaccounts.relay.policy import TargetPolicy
 
@@ -38,8 +39,10 @@ class Templates(Protocol):
         2. A language that isn't there falls back to one that is.
     """
 
-    def render(self, template: str, locale: str, variables: Mapping[str, str]) -> Answer[Wording]:
-        """Word one message.
+    def render(
+        self, template: str, locale: str, variables: Mapping[str, str], channel: Channel = Channel.EMAIL
+    ) -> Answer[Wording]:
+        """Word one message for a channel; phones get a text alone, and a short one.
 
         Raises:
             TemplateUnknown: There is no such text.

@@ -278,7 +278,7 @@ class Relay:
                 return Ended(MessageState.DEAD, UNREADABLE)
             to, secrets = opened
             variables = {**message.variables, **secrets}
-            wording = await got(self.templates.render(message.template, message.locale, variables))
+            wording = await got(self.templates.render(message.template, message.locale, variables, message.channel))
         except Rejected as failure:
             return TemporaryFailure(failure.code)
         except Exception as failure:  # noqa: BLE001  (as above)

@@ -197,7 +197,7 @@ async def test_an_address_that_somebody_registers_meanwhile_is_asked_for_again(h
     between = Between(lambda: builder.build().registration.register(attrs.evolve(FORM, identifier=ANN), other))
     await builder.build(between).registration.change_attempt_contact(started.handle, ANN, HERE)
     assert between.happened
-    live = [attempt for attempt in rows(builder, ATTEMPTS) if attempt.email.stored == ANN]
+    live = [attempt for attempt in rows(builder, ATTEMPTS) if attempt.value.stored == ANN]
     assert len(live) == 1
 
 

@@ -69,7 +69,7 @@ async def test_one_attempt_and_one_message_are_recorded_in_every_situation(shop,
     await shop.arrange(situation, ANN)
     before = len(builder.mailbag.letters)
     await shop.registration.register(ORDINARY, HERE)
-    attempts = [attempt for attempt in rows(builder, ATTEMPTS) if attempt.email.stored == ANN]
+    attempts = [attempt for attempt in rows(builder, ATTEMPTS) if attempt.value.stored == ANN]
     assert len([a for a in attempts if a.started_at == builder.clock.now()]) == 1
     assert len(builder.mailbag.letters) == before + 1
     assert builder.mailbag.last.template == TO_THE_OWNER.get(situation, "registration.verify_contact")
@@ -183,6 +183,7 @@ def test_a_form_can_set_nothing_else_about_an_account() -> None:
         "fields",
         "accepted",
         "choices",
+        "by_call",
     ]
     with pytest.raises(TypeError):
         RegistrationForm(identifier=ANN, status="active")  # type: ignore[call-arg]

@@ -86,7 +86,7 @@ async def test_an_address_that_was_replaced_lately_is_held_for_its_owner(shop, b
     with pytest.raises(CodeWrong):
         await shop.registration.complete_registration(started.handle, "123456", HERE)
     assert await builder.kept(CUSTOMERS, account.id) == before
-    assert [attempt.account for attempt in rows(builder, ATTEMPTS) if attempt.email.stored == ANN] == [None]
+    assert [attempt.account for attempt in rows(builder, ATTEMPTS) if attempt.value.stored == ANN] == [None]
 
 
 @pytest.mark.proves("REG-80")
