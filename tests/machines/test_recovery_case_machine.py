@@ -9,6 +9,10 @@ checked after each step:
 * a case that was completed had been told to everybody as long before as it had to wait;
 * what was cancelled stays cancelled;
 * against an owner who looks at their mail the thief never completes a case.
+
+The second machine has an account with an app. The thief knows the password and reads the mailbox that signs in; the
+owner has the app until they lose it, and a second address that hears of everything. What is checked besides: the app is
+there until a case was completed, and nobody is signed in without it before.
 """
 
 from datetime import timedelta
@@ -25,12 +29,17 @@ from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.ids import ContactId, WorkerId
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.secret import Secret
 from shopaccounts.recovery import CASES, CaseState
-from shopaccounts.signin import SignedIn
+from shopaccounts.signin import AUTHENTICATORS, SecondFactorNeeded, SentCodeAnswer, SignedIn, TotpCode
+from shopaccounts.testing.apps import enrol_app
 from shopaccounts.testing.builders import PASSWORD, ShopBuilder, quick_policies, request_from, without_gaps
 
 OLD, SECOND, NEW, THIEF = "ann@old.example", "ann@second.example", "ann@new.example", "thief@else.example"
-MINE, THEIRS = request_from("192.0.2.10", agent="owner"), request_from("203.0.113.66", agent="thief")
+MINE = request_from("192.0.2.10", agent="owner", browser=Secret("the value of the owner's browser"))
+THEIRS = request_from("203.0.113.66", agent="thief", browser=Secret("the value of the thief's browser"))
+CONTEXTS = {"owner": MINE, "thief": THEIRS}
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 COMPLETING = ("recovery.complete_case", "recovery.recovery_code")
 
@@ -216,6 +225,125 @@ class RecoveryCaseMachine(RuleBasedStateMachine):
         assert THIEF not in done or not self.owner_looks
 
 
+class LostFactorMachine(RuleBasedStateMachine):
+    """Both know the password and read the mailbox that signs in; the owner alone has the app, and hears of things."""
+
+    @initialize(owner_looks=st.booleans())
+    def opens(self, owner_looks) -> None:
+        self.builder: Any = ShopBuilder(policies=quick_policies(sends=without_gaps()))
+        self.shop = self.builder.build()
+        self.owner_looks = owner_looks
+        self.opened: dict[str, str] = {}
+        self.told_at: dict[str, Any] = {}
+        self.cancelled: set[str] = set()
+        self.account = run(self.shop.open_account(OLD))
+        self.app = run(enrol_app(self.shop.factors, self.account.session, MINE, self.builder.clock)).app
+        run(self.builder.edit(CUSTOMERS, self.account.id, self.with_second))
+        self.builder.clock.advance(DAY)
+
+    def with_second(self, customer):
+        point = ContactPoint(
+            id=ContactId(SECOND),
+            kind=ContactKind.EMAIL,
+            value=EmailAddress.parse(SECOND),
+            added_at=customer.created_at,
+            roles=frozenset({ContactRole.NOTIFY}),
+        ).proven(VerificationMethod.CODE, "a challenge", customer.created_at)
+        return attrs.evolve(customer, contacts=(*customer.contacts, point))
+
+    @property
+    def cases(self):
+        return tuple(self.builder.storage.snapshot()["main"].books[CASES.name].values())
+
+    @property
+    def completed(self):
+        return [case for case in self.cases if case.state is CaseState.COMPLETED]
+
+    def tries(self, work):
+        try:
+            return run(work)
+        except Rejected:
+            return None
+
+    def stands_at_the_door(self, context):
+        step = self.tries(self.shop.signin.sign_in_with_password(OLD, PASSWORD, context))
+        if isinstance(step, SignedIn):
+            assert self.completed, "somebody is signed in by the password alone"
+        return step.progress if isinstance(step, SecondFactorNeeded) else None
+
+    def recovers(self, who, work):
+        """Open or complete a case at the door, with a code of the mailbox."""
+        context = CONTEXTS[who]
+        progress = self.stands_at_the_door(context)
+        sent = progress and self.tries(self.shop.lost_factor.send_case_code(progress, Channel.EMAIL, context))
+        if not sent:
+            return None
+        sessions = len(self.builder.storage.snapshot()["main"].books["sessions"])
+        answer = self.tries(work(progress, [SentCodeAnswer(sent.handle, self.builder.mailbag.last.code)], context))
+        assert len(self.builder.storage.snapshot()["main"].books["sessions"]) == sessions
+        return answer
+
+    def passes(self, time):
+        until = self.builder.clock.now() + time
+        while self.builder.clock.now() < until:
+            self.builder.clock.set(min(until, self.builder.clock.now() + DAY))
+            run(self.shop.cases.attend_cases(100, WorkerId("test")))
+            if self.owner_looks:
+                self.looks()
+
+    def looks(self):
+        """The owner reads the second mailbox, and cancels what the thief asked for."""
+        mine = [one for one in self.builder.mailbag.to(SECOND) if "cancel_link" in one.secrets]
+        theirs = [case for case in self.cases if case.is_open and self.opened.get(case.id) == "thief"]
+        if mine and theirs:
+            self.tries(self.shop.cases.cancel_case(mine[-1].ticket("cancel_link"), MINE))
+
+    @rule(time=st.sampled_from([HOUR, DAY, 3 * DAY, WEEK]))
+    def time_passes(self, time) -> None:
+        self.passes(time)
+
+    @rule(who=st.sampled_from(["owner", "thief"]))
+    def somebody_opens_a_case(self, who) -> None:
+        opened = self.recovers(who, self.shop.lost_factor.open_factor_case)
+        if opened is not None:
+            self.opened[opened.case], self.told_at[opened.case] = who, self.builder.clock.now()
+            assert self.builder.mailbag.to(SECOND)[-1].template == "recovery.factor_case_waiting"
+
+    @rule(who=st.sampled_from(["owner", "thief"]), waits=st.booleans())
+    def somebody_completes_a_case(self, who, waits) -> None:
+        if waits:
+            self.passes(3 * DAY)
+        self.recovers(who, self.shop.lost_factor.complete_factor_case)
+
+    @rule()
+    def the_owner_signs_in_with_the_app(self) -> None:
+        progress = self.stands_at_the_door(MINE)
+        if progress is not None:
+            work = self.shop.second_step.give_second_factor(progress, TotpCode(self.app.next_code()), MINE)
+            if self.tries(work) is not None:
+                open_now = [case for case in self.cases if case.is_open]
+                self.cancelled |= {case.id for case in open_now}
+
+    @invariant()
+    def a_completed_case_was_told_three_days_before(self) -> None:
+        for case in self.completed:
+            assert case.ended_at - self.told_at[case.id] >= 3 * DAY
+
+    @invariant()
+    def what_was_cancelled_or_found_again_is_never_completed(self) -> None:
+        self.cancelled |= {case.id for case in self.cases if case.state is CaseState.CANCELLED}
+        assert not self.cancelled & {case.id for case in self.completed}
+
+    @invariant()
+    def the_app_is_there_until_a_case_was_completed(self) -> None:
+        own = run(self.builder.kept(AUTHENTICATORS, self.account.id))
+        assert bool(own.factors) is not bool(self.completed)
+
+    @invariant()
+    def a_thief_completes_nothing_against_an_owner_who_looks(self) -> None:
+        assert not self.owner_looks or "thief" not in {self.opened[case.id] for case in self.completed}
+
+
 @pytest.mark.proves("RCV-20", "RCV-22", "RCV-24", "RCV-26", "RCV-11")
 def test_recovery_is_the_slower_door() -> None:
     run_state_machine_as_test(RecoveryCaseMachine, settings=settings(stateful_step_count=20))
@@ -243,4 +371,24 @@ def test_the_owner_of_the_machine_gets_back_in(thief_reads_old) -> None:
     machine.somebody_completes_a_case("owner", waits=True)
     assert [case.state for case in machine.cases if case.opened_at] == [CaseState.COMPLETED]
     assert machine.login == NEW
+    machine.teardown()
+
+
+@pytest.mark.proves("RCV-20", "RCV-22", "RCV-23", "RCV-24", "RCV-26")
+def test_a_lost_factor_is_the_slower_door() -> None:
+    run_state_machine_as_test(LostFactorMachine, settings=settings(stateful_step_count=15))
+
+
+@pytest.mark.parametrize("owner_looks", [True, False])
+def test_the_machine_of_lost_factors_gets_everywhere(owner_looks) -> None:
+    machine = LostFactorMachine()
+    machine.opens(owner_looks=owner_looks)
+    machine.somebody_opens_a_case("thief")
+    machine.somebody_completes_a_case("thief", waits=True)
+    assert [case.state for case in machine.cases] == [CaseState.CANCELLED if owner_looks else CaseState.COMPLETED]
+    machine.time_passes(WEEK)
+    if owner_looks:
+        machine.somebody_opens_a_case("owner")
+        machine.somebody_completes_a_case("owner", waits=True)
+        assert machine.completed
     machine.teardown()

@@ -10,6 +10,8 @@ from shopaccounts.recovery.case_answers import (
     CancelOffer,
     CaseOpened,
     CaseSummary,
+    FactorCaseOpened,
+    FactorsWereRemoved,
     MailboxRecovered,
     MailboxRecoveryStarted,
 )
@@ -38,11 +40,13 @@ from shopaccounts.recovery.errors import (
     ResetLinkStale,
     ResetLinkUsed,
 )
+from shopaccounts.recovery.factor_proofs import FactorProofs
+from shopaccounts.recovery.lost_factor import LostFactor
 from shopaccounts.recovery.lost_mailbox import Cases
 from shopaccounts.recovery.model import STOP_NOTICES, PasswordWasReset, Question, RecentAddition, ResetOffer, ResetSent
 from shopaccounts.recovery.objecting import Repudiations
 from shopaccounts.recovery.objections import ObjectionOffer, Objections
-from shopaccounts.recovery.policy import CasePolicy, ResetPolicy, SecurityQuestionsPolicy
+from shopaccounts.recovery.policy import CasePolicy, ResetPolicy, SecondFactorAt, SecurityQuestionsPolicy
 from shopaccounts.recovery.proof_sets import (
     PROOF_SETS,
     CaseKind,
@@ -52,6 +56,9 @@ from shopaccounts.recovery.proof_sets import (
     Shown,
 )
 from shopaccounts.recovery.questions import QUESTIONS, AnswerProblem, SecurityQuestions
+from shopaccounts.recovery.reset_requests import ResetRequests
+from shopaccounts.recovery.reset_second import ResetSecond
+from shopaccounts.recovery.resetting import Resetting
 from shopaccounts.recovery.usecases import Recovery
 
 __all__ = [
@@ -83,6 +90,10 @@ __all__ = [
     "Evidence",
     "EvidenceInsufficient",
     "EvidenceKind",
+    "FactorCaseOpened",
+    "FactorProofs",
+    "FactorsWereRemoved",
+    "LostFactor",
     "MailboxRecovered",
     "MailboxRecoveryStarted",
     "ObjectionOffer",
@@ -103,7 +114,11 @@ __all__ = [
     "ResetLinkUsed",
     "ResetOffer",
     "ResetPolicy",
+    "ResetRequests",
+    "ResetSecond",
     "ResetSent",
+    "Resetting",
+    "SecondFactorAt",
     "SecurityQuestions",
     "SecurityQuestionsPolicy",
     "Shown",

@@ -7,7 +7,43 @@ import attrs
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.web import Landing
 
-__all__ = ["CancelOffer", "CaseOpened", "CaseSummary", "MailboxRecovered", "MailboxRecoveryStarted"]
+__all__ = [
+    "CancelOffer",
+    "CaseOpened",
+    "CaseSummary",
+    "FactorCaseOpened",
+    "FactorsWereRemoved",
+    "MailboxRecovered",
+    "MailboxRecoveryStarted",
+]
+
+
+@attrs.frozen(kw_only=True)
+class FactorCaseOpened:
+    """The case for a lost second factor waits; every address that the shop knows was told how to cancel it.
+
+    Args:
+        case: Names it, for the shop's people; opens nothing.
+        earliest_at: When it can be completed, with the same proofs again.
+        expires_at: Until when.
+        takes_agent: Whether one of the shop's people has to vouch until then.
+    """
+
+    case: str
+    earliest_at: datetime
+    expires_at: datetime
+    takes_agent: bool
+
+
+@attrs.frozen(kw_only=True)
+class FactorsWereRemoved:
+    """What was lost is no second factor any more. Every session has ended, and nobody is signed in by this.
+
+    Args:
+        on_hold_until: Until then nothing of value leaves the account.
+    """
+
+    on_hold_until: datetime
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +106,7 @@ class CancelOffer(Landing):
 
 @attrs.frozen(kw_only=True)
 class CaseSummary:
-    """A case as its owner, or an agent, sees it; *masked* is the new address."""
+    """A case as its owner, or an agent, sees it; *masked* is the new address, empty where there is none."""
 
     case: str
     kind: str

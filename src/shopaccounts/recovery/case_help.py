@@ -1,4 +1,4 @@
-"""What the shop's own people do for somebody who lost everything: vouch, and leave the rest to the new mailbox."""
+"""What the shop's own people do for somebody who lost more than a password: vouch, and leave the rest to mailboxes."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -29,6 +29,7 @@ from shopaccounts.recovery.cases import (
     RecoveryCase,
     as_of,
     check_completable,
+    check_open,
 )
 from shopaccounts.recovery.errors import AgentNotAllowed, CaseClosed, ResetLinkInvalid
 from shopaccounts.recovery.policy import CasePolicy
@@ -46,10 +47,16 @@ from shopaccounts.registration import (
     ContactBelongsElsewhere,
     contact_in_force,
 )
+from shopaccounts.signin import AUTHENTICATORS
 
 __all__ = ["CaseHelp"]
 
-_OWNER: Final = (CUSTOMERS.via("account"), SECURITY.via("account"), CASES.newest("asked", via="asked"))
+_OWNER: Final = (
+    CUSTOMERS.via("account"),
+    SECURITY.via("account"),
+    AUTHENTICATORS.via("account"),
+    CASES.newest("asked", via="asked"),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -151,6 +158,44 @@ class CaseHelp:
 
         return await self.desk.retrying(decide, on_taken=True)
 
+    async def vouch_for_case(self, case: str, evidence: Iterable[Evidence], reason: str) -> CaseSummary:
+        """Vouch for somebody who lost the second factor and has nothing but password and mailbox.
+
+        The case goes on waiting, and whoever opened it completes it with the same proofs. Twice is no error.
+
+        Args:
+            case: As ``open_factor_case`` answered it.
+            evidence: What was checked and whether it was right; never what it was.
+            reason: Why, up to 500 characters.
+
+        Raises:
+            Forbidden: Nobody, or an agent who may not.
+            AgentNotAllowed: The account is out of bounds for agents.
+            EvidenceInsufficient: Too little of it was right.
+            NotFound: There is no such case.
+            CaseClosed: It is over.
+        """
+        duty, checked = await self._on_duty(reason), check_evidence(evidence, self.policy)
+
+        async def decide() -> CaseSummary:
+            now = self.desk.now()
+            found = await got(self.records.find(CASES, require_text(case, "label"), bring=_OWNER))
+            customer = found[CUSTOMERS] if found else None
+            if found is None or customer is None or found.it.kind is not CaseKind.FACTOR:
+                raise NotFound
+            if await got(self.staff.agents.is_protected(found.it.account)):
+                raise AgentNotAllowed
+            current = as_of(found.it, customer_as_of(customer, now), found[SECURITY], now, found[AUTHENTICATORS])
+            check_open(current)
+            if any(helper.agent == duty.agent for helper in current.helpers):
+                return summary(current)
+            helpers = (*current.helpers, Helper(duty.agent, duty.reason, now))
+            vouched = attrs.evolve(current, evidence=(*current.evidence, *checked), helpers=helpers)
+            await self.desk.record(Change(writes=(CASES.change(found.it, vouched),)))
+            return summary(vouched)
+
+        return await self.desk.retrying(decide)
+
     async def stop_case(self, case: str, reason: str) -> None:
         """Cancel a case of either kind for good.
 
@@ -171,7 +216,7 @@ class CaseHelp:
             customer = found[CUSTOMERS] if found else None
             if found is None or customer is None:
                 raise NotFound
-            current = as_of(found.it, customer_as_of(customer, now), found[SECURITY], now)
+            current = as_of(found.it, customer_as_of(customer, now), found[SECURITY], now, found[AUTHENTICATORS])
             stopped = attrs.evolve(current, helpers=(*current.helpers, Helper(duty.agent, duty.reason, now)))
             await self.desk.record(await self.steps.cancelled(found.it, stopped, customer, "staff"))
 
@@ -203,7 +248,7 @@ class CaseHelp:
             case = as_of(was, customer, security, now)
             check_completable(case)
             link, _ = spend(case.link, token, RECOVER_MAILBOX, security.stamps, now)
-            account = Account(customer=customer, security=security)
+            account = Account(customer=customer, security=security, own=found[AUTHENTICATORS])
             recovered, part = await self.steps.completed(was, attrs.evolve(case, link=link), account)
             await self.desk.record(part)
             return recovered

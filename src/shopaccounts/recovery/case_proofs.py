@@ -2,13 +2,16 @@
 
 import attrs
 
-from shopaccounts.customers import CUSTOMERS
+from shopaccounts.customers import CUSTOMERS, ContactPoint, is_stale
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.assurance import Method, Operation
 from shopaccounts.kernel.codes import Verdict, answer_challenge
 from shopaccounts.kernel.contact import ContactKind, EmailAddress
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import Doorkeeper, Present
+from shopaccounts.kernel.errors import InvalidInput
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.phones import Phones
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.request import RequestContext
@@ -17,6 +20,7 @@ from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import Purpose, peek, read_selector, selector_in
 from shopaccounts.kernel.vault import Keyring, Ring
 from shopaccounts.recovery.cases import (
+    CASE_CODE,
     CASES,
     RECOVER_MAILBOX,
     RECOVERY_HOLDER,
@@ -32,9 +36,19 @@ from shopaccounts.recovery.proof_sets import (
     quickest,
     recovery_addresses,
     shown_by,
+    vouching_phone,
 )
 from shopaccounts.registration import Account, ChangeNotPossible, CodeExhausted, CodeWrong, contact_in_force
-from shopaccounts.signin import Attempts
+from shopaccounts.signin import (
+    Attempts,
+    CodeSent,
+    SentCodeAnswer,
+    SentCodes,
+    WayNotOffered,
+    read_answer,
+)
+from shopaccounts.signin import CodeExhausted as SentCodeExhausted
+from shopaccounts.signin import CodeWrong as SentCodeWrong
 
 __all__ = ["CaseProofs"]
 
@@ -48,6 +62,8 @@ class CaseProofs:
     doorkeeper: Doorkeeper
     keyring: Keyring
     attempts: Attempts
+    codes: SentCodes
+    phones: Phones
     policy: CasePolicy
 
     async def present(self, value: Secret[str], context: RequestContext) -> Present:
@@ -71,14 +87,73 @@ class CaseProofs:
             raise ChangeNotPossible("in_force" if lost else "none")
         known = recovery_addresses(customer, lost, self.policy, now)
         could = shown_by(here.auth, self.policy, now) | ({Shown.RECOVERY_ADDRESS} if known else set())
-        wanted, _ = quickest(CaseKind.MAILBOX, could, self.policy)
-        return known if Shown.RECOVERY_ADDRESS in wanted.shown else ()
+        by_phone = {Shown.PHONE_CODE} if self._phone(here) else set()
+        wanted, _ = quickest(CaseKind.MAILBOX, could | by_phone, self.policy)
+        return () if Shown.TWO_FACTORS in wanted.shown else known
 
-    async def charged(self, value: Secret[str], code: str | None, context: RequestContext) -> str | None:
-        """Charge one try at a code, if one was typed; answer it."""
-        if code is None:
+    async def charge_message(self, here: Present, context: RequestContext) -> None:
+        """Charge one message to the phone that vouches.
+
+        Raises:
+            WayNotOffered: None does.
+            Throttled, TryLater, CountryNotServed: It can't be sent now, or not there.
+        """
+        point = self._phone(here)
+        if point is None:
+            raise WayNotOffered(Channel.SMS.value)
+        await self.codes.charge(point.value, context)
+
+    async def send(self, here: Present, context: RequestContext) -> tuple[CodeSent, Change]:
+        """Answer a code that is on its way to the phone that vouches, and what is recorded."""
+        point, account = self._phone(here), Account.of(here)
+        if point is None:
+            raise WayNotOffered(Channel.SMS.value)
+        bound = f"session {here.session}"
+        sent, part = await self.codes.send_to(point, account.customer, account.security, CASE_CODE, bound, context)
+        return sent, part | account.guarded
+
+    async def by_phone(self, here: Present, answer: SentCodeAnswer | None) -> tuple[frozenset[Shown], Change]:
+        """Answer what a code to the phone shows, and the part of a change that uses it up.
+
+        Raises:
+            CodeWrong, CodeExhausted: That isn't the code; that is on record.
+            ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: Its handle is of no use here.
+        """
+        if answer is None:
+            return frozenset(), Change()
+        typed, now = require_text(answer.code, "code", printable=False), self.desk.now()
+        sent = (await self.codes.find(CASE_CODE, answer.handle, bound=f"session {here.session}")).it
+        judged = await self.codes.judge(sent, typed, now)
+        if judged.verdict is Verdict.EXHAUSTED:
+            raise SentCodeExhausted
+        if judged.verdict is Verdict.WRONG:
+            await self.desk.record(judged.part)
+            raise SentCodeWrong(judged.tries_left)
+        point = self._phone(here)
+        return frozenset({Shown.PHONE_CODE} if point and point.id == sent.contact else ()), judged.part
+
+    def _phone(self, here: Present) -> ContactPoint | None:
+        """Answer the phone that vouches, if the shop can write to it and it was used not too long ago."""
+        now = self.desk.now()
+        point = vouching_phone(Account.of(here).customer, self.policy.mailbox_by_phone, now)
+        if point is None or Channel.SMS not in self.phones.channels:
             return None
-        typed = require_text(code, "code", printable=False)
+        return None if is_stale(point, self.phones.policy.stale_after, now) else point
+
+    async def charged(
+        self, value: Secret[str], code: str | None, context: RequestContext, phone: SentCodeAnswer | None
+    ) -> str | None:
+        """Charge one try at each code that was typed; answer that of the recovery address."""
+        typed = None if code is None else require_text(code, "code", printable=False)
+        if phone is not None:
+            if not isinstance(read_answer(phone), SentCodeAnswer):
+                raise InvalidInput(field="phone", reason="type")
+            here = await self.present(value, context)
+            await self.attempts.charge(
+                here.account, context.network, self.desk.now(), authenticator=Method.SMS_CODE, rule=self.policy.waits
+            )
+        if typed is None:
+            return None
         here = await self.present(value, context)
         await self.attempts.charge(
             here.account, context.network, self.desk.now(), authenticator=Method.EMAIL_CODE, rule=self.policy.waits

@@ -11,6 +11,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.codes import Challenge, CodeShape, code_mac
 from shopaccounts.kernel.contact import ContactKind, EmailAddress, mask
 from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ids import ContactId
 from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.ports import Records
@@ -39,13 +40,17 @@ from shopaccounts.recovery.errors import CaseClosed, CaseNotReady
 from shopaccounts.recovery.events import CaseBlocked, CaseCancelled, CaseCompleted, CaseExpired, CaseOpened, CaseReady
 from shopaccounts.recovery.policy import CasePolicy
 from shopaccounts.recovery.proof_sets import (
+    CaseKind,
     Shown,
     recovery_addresses,
 )
 from shopaccounts.registration import Account, ChangeState, Claims, ContactChange, Moves, contact_in_force
+from shopaccounts.signin import Authenticators
 
-__all__ = ["CaseSteps", "summary"]
+__all__ = ["CaseSteps", "new_address", "proven_addresses", "summary"]
 
+FOUND: Final = "found"
+"""Why a case is off in which what was lost was used again."""
 _HOUR: Final = timedelta(hours=1)
 _AFTERWARDS: Final = timedelta(days=7)
 """How long after its end the links of a case still tell what became of it."""
@@ -81,7 +86,7 @@ class CaseSteps:
             code_to: The recovery addresses; nobody gets a code if there are none.
             owner: Who signs in by the new address already, and gets a word of it in place of the link.
         """
-        now = self.desk.now()
+        now, to_new = self.desk.now(), new_address(case)
         link, text = mint(
             RECOVER_MAILBOX,
             realm=case.realm,
@@ -96,10 +101,10 @@ class CaseSteps:
         key, until = f"{template} {case.id} {case.version}", link.expires_at
         hours = {"hours": str(self.policy.link_life // _HOUR)}
         if owner is not None:
-            first = await self.claims.word_to_owner(owner, case.email, key, until)
+            first = await self.claims.word_to_owner(owner, to_new, key, until)
         else:
             links = {"link": self.claims.link(RECOVER_MAILBOX.name, text)}
-            first = await self.claims.letter(template, case.email, customer, key, until, links, hours)
+            first = await self.claims.letter(template, to_new, customer, key, until, links, hours)
         case = attrs.evolve(case, link=link)
         if not code_to:
             return case, (first,)
@@ -112,12 +117,17 @@ class CaseSteps:
         return attrs.evolve(case, challenge=challenge), (first, *codes)
 
     async def opened(
-        self, was: RecoveryCase, request: RecoveryCase, proofs: frozenset[Shown], wait: timedelta, account: Account
+        self,
+        was: RecoveryCase | None,
+        request: RecoveryCase,
+        proofs: frozenset[Shown],
+        wait: timedelta,
+        account: Account,
     ) -> tuple[RecoveryCase, Change]:
         """Answer a case that waits from now on, and what is recorded.
 
         Args:
-            was: As it is stored.
+            was: As it is stored; None if it isn't yet.
             request: With all that opens it.
             proofs: What that is.
             wait: How long it waits.
@@ -129,11 +139,12 @@ class CaseSteps:
         """
         now = self.desk.now()
         case = opened(request, proofs, wait, self.policy, now)
-        over = await self._place_for(case, account.customer, account.security, now)
+        over = await self._place_for(case, account, now)
         event = CaseOpened(at=now, account=case.account, case=case.id, kind=case.kind.value)
-        proven = (case.email,) if case.link is not None else ()
-        part = Change(writes=(CASES.change(was, case),), events=self.desk.tell(event)) | account.guarded | over
-        return case, part | await self._notice(case, account.customer, "recovery.case_waiting", now, proven)
+        proven = (case.email,) if case.link is not None and case.email is not None else ()
+        write = CASES.change(was, case) if was else CASES.add(case)
+        part = Change(writes=(write,), events=self.desk.tell(event)) | account.guarded | over
+        return case, part | await self._notice(case, account.customer, now, proven)
 
     async def completed(
         self, was: RecoveryCase, case: RecoveryCase, account: Account
@@ -162,7 +173,7 @@ class CaseSteps:
             new=ContactPoint(
                 id=ContactId(self.desk.entropy.new_id(now)),
                 kind=ContactKind.EMAIL,
-                value=case.email,
+                value=new_address(case),
                 roles=old.roles,
                 added_at=now,
             ),
@@ -173,12 +184,12 @@ class CaseSteps:
             until=now,
         )
         applied, _, part = await self.moves.applied(
-            account, None, change, hold_after=self.policy.hold_after, also=_proven(customer)
+            account, None, change, hold_after=self.policy.hold_after, also=proven_addresses(customer)
         )
         done = advanced(case, CaseTrigger.COMPLETE, now)
         event = CaseCompleted(at=now, account=case.account, case=case.id, kind=case.kind.value)
         recovered = MailboxRecovered(
-            masked=mask(case.email), on_hold_until=now + self.policy.hold_after, undo_until=applied.until
+            masked=mask(new_address(case)), on_hold_until=now + self.policy.hold_after, undo_until=applied.until
         )
         return recovered, part | Change(writes=(CASES.change(was, done),), events=self.desk.tell(event))
 
@@ -205,7 +216,12 @@ class CaseSteps:
         if customer is None:
             return part
         return part | await self.notices.about(
-            customer, "recovery.case_ended", f"case_ended {ended.id}", now, bound=ended.id, also=_proven(customer)
+            customer,
+            _template(ended, "ended"),
+            f"case_ended {ended.id}",
+            now,
+            bound=ended.id,
+            also=proven_addresses(customer),
         )
 
     async def cancelled(self, was: RecoveryCase, case: RecoveryCase, customer: Customer, reason: str) -> Change:
@@ -216,23 +232,32 @@ class CaseSteps:
         """
         return await self.ended(was, advanced(case, CaseTrigger.CANCEL, self.desk.now()), customer, reason)
 
-    async def attended(self, was: RecoveryCase, customer: Customer | None, security: AccountSecurity | None) -> Change:
+    async def attended(
+        self,
+        was: RecoveryCase,
+        customer: Customer | None,
+        security: AccountSecurity | None,
+        own: Authenticators | None,
+    ) -> Change:
         """Answer what is recorded when it is time to tell of a case: what it has come to, and what that asks for."""
         now = self.desk.now()
-        case = as_of(was, customer, security, now)
+        case = as_of(was, customer, security, now, own)
         if not case.is_open or customer is None:
-            return await self.ended(was, case, customer)
+            return await self.ended(was, case, customer, FOUND)
         case = told(case, self.policy, now)
         if case.state is CaseState.WAITING:
             change = Change(writes=(CASES.change(was, case),))
-            return change | await self._notice(case, customer, "recovery.case_waiting", now)
-        case, messages = await self.with_proofs(case, customer, "recovery.complete_case", self.code_to(case, customer))
+            return change | await self._notice(case, customer, now)
+        messages: tuple[Message, ...] = ()
+        if case.kind is not CaseKind.FACTOR:
+            code_to = self.code_to(case, customer)
+            case, messages = await self.with_proofs(case, customer, "recovery.complete_case", code_to)
         change = Change(writes=(CASES.change(was, case),), messages=messages)
         if was.state is CaseState.READY:
             return change
         event = CaseReady(at=now, account=case.account, case=case.id, kind=case.kind.value)
         change |= Change(events=self.desk.tell(event))
-        return change | await self._notice(case, customer, "recovery.case_ready", now)
+        return change | await self._notice(case, customer, now)
 
     def code_to(self, case: RecoveryCase, customer: Customer) -> tuple[EmailAddress, ...]:
         """Answer the recovery addresses that a code goes to, if the case asks for one."""
@@ -241,9 +266,7 @@ class CaseSteps:
             return ()
         return recovery_addresses(customer, lost, self.policy, self.desk.now())
 
-    async def _place_for(
-        self, case: RecoveryCase, customer: Customer, security: AccountSecurity, now: datetime
-    ) -> Change:
+    async def _place_for(self, case: RecoveryCase, account: Account, now: datetime) -> Change:
         """Answer the part that makes room for a case, where an earlier one is over and nobody has said so yet."""
         key = account_key(case.account, case.kind)
         cancelled = (await got(self.records.rows(CASES, "cancelled", key, None, 1, newest_first=True))).items
@@ -252,10 +275,12 @@ class CaseSteps:
         found = await got(self.records.find(CASES, key, by="open_recovery_case"))
         if found is None:
             return Change()
-        earlier = as_of(found.it, customer, security, now)
+        earlier = as_of(found.it, account.customer, account.security, now, account.own)
         if earlier.is_open:
             raise CaseNotReady(earlier.earliest_at or earlier.expires_at)
-        return await self.ended(found.it, earlier, customer)
+        if is_cooling_down(earlier, self.policy, now) and earlier.state is CaseState.CANCELLED:
+            raise CaseClosed(CaseState.CANCELLED.value)
+        return await self.ended(found.it, earlier, account.customer, FOUND)
 
     async def _challenge(self, case: RecoveryCase, now: datetime) -> tuple[Challenge, Secret[str]]:
         key, code = await got(self.keyring.current(Ring.CODES)), _SHAPE.draw(self.desk.entropy)
@@ -276,11 +301,11 @@ class CaseSteps:
         self,
         case: RecoveryCase,
         customer: Customer,
-        template: str,
         now: datetime,
         also: Iterable[EmailAddress] = (),
     ) -> Change:
         """Answer the part that tells everybody of an open case, with a link that cancels it."""
+        template = _template(case, case.state.value)
         ticket, text = mint(
             CANCEL_RECOVERY,
             realm=case.realm,
@@ -296,10 +321,10 @@ class CaseSteps:
         notice = await self.notices.about(
             customer,
             template,
-            f"{template} {case.id} {case.version}",
+            f"{template} {case.id} {now.isoformat()}",
             now,
             bound=case.id,
-            also=(*_proven(customer), *also),
+            also=(*proven_addresses(customer), *also),
             variables={name: at.isoformat(timespec="minutes") for name, at in ends.items() if at},
             secrets={"cancel_link": self.claims.link(CANCEL_RECOVERY.name, text)},
         )
@@ -312,12 +337,29 @@ def summary(case: RecoveryCase) -> CaseSummary:
         case=case.id,
         kind=case.kind.value,
         state=case.state.value,
-        masked=mask(case.email),
+        masked=mask(case.email) if case.email else "",
         earliest_at=case.earliest_at,
         expires_at=case.expires_at,
     )
 
 
-def _proven(customer: Customer) -> tuple[EmailAddress, ...]:
+def new_address(case: RecoveryCase) -> EmailAddress:
+    """Answer the address that a case for a lost mailbox puts in force.
+
+    Raises:
+        Defect: It is a case of another kind.
+    """
+    if case.email is None:
+        msg = f"case {case.id} has no new address"
+        raise Defect(msg)
+    return case.email
+
+
+def _template(case: RecoveryCase, step: str) -> str:
+    """Answer the text that tells of a step of a case."""
+    return f"recovery.{'factor_' if case.kind is CaseKind.FACTOR else ''}case_{step}"
+
+
+def proven_addresses(customer: Customer) -> tuple[EmailAddress, ...]:
     """Answer every proven address, whatever else it is for: a thief who takes a role away silences nobody."""
     return tuple(c.value for c in customer.contacts if is_verified(c) and isinstance(c.value, EmailAddress))

@@ -1,10 +1,11 @@
-"""Getting back in without the mailbox: the life of a case, and who can say no.
+"""Getting back in without the second factor or the mailbox: the life of a case, and who can say no.
 
 * Nothing is a case before its proofs are complete. An account has one open case of a kind at a time.
 * While it waits, every address that the shop knows hears of it, at once and day after day. Then it is ready for a
   while.
 * Completing asks for the proofs again: a case is no credential, and it never gives a session, a password or a code.
-* Whoever can read a notice, or is signed in, can cancel it. That is final, and for a day no other can be opened.
+* Whoever can read a notice, or is signed in, can cancel it. So does whoever uses the second factor that is said to be
+  lost. That is final, and for a day no other can be opened.
 * Whatever ends the account's sessions, and an account that is stopped or closed, blocks it.
 * What state a case is in is judged by the time and the account as they are. Whoever sweeps only tells.
 
@@ -36,10 +37,12 @@ from shopaccounts.recovery.errors import (
 )
 from shopaccounts.recovery.policy import CasePolicy
 from shopaccounts.recovery.proof_sets import CaseKind, Evidence, Shown
+from shopaccounts.signin import Authenticators, CodeUse
 
 __all__ = [
     "CANCEL_RECOVERY",
     "CASES",
+    "CASE_CODE",
     "CASE_STEPS",
     "RECOVERY_CODE",
     "RECOVERY_HOLDER",
@@ -55,6 +58,7 @@ __all__ = [
     "check_open",
     "is_cooling_down",
     "opened",
+    "takes_agent",
     "told",
 ]
 
@@ -66,6 +70,10 @@ RECOVERY_HOLDER: Final = Purpose("recovery_holder", "rch", _DEPENDS_ON, _REFUSAL
 """Knows the browser again that opened a case."""
 CANCEL_RECOVERY: Final = Purpose("cancel_recovery", "crc", frozenset(), _REFUSALS)
 """Ends a case, from any notice, without signing in; it depends on no stamp, so that nobody takes it away."""
+CASE_CODE: Final = CodeUse(
+    handle=Purpose("case_code", "csc", _DEPENDS_ON, _REFUSALS), template="recovery.factor_case_code"
+)
+"""Codes that vouch for an owner, to be typed while they are at it: at a half-done sign-in, or in a session."""
 RECOVERY_CODE: Final = "recovery_code"
 """What the code is for that goes to the recovery addresses."""
 _KEPT: Final = timedelta(days=400)
@@ -126,11 +134,12 @@ class Helper:
 @described(data_class="security", default=impersonal("ids, times, states"))
 @attrs.frozen(kw_only=True)
 class RecoveryCase:
-    """Somebody who can't read their old mailbox any more, and wants to sign in by another one.
+    """Somebody who lost what they sign in with, and wants to go on without it or by something else.
 
     Args:
         id: The selector of its texts.
-        email: The new address.
+        email: The new address; None where only a second factor was lost.
+        lost: The ids of the second factors and passkeys that are said to be lost.
         proofs: What opens it.
         session: The public id of the session that asked; empty where agents did.
         since: When that session began, or the agent asked.
@@ -151,7 +160,8 @@ class RecoveryCase:
     account: AccountId
     kind: CaseKind
     state: CaseState = CaseState.REQUESTED
-    email: EmailAddress
+    email: EmailAddress | None = None
+    lost: frozenset[str] = attrs.field(default=frozenset(), metadata=impersonal("opaque ids"))
     proofs: tuple[Shown, ...] = ()
     session: str = attrs.field(default="", metadata=impersonal("an opaque id"))
     since: datetime
@@ -219,7 +229,11 @@ def advanced(case: RecoveryCase, trigger: CaseTrigger, now: datetime) -> Recover
 
 
 def as_of(
-    case: RecoveryCase, customer: Customer | None, security: AccountSecurity | None, now: datetime
+    case: RecoveryCase,
+    customer: Customer | None,
+    security: AccountSecurity | None,
+    now: datetime,
+    own: Authenticators | None = None,
 ) -> RecoveryCase:
     """Answer what time, and what happened to the account, have made of a case.
 
@@ -228,9 +242,13 @@ def as_of(
         customer: Its account as it is now, None if that is gone.
         security: Likewise.
         now: When.
+        own: What the account has enrolled, where a case for a lost second factor is looked at.
     """
     if case.state not in _LIVE:
         return case
+    found_at = _found_again(case, own)
+    if found_at is not None:
+        return advanced(case, CaseTrigger.CANCEL, found_at)
     active = customer is not None and customer.status is AccountStatus.ACTIVE
     if not active or security is None or security.stamps.moved(case.stamps, _DEPENDS_ON):
         return advanced(case, CaseTrigger.BLOCK, now)
@@ -239,6 +257,17 @@ def as_of(
     if case.state is CaseState.WAITING and case.earliest_at is not None and now >= case.earliest_at:
         return advanced(case, CaseTrigger.BE_READY, now)
     return case
+
+
+def _found_again(case: RecoveryCase, own: Authenticators | None) -> datetime | None:
+    """Answer when something was used that is said to be lost; None if it wasn't."""
+    if case.kind is not CaseKind.FACTOR or case.opened_at is None or own is None:
+        return None
+    factors = (factor.last_used_at for factor in own.factors if factor.id in case.lost)
+    passkeys = (passkey.last_used_at for passkey in own.passkeys if passkey.id in case.lost)
+    codes = own.recovery_codes
+    used = (*factors, *passkeys, codes.last_used_at if codes else None)
+    return max((at for at in used if at is not None and at > case.opened_at), default=None)
 
 
 def opened(
@@ -256,7 +285,7 @@ def opened(
         earliest_at=now + wait,
         expires_at=now + wait + policy.ready_for,
     )
-    return told(begun, policy, now)
+    return told(begun if wait else advanced(begun, CaseTrigger.BE_READY, now), policy, now)
 
 
 def told(case: RecoveryCase, policy: CasePolicy, now: datetime) -> RecoveryCase:
@@ -285,6 +314,12 @@ def check_completable(case: RecoveryCase) -> None:
     check_open(case)
     if case.state is CaseState.WAITING and case.earliest_at is not None:
         raise CaseNotReady(case.earliest_at)
+
+
+def takes_agent(case: RecoveryCase, policy: CasePolicy) -> bool:
+    """Tell whether one of the shop's people still has to vouch before a case can be completed."""
+    by_mailbox = case.kind is CaseKind.FACTOR and Shown.PHONE_CODE not in case.proofs
+    return by_mailbox and policy.factor_by_mailbox_takes_agent and not case.helpers
 
 
 def is_cooling_down(cancelled: RecoveryCase | None, policy: CasePolicy, now: datetime) -> bool:

@@ -138,7 +138,7 @@ class CaseReady(SecurityEvent):
 
 @attrs.frozen(kw_only=True)
 class CaseCompleted(SecurityEvent):
-    """The sign-in address was changed; every session has ended."""
+    """What was lost is gone from the account, or replaced; every session has ended."""
 
     name: ClassVar[str] = "recovery.case_completed"
     owasp_name: ClassVar[str] = "user_updated"
@@ -149,7 +149,7 @@ class CaseCompleted(SecurityEvent):
 
 @attrs.frozen(kw_only=True)
 class CaseCancelled(SecurityEvent):
-    """Somebody said no; *reason* is ``notice``, ``not_me``, ``session`` or ``staff``."""
+    """It is off; *reason* is ``notice``, ``not_me``, ``session``, ``staff`` or ``found`` (what was lost was used)."""
 
     name: ClassVar[str] = "recovery.case_cancelled"
     account: AccountId

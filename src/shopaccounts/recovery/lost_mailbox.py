@@ -28,7 +28,7 @@ from shopaccounts.recovery.case_answers import (
     MailboxRecoveryStarted,
 )
 from shopaccounts.recovery.case_proofs import CaseProofs, read_proof
-from shopaccounts.recovery.case_steps import CaseSteps, summary
+from shopaccounts.recovery.case_steps import CaseSteps, new_address, summary
 from shopaccounts.recovery.cases import (
     CANCEL_RECOVERY,
     CASES,
@@ -52,6 +52,7 @@ from shopaccounts.registration import (
     Addresses,
     ContactBelongsElsewhere,
 )
+from shopaccounts.signin import AUTHENTICATORS, CodeSent, SentCodeAnswer
 
 __all__ = ["Cases"]
 
@@ -107,16 +108,50 @@ class Cases:
 
         return await self.desk.retrying(decide)
 
+    async def send_phone_code(self, value: Secret[str], context: RequestContext) -> CodeSent:
+        """Send a code to a phone of the account that vouches for its owner where the mailbox is lost.
+
+        Args:
+            value: The session value, of a fresh sign-in.
+            context: Where the request came from.
+
+        Returns:
+            The handle of the code, for ``SentCodeAnswer`` in this session.
+
+        Raises:
+            WayNotOffered: The account has no phone that was proven long enough ago and could be written to.
+            SignInRequired, FreshSignInNeeded, NotWhileImpersonating: Nobody who may is signed in here.
+            Throttled: Too many messages.
+            CountryNotServed: The shop sends nothing to this number's country.
+            TryLater: The counters are not available.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        self.transport.check(context)
+        await self.proofs.charge_message(await self.proofs.present(value, context), context)
+
+        async def decide() -> CodeSent:
+            sent, part = await self.proofs.send(await self.proofs.present(value, context), context)
+            await self.desk.record(part)
+            return sent
+
+        return await self.desk.retrying(decide)
+
     async def open_mailbox_case(
-        self, value: Secret[str], token: Secret[str], code: str | None, context: RequestContext
+        self,
+        value: Secret[str],
+        token: Secret[str],
+        code: str | None,
+        context: RequestContext,
+        phone: SentCodeAnswer | None = None,
     ) -> CaseOpened:
         """Open a case: from now on it waits, and every address that the shop knows hears how to cancel it.
 
         Args:
             value: The session value, of a fresh sign-in.
             token: From the link that went to the new address.
-            code: From the mail to a recovery address; None where two factors vouch.
+            code: From the mail to a recovery address; None where two factors or a phone vouch.
             context: Where the request came from.
+            phone: The code of ``send_phone_code``, where a phone vouches.
 
         Raises:
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
@@ -132,16 +167,21 @@ class Cases:
         """
         self.transport.check(context)
         read_selector(token, RECOVER_MAILBOX)
-        typed = await self.proofs.charged(value, code, context)
+        typed = await self.proofs.charged(value, code, context, phone)
 
         async def decide() -> CaseOpened:
             here = await self.proofs.present(value, context)
-            return await self._open(here, await self.proofs.request(here, token), typed)
+            return await self._open(here, await self.proofs.request(here, token), typed, phone)
 
         return await self.desk.retrying(decide, _ROUNDS, on_taken=True)
 
     async def complete_mailbox_case(
-        self, value: Secret[str], proof: Secret[str], code: str | None, context: RequestContext
+        self,
+        value: Secret[str],
+        proof: Secret[str],
+        code: str | None,
+        context: RequestContext,
+        phone: SentCodeAnswer | None = None,
     ) -> MailboxRecovered:
         """Put the new address in force, once the case has waited. Every session ends, and nobody is signed in by it.
 
@@ -149,8 +189,9 @@ class Cases:
             value: The session value, of a fresh sign-in.
             proof: The handle of the browser that opened the case; in another one, the link that went to the new
                 address when the case was ready.
-            code: From the mail that went to a recovery address then; None where two factors vouch.
+            code: From the mail that went to a recovery address then; None where two factors or a phone vouch.
             context: Where the request came from.
+            phone: A new code of ``send_phone_code``, where a phone vouches.
 
         Raises:
             CaseNotReady: It has to wait.
@@ -165,17 +206,19 @@ class Cases:
         """
         self.transport.check(context)
         read_proof(proof)
-        typed = await self.proofs.charged(value, code, context)
+        typed = await self.proofs.charged(value, code, context, phone)
 
         async def decide() -> MailboxRecovered:
             here = await self.proofs.present(value, context)
             was, case = await self.proofs.completable(here, proof)
             answered, shown = await self.proofs.answered(here, was, case, typed)
+            by_phone, used = await self.proofs.by_phone(here, phone)
+            shown |= by_phone
             if not frozenset(case.proofs) <= shown:
                 raise ProofsMissing(named(frozenset(case.proofs) - shown))
             account = attrs.evolve(Account.of(here), here=None)
             recovered, part = await self.steps.completed(was, answered, account)
-            await self.desk.record(part)
+            await self.desk.record(part | used)
             return recovered
 
         return await self.desk.retrying(decide, _ROUNDS, on_taken=True)
@@ -263,9 +306,11 @@ class Cases:
         return await work_off(self.desk, self.work, CASES, self._attended, limit, worker)
 
     async def _attended(self, case: RecoveryCase) -> Change:
-        found = await got(self.records.find(CUSTOMERS, case.account, bring=(SECURITY.via(),)))
-        customer = customer_as_of(found.it, self.desk.now()) if found else None
-        return await self.steps.attended(case, customer, found[SECURITY] if found else None)
+        found = await got(self.records.find(CUSTOMERS, case.account, bring=(SECURITY.via(), AUTHENTICATORS.via())))
+        if found is None:
+            return await self.steps.attended(case, None, None, None)
+        customer = customer_as_of(found.it, self.desk.now())
+        return await self.steps.attended(case, customer, found[SECURITY], found[AUTHENTICATORS])
 
     # Asking and opening
 
@@ -295,11 +340,14 @@ class Cases:
             expires_at=request.expires_at,
         )
 
-    async def _open(self, here: Present, was: RecoveryCase, typed: str | None) -> CaseOpened:
+    async def _open(
+        self, here: Present, was: RecoveryCase, typed: str | None, phone: SentCodeAnswer | None
+    ) -> CaseOpened:
         now, account = self.desk.now(), Account.of(here)
         request, shown = await self.proofs.answered(here, was, was, typed)
-        proofs, wait = quickest(CaseKind.MAILBOX, shown, self.policy)
-        if (await self.steps.claims.holding(request.email, here.account, now)).owner is not None:
+        by_phone, used = await self.proofs.by_phone(here, phone)
+        proofs, wait = quickest(CaseKind.MAILBOX, shown | by_phone, self.policy)
+        if (await self.steps.claims.holding(new_address(request), here.account, now)).owner is not None:
             raise ContactBelongsElsewhere(ContactKind.EMAIL.value)
         holder, handle = mint(
             RECOVERY_HOLDER,
@@ -315,7 +363,7 @@ class Cases:
         link = attrs.evolve(request.link, spent_at=now) if request.link else None
         request = attrs.evolve(request, holder=holder, link=link)
         case, part = await self.steps.opened(was, request, proofs.shown, wait, account)
-        await self.desk.record(part)
+        await self.desk.record(part | used)
         return CaseOpened(case=case.id, handle=handle, earliest_at=case.earliest_at or now, expires_at=case.expires_at)
 
     # Saying no
@@ -325,7 +373,8 @@ class Cases:
         keys = (account_key(here.account, kind) for kind in CaseKind)
         found = [await got(self.records.find(CASES, key, by="open_recovery_case")) for key in keys]
         now = self.desk.now()
-        return [(one.it, as_of(one.it, here[CUSTOMERS], here.security, now)) for one in found if one]
+        own = here[AUTHENTICATORS]
+        return [(one.it, as_of(one.it, here[CUSTOMERS], here.security, now, own)) for one in found if one]
 
     async def _by_notice(self, token: Secret[str]) -> tuple[Found[Any], RecoveryCase, RecoveryCase, Customer]:
         """Answer the ticket of a notice, its case as stored and as it is, and whose it is, if it can be cancelled.
@@ -342,6 +391,6 @@ class Cases:
         if found is None or stored is None or customer is None:
             raise ResetLinkInvalid
         customer = customer_as_of(customer, now)
-        case = as_of(stored.it, customer, found[SECURITY], now)
+        case = as_of(stored.it, customer, found[SECURITY], now, found[AUTHENTICATORS])
         check_open(case)
         return found, stored.it, case, customer

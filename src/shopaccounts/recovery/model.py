@@ -9,8 +9,10 @@ from shopaccounts.kernel.ids import AccountId, RealmId
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.kernel.record import Book
-from shopaccounts.kernel.web import Landing
+from shopaccounts.kernel.secret import Secret
+from shopaccounts.kernel.web import Landing, SetCookie
 from shopaccounts.passwords import PasswordGuide
+from shopaccounts.signin import FactorOption
 
 __all__ = ["STOP_NOTICES", "PasswordWasReset", "Question", "RecentAddition", "ResetOffer", "ResetSent", "StopNotice"]
 
@@ -51,11 +53,21 @@ STOP_NOTICES = Book(name="stop_notices", of=StopNotice, keep_until=lambda n: n.t
 
 @attrs.frozen(kw_only=True)
 class ResetSent:
-    """What everybody who asks is told, whatever the shop knows of the address."""
+    """What everybody who asks is told, whatever the shop knows of the address or number.
+
+    Args:
+        channel: By which way something goes out.
+        masked: Where to, masked.
+        resend_after: How long to wait before another message.
+        handle: For this browser alone: a code that went to a phone counts only with it; None by e-mail.
+        set_cookies: What the browser is to keep, if it began its first flow.
+    """
 
     channel: Channel
     masked: str
     resend_after: timedelta
+    handle: Secret[str] | None = None
+    set_cookies: tuple[SetCookie, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -64,12 +76,14 @@ class ResetOffer(Landing):
 
     Args:
         questions: What is asked besides, where the account has security questions.
+        second: The second factors of which one is asked for besides; none where it is asked for at the next sign-in.
     """
 
     masked: str
     expires_at: datetime
     guide: PasswordGuide
     questions: tuple[Question, ...] = ()
+    second: tuple[FactorOption, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -78,8 +92,9 @@ class RecentAddition:
 
     Args:
         id: Names it when it is to be removed.
-        kind: ``contact`` or ``device``.
-        label: The masked address, or what the device calls itself.
+        kind: ``contact``, ``factor``, ``passkey``, ``provider`` or ``device``.
+        label: The masked address; what the customer calls a second step or passkey; the name of the provider; what the
+            device calls itself.
     """
 
     id: str
@@ -93,9 +108,11 @@ class PasswordWasReset:
     """The new password holds; the customer signs in with it as usual.
 
     Args:
-        masked: The address that the link went to.
+        masked: The address or number that the link or code went to.
         recent: What was added to the account lately: whoever doesn't know it removes it after signing in.
+        recovery_code: A fresh one for one that was used up as the second factor, to be shown once.
     """
 
     masked: str
     recent: tuple[RecentAddition, ...] = ()
+    recovery_code: Secret[str] | None = None

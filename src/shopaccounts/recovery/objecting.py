@@ -6,6 +6,7 @@ It can only get less, never more. Whoever holds the link gets no session and see
 * The password has to be changed: whoever signs in with it is sent to the mailbox.
 * Contacts that were added since are gone, as long as the owner is left with a proven one to sign in by. A sign-in
   address that was changed since is in force again, and changes under way are off.
+* Second steps, passkeys, recovery codes and linked providers that were added since are gone.
 * Devices that were first seen since are strangers again, and an account that is being closed since then stays.
 * A link for a new password goes to the proven contacts that were there before, and word of it to every address. An
   address for recovery counts once it is no recent one: else a thief adds one, objects to what the owner does, and is
@@ -59,10 +60,18 @@ from shopaccounts.registration import (
     advanced,
     is_overtaken,
     is_reversible,
+    moved_to,
     with_change_undone,
 )
 from shopaccounts.registration.events import ContactChangeUndone
-from shopaccounts.signin import DEVICES, KnownDevices
+from shopaccounts.signin import (
+    AUTHENTICATORS,
+    DEVICES,
+    KnownDevices,
+    pointed_elsewhere,
+    withdraw,
+    without_added_since,
+)
 from shopaccounts.signin.events import Repudiated
 
 __all__ = ["OBJECT_TO_CHANGE", "OBJECT_TO_SIGN_IN", "Repudiations", "may_be_objected", "reported", "withdrawn"]
@@ -163,7 +172,8 @@ class Repudiations:
     @staticmethod
     def bring(via: str) -> tuple[Bring, ...]:
         """Answer what ``prepare`` needs to be read along, from an entity whose group *via* is the account."""
-        return tuple(book.via(via) for book in (CUSTOMERS, SECURITY, PASSWORDS, CLOSINGS, DEVICES))
+        books = (CUSTOMERS, SECURITY, PASSWORDS, AUTHENTICATORS, CLOSINGS, DEVICES)
+        return tuple(book.via(via) for book in books)
 
     async def prepare(
         self, customer: Customer, found: Found[Any], since: datetime, session: str | None, key: str, now: datetime
@@ -185,11 +195,14 @@ class Repudiations:
         after = withdrawn(customer, found[CLOSINGS], since, changed, overtaken)
         moved = {Stamp.ACCOUNT, Stamp.PASSWORD} | ({Stamp.CONTACTS} if after.contacts != customer.contacts else set())
         security, record, wish, devices = found[SECURITY], found[PASSWORDS], found[CLOSINGS], found[DEVICES]
+        own = found[AUTHENTICATORS]
+        left = pointed_elsewhere(without_added_since(own, since), moved_to(customer, after))
+        theirs = withdraw(own, left, self.desk, now)
         if security is None:
             msg = f"account {customer.id} has no security row"
             raise Defect(msg)
-        restricted = security.bump(*moved)
-        part = Change(
+        restricted = security.bump(*moved, *theirs.stamps)
+        part = theirs.part | Change(
             writes=(
                 SECURITY.change(security, restricted),
                 *((PASSWORDS.change(record, reported(record, now)),) if record else ()),

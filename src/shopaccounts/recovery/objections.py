@@ -1,7 +1,7 @@
 """What owners do who were told of something that they didn't do: look at the page of the link, and object."""
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import attrs
 
@@ -22,9 +22,11 @@ from shopaccounts.recovery.objecting import (
     may_be_objected,
 )
 from shopaccounts.registration import CONTACT_CHANGES
-from shopaccounts.signin import SESSIONS
+from shopaccounts.signin import SESSIONS, Session
 
 __all__ = ["ObjectionOffer", "Objections"]
+
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -120,9 +122,21 @@ class Objections:
         return found, customer
 
     async def _since(self, ticket: Ticket, session: str | None) -> datetime:
-        """Answer since when nothing is to be trusted: the session's beginning, or that of the change that was told."""
+        """Answer since when nothing is to be trusted: from the session on, or after the one in which it was changed.
+
+        A change is objected to with all that was done in its session: the latest notice is the one that is acted on.
+        What came with the session's own beginning, such as the proof that opened the account, isn't objected to.
+        """
         if session:
-            named = (await got(self.records.rows(SESSIONS, "public_id", session, None, 1))).items
-            return min([ticket.issued_at, *(one.created_at for one in named if one.account == ticket.subject)])
-        change = await got(self.records.find(CONTACT_CHANGES, ticket.bound)) if ticket.bound else None
-        return change.it.requested_at if change and change.it.account == ticket.subject else ticket.issued_at
+            return min([ticket.issued_at, *(one.created_at for one in await self._named(ticket, session))])
+        found = await got(self.records.find(CONTACT_CHANGES, ticket.bound)) if ticket.bound else None
+        change = found.it if found and found.it.account == ticket.subject else None
+        began = [
+            one.created_at + _MOMENT for one in await self._named(ticket, change.session if change else ticket.bound)
+        ]
+        return min([ticket.issued_at, *([change.requested_at] if change else []), *began])
+
+    async def _named(self, ticket: Ticket, session: str) -> tuple[Session, ...]:
+        """Answer the account's session of this public id, however often its value has changed since."""
+        rows = (await got(self.records.rows(SESSIONS, "public_id", session, None, 1))).items if session else ()
+        return tuple(one for one in rows if one.account == ticket.subject)

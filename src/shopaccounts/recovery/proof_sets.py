@@ -3,13 +3,16 @@
 * Which proofs open a case, and how long it waits then, is a table. The fewer and weaker they are, the longer it takes.
   A recovery address counts that was proven as long before as the case is going to wait, so that whoever got hold of a
   password gains nothing by adding one.
+* A lost second factor is made good by the password and what comes by other ways than the factor: a code in the
+  mailbox, quicker with one to a phone as well. A phone that is a second factor itself doesn't count, nor one that was
+  proven less long before than the case is going to wait.
 * Agents vouch by what they checked, never by what they know: kept are the kind of evidence and whether it was right.
   Two different ones have to agree.
 
 [NIST SP 800-63B-4 4.2; OWASP ASVS 6.4.4]
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
@@ -18,10 +21,11 @@ import attrs
 
 from shopaccounts.customers import ContactPoint, ContactRole, Customer
 from shopaccounts.kernel.assurance import AuthContext, Level, Method, level_of
-from shopaccounts.kernel.contact import EmailAddress
+from shopaccounts.kernel.contact import EmailAddress, PhoneNumber
 from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.recovery.errors import EvidenceInsufficient, ProofsMissing
 from shopaccounts.recovery.policy import CasePolicy
+from shopaccounts.signin import Authenticators
 
 __all__ = [
     "PROOF_SETS",
@@ -31,16 +35,20 @@ __all__ = [
     "ProofSet",
     "Shown",
     "check_evidence",
+    "mailbox_of",
     "named",
+    "phone_of",
     "quickest",
     "recovery_addresses",
     "shown_by",
+    "vouching_phone",
 ]
 
 
 class CaseKind(Enum):
     """What was lost."""
 
+    FACTOR = "factor"
     MAILBOX = "mailbox"
     EVERYTHING = "everything"
 
@@ -50,6 +58,8 @@ class Shown(Enum):
 
     TWO_FACTORS = "two_factors"
     PASSWORD = "password"  # noqa: S105  (the name of a proof)
+    MAILBOX_CODE = "mailbox_code"
+    PHONE_CODE = "phone_code"
     RECOVERY_ADDRESS = "recovery_address"
     TWO_AGENTS = "two_agents"
 
@@ -64,10 +74,17 @@ class ProofSet:
 
 
 PROOF_SETS: Final = (
+    ProofSet(
+        CaseKind.FACTOR,
+        frozenset({Shown.PASSWORD, Shown.MAILBOX_CODE, Shown.PHONE_CODE}),
+        lambda p: p.factor_by_two_methods,
+    ),
+    ProofSet(CaseKind.FACTOR, frozenset({Shown.PASSWORD, Shown.MAILBOX_CODE}), lambda p: p.factor_by_mailbox),
     ProofSet(CaseKind.MAILBOX, frozenset({Shown.TWO_FACTORS}), lambda p: p.mailbox_by_two_factors),
     ProofSet(
         CaseKind.MAILBOX, frozenset({Shown.PASSWORD, Shown.RECOVERY_ADDRESS}), lambda p: p.mailbox_by_recovery_address
     ),
+    ProofSet(CaseKind.MAILBOX, frozenset({Shown.PASSWORD, Shown.PHONE_CODE}), lambda p: p.mailbox_by_phone),
     ProofSet(CaseKind.EVERYTHING, frozenset({Shown.TWO_AGENTS}), lambda p: p.everything_by_agents),
 )
 """What opens which case."""
@@ -111,6 +128,36 @@ def recovery_addresses(
         for contact in customer.contacts_for(ContactRole.RECOVERY)
         if wait is not None and contact.verified is not None and now - contact.verified.at >= wait
         if isinstance(contact.value, EmailAddress) and contact.key != lost.key
+    )
+
+
+def mailbox_of(customer: Customer) -> ContactPoint | None:
+    """Answer where a code for a lost second factor is mailed: to the address that signs in, or one for recovery."""
+    kinds = (ContactRole.LOGIN, ContactRole.RECOVERY)
+    proven = (contact for role in kinds for contact in customer.contacts_for(role))
+    return next((contact for contact in proven if isinstance(contact.value, EmailAddress)), None)
+
+
+def phone_of(customer: Customer, own: Authenticators | None, policy: CasePolicy, now: datetime) -> ContactPoint | None:
+    """Answer the phone that vouches for the owner of a lost second factor: it is none itself, and not just proven."""
+    factors = {factor.contact for factor in own.factors} if own else set()
+    return vouching_phone(customer, policy.factor_by_two_methods, now, besides=factors)
+
+
+def vouching_phone(
+    customer: Customer, wait: timedelta | None, now: datetime, besides: Collection[str | None] = ()
+) -> ContactPoint | None:
+    """Answer the phone that one signs in or recovers by, if it was proven as long ago as a case is going to wait."""
+    kinds = (ContactRole.LOGIN, ContactRole.RECOVERY)
+    proven = (contact for role in kinds for contact in customer.contacts_for(role) if contact.id not in besides)
+    return next(
+        (
+            contact
+            for contact in proven
+            if wait is not None and contact.verified is not None and now - contact.verified.at >= wait
+            if isinstance(contact.value, PhoneNumber)
+        ),
+        None,
     )
 
 

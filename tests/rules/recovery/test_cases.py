@@ -19,7 +19,7 @@ from shopaccounts.customers import (
     VerificationMethod,
 )
 from shopaccounts.kernel.assurance import AuthContext, Level, Method, Proof, ProofKind
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.contact import ContactKind, EmailAddress, PhoneNumber
 from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.ids import AccountId, ContactId, CustomerId, RealmId
 from shopaccounts.kernel.security import AccountSecurity, Stamp, Stamps
@@ -41,23 +41,37 @@ from shopaccounts.recovery import (
     Shown,
 )
 from shopaccounts.recovery.cases import (
+    Helper,
     advanced,
     as_of,
     check_completable,
     is_cooling_down,
     opened,
+    takes_agent,
     told,
 )
 from shopaccounts.recovery.proof_sets import (
     check_evidence,
+    mailbox_of,
+    phone_of,
     quickest,
     recovery_addresses,
     shown_by,
 )
+from shopaccounts.signin import Authenticators, Factor, FactorKind, Passkey
+from shopaccounts.signin.authenticators import RecoveryCodes
 
 NOW = datetime(2031, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 POLICY = CasePolicy()
+OFFERS = (
+    "factor_by_two_methods",
+    "factor_by_mailbox",
+    "mailbox_by_two_factors",
+    "mailbox_by_recovery_address",
+    "mailbox_by_phone",
+    "everything_by_agents",
+)
 ENDS = {CaseState.COMPLETED, CaseState.CANCELLED, CaseState.EXPIRED, CaseState.BLOCKED}
 SECURITY = AccountSecurity(id=AccountId("ann"), realm=RealmId("main"))
 CUSTOMER = Customer(
@@ -124,9 +138,12 @@ def test_every_step_leads_where_the_table_says_or_nowhere(state, trigger) -> Non
 @pytest.mark.parametrize(
     ("kind", "shown", "wait"),
     [
+        (CaseKind.FACTOR, {Shown.PASSWORD, Shown.MAILBOX_CODE}, timedelta(hours=72)),
+        (CaseKind.FACTOR, {Shown.PASSWORD, Shown.MAILBOX_CODE, Shown.PHONE_CODE}, timedelta(hours=24)),
         (CaseKind.MAILBOX, {Shown.TWO_FACTORS}, timedelta(hours=72)),
         (CaseKind.MAILBOX, {Shown.TWO_FACTORS, Shown.PASSWORD, Shown.RECOVERY_ADDRESS}, timedelta(hours=72)),
         (CaseKind.MAILBOX, {Shown.PASSWORD, Shown.RECOVERY_ADDRESS}, WEEK),
+        (CaseKind.MAILBOX, {Shown.PASSWORD, Shown.PHONE_CODE}, WEEK),
         (CaseKind.EVERYTHING, {Shown.TWO_AGENTS}, WEEK),
     ],
 )
@@ -150,7 +167,8 @@ def test_a_case_opens_exactly_with_a_whole_proof_set_of_its_kind(kind, shown) ->
 
 @pytest.mark.proves("RCV-20")
 def test_what_is_not_offered_opens_nothing() -> None:
-    nothing = CasePolicy(mailbox_by_two_factors=None, mailbox_by_recovery_address=None, everything_by_agents=None)
+    not_offered: dict[str, Any] = dict.fromkeys(OFFERS)
+    nothing = CasePolicy(**not_offered)
     for kind in CaseKind:
         with pytest.raises(ProofsMissing) as refused:
             quickest(kind, Shown, nothing)
@@ -197,6 +215,98 @@ def test_a_recovery_address_counts_once_it_was_proven_for_a_week() -> None:
     customer = attrs.evolve(CUSTOMER, contacts=(lost, known, fresh, other))
     assert [one.stored for one in recovery_addresses(customer, lost, POLICY, NOW)] == ["ann@second.example"]
     assert recovery_addresses(customer, lost, CasePolicy(mailbox_by_recovery_address=None), NOW) == ()
+
+
+def a_phone(at, *roles, id="tel"):
+    point = ContactPoint(
+        id=ContactId(id),
+        kind=ContactKind.PHONE,
+        value=PhoneNumber.parse("+4915123456789"),
+        added_at=at,
+        roles=frozenset(roles),
+    )
+    return point.proven(VerificationMethod.CODE, "a challenge", at)
+
+
+def enrolled(*contacts, **fields):
+    factors = tuple(
+        Factor(id=f"sms {contact}", kind=FactorKind.SMS, created_at=NOW, contact=ContactId(contact))
+        for contact in contacts
+    )
+    known = {"id": AccountId("ann"), "realm": RealmId("main"), "factors": factors}
+    return Authenticators(**{**known, **fields})
+
+
+@pytest.mark.proves("RCV-20")
+def test_a_code_for_a_lost_factor_is_mailed_where_one_signs_in_else_where_one_recovers() -> None:
+    login = proven("ann@old.example", NOW, ContactRole.LOGIN)
+    recovery = proven("ann@second.example", NOW, ContactRole.RECOVERY)
+    by_phone = a_phone(NOW, ContactRole.LOGIN)
+    assert mailbox_of(attrs.evolve(CUSTOMER, contacts=(recovery, login))) == login
+    assert mailbox_of(attrs.evolve(CUSTOMER, contacts=(by_phone, recovery))) == recovery
+    assert mailbox_of(attrs.evolve(CUSTOMER, contacts=(by_phone,))) is None
+
+
+@pytest.mark.proves("RCV-20")
+def test_a_phone_vouches_for_a_lost_factor_that_is_none_itself_and_was_proven_long_enough_ago() -> None:
+    for role in (ContactRole.LOGIN, ContactRole.RECOVERY):
+        phone = a_phone(NOW - DAY, role)
+        customer = attrs.evolve(CUSTOMER, contacts=(proven("ann@old.example", NOW - DAY, ContactRole.LOGIN), phone))
+        assert phone_of(customer, None, POLICY, NOW) == phone
+        assert phone_of(customer, enrolled("another"), POLICY, NOW) == phone
+        assert phone_of(customer, enrolled("tel"), POLICY, NOW) is None
+        assert phone_of(customer, None, POLICY, NOW - timedelta(microseconds=1)) is None
+        assert phone_of(customer, None, CasePolicy(factor_by_two_methods=None), NOW) is None
+    told_only = attrs.evolve(CUSTOMER, contacts=(a_phone(NOW - DAY, ContactRole.NOTIFY),))
+    assert phone_of(told_only, None, POLICY, NOW) is None
+
+
+def factor_case(**fields):
+    lost = request(kind=CaseKind.FACTOR, email=None, lost=frozenset({"app", "key"}), **fields)
+    return opened(lost, frozenset({Shown.PASSWORD, Shown.MAILBOX_CODE}), 3 * DAY, POLICY, NOW)
+
+
+@pytest.mark.proves("RCV-24", "RCV-26")
+def test_what_is_used_again_was_not_lost() -> None:
+    moment = timedelta(microseconds=1)
+    app = Factor(id="app", kind=FactorKind.TOTP, created_at=NOW - WEEK, last_used_at=NOW)
+    key = Passkey(id="key", credential=b"k", public_key=b"k", counter=0, created_at=NOW - WEEK, last_used_at=NOW)
+    codes = RecoveryCodes(made_at=NOW, codes=(), last_used_at=NOW)
+    before = enrolled(factors=(app,), passkeys=(key,), recovery_codes=codes)
+
+    def state(own, case=None):
+        return as_of(case or factor_case(), CUSTOMER, SECURITY, NOW + HOUR, own)
+
+    assert state(before).state is CaseState.WAITING
+    later = NOW + moment
+    uses = (
+        attrs.evolve(before, factors=(attrs.evolve(app, last_used_at=later),)),
+        attrs.evolve(before, passkeys=(attrs.evolve(key, last_used_at=later),)),
+        attrs.evolve(before, recovery_codes=attrs.evolve(codes, last_used_at=later)),
+    )
+    for own in uses:
+        assert (state(own).state, state(own).ended_at) == (CaseState.CANCELLED, later)
+        assert state(own, waiting()).state is CaseState.WAITING, "it is none of a lost factor"
+    other = attrs.evolve(before, passkeys=(attrs.evolve(key, id="another", last_used_at=later),))
+    assert state(other).state is CaseState.WAITING
+
+
+@pytest.mark.proves("RCV-20")
+def test_where_no_time_has_to_pass_a_case_is_ready_at_once() -> None:
+    lost = request(kind=CaseKind.FACTOR, email=None)
+    case = opened(lost, frozenset({Shown.PASSWORD}), timedelta(0), POLICY, NOW)
+    assert (case.state, case.earliest_at, case.expires_at) == (CaseState.READY, NOW, NOW + WEEK)
+    check_completable(case)
+
+
+@pytest.mark.proves("RCV-20", "RCV-28")
+def test_an_agent_is_wanted_where_the_mailbox_alone_vouches_and_the_shop_says_so() -> None:
+    strict, agent = CasePolicy(factor_by_mailbox_takes_agent=True), Helper("eve", "called us", NOW)
+    assert takes_agent(factor_case(), strict)
+    assert not takes_agent(factor_case(), POLICY)
+    assert not takes_agent(attrs.evolve(factor_case(), helpers=(agent,)), strict)
+    assert not takes_agent(attrs.evolve(factor_case(), proofs=(Shown.PHONE_CODE,)), strict)
+    assert not takes_agent(waiting(), strict)
 
 
 @pytest.mark.proves("RCV-28")
@@ -283,8 +393,11 @@ def test_an_account_has_one_place_for_each_kind() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"factor_by_mailbox": timedelta(hours=23)},
+        {"factor_by_two_methods": timedelta(-1)},
         {"mailbox_by_two_factors": timedelta(hours=23)},
         {"mailbox_by_recovery_address": timedelta(hours=1)},
+        {"mailbox_by_phone": timedelta(hours=1)},
         {"everything_by_agents": timedelta(0)},
         {"link_life": timedelta(hours=25)},
         {"link_life": timedelta(minutes=90)},

@@ -8,7 +8,7 @@ import pytest
 
 from shopaccounts.customers import CUSTOMERS, ContactPoint, ContactRole, Trigger, VerificationMethod
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.contact import ContactKind, EmailAddress, PhoneNumber
 from shopaccounts.kernel.errors import FreshSignInNeeded, InsecureTransport, InvalidInput, Rejected, Throttled
 from shopaccounts.kernel.ids import ContactId, WorkerId
 from shopaccounts.kernel.outbox import EVENTS
@@ -47,15 +47,24 @@ from shopaccounts.signin import (
     NoSession,
     NotWhileImpersonating,
     Resumed,
+    SecondFactorNeeded,
+    SentCodeAnswer,
     SignedIn,
     SignInRefused,
     SignInRequired,
+    TotpCode,
+    WayNotOffered,
 )
+from shopaccounts.signin import CodeWrong as WrongCode
+from shopaccounts.testing.apps import enrol_app
 from shopaccounts.testing.builders import PASSWORD, Between, ShopBuilder, quick_policies, request_from, without_gaps
 from shopaccounts.testing.doubles import StaffRoom
+from shopaccounts.testing.phones import with_phones
 
 OLD, SECOND, NEW = "ann@old.example", "ann@second.example", "ann@new.example"
 HERE, ELSEWHERE = request_from(), request_from("203.0.113.9")
+GAPLESS = without_gaps()
+PHONES_TOO: dict[str, Any] = {"phone_hourly": GAPLESS.mailbox_hourly, "phone_daily": GAPLESS.mailbox_daily}
 MINUTE, HOUR, DAY, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
 
@@ -285,7 +294,7 @@ async def test_a_session_without_a_fresh_password_opens_nothing(shop, builder) -
 @pytest.mark.proves("RCV-20")
 async def test_a_shop_may_leave_the_recovery_address_out(shop, builder) -> None:
     await an_account(shop, builder)
-    builder.policies = quick_policies(cases=CasePolicy(mailbox_by_recovery_address=None))
+    builder.policies = quick_policies(cases=CasePolicy(mailbox_by_recovery_address=None, mailbox_by_phone=None))
     with pytest.raises(ProofsMissing) as refused:
         await builder.build().cases.start_mailbox_recovery(await sign_in(shop), NEW, HERE)
     assert refused.value.needed == ("two_factors",)
@@ -686,3 +695,106 @@ async def test_a_case_whose_account_is_gone_ends_without_a_word(shop, builder) -
     await attend(shop)
     assert (await the_case(builder, opened)).state is CaseState.BLOCKED
     assert len(builder.mailbag.letters) == letters
+
+
+@pytest.mark.proves("RCV-20", "RCV-30")
+async def test_who_signs_in_with_two_factors_waits_three_days_and_needs_no_code(shop, builder) -> None:
+    account = await shop.open_account(OLD)
+    browser = request_from(browser=Secret("the value of the owner's own browser"))
+    app = (await enrol_app(shop.factors, account.session, browser, builder.clock)).app
+
+    async def with_the_app():
+        step = await shop.signin.sign_in_with_password(OLD, PASSWORD, browser)
+        assert isinstance(step, SecondFactorNeeded)
+        done = await shop.second_step.give_second_factor(step.progress, TotpCode(app.next_code()), browser)
+        assert isinstance(done, SignedIn)
+        return done.session
+
+    session = await with_the_app()
+    answer = await shop.cases.start_mailbox_recovery(session, NEW, browser)
+    assert answer.code_sent_to == ()
+    link = newest(builder, "recovery.prove_mailbox").token
+    opened = await shop.cases.open_mailbox_case(session, link, None, browser)
+    assert opened.earliest_at == builder.clock.now() + 3 * DAY
+    assert (await the_case(builder, opened)).proofs == (Shown.TWO_FACTORS,)
+    builder.clock.set(opened.earliest_at)
+    with pytest.raises(SignInRequired):
+        await shop.cases.complete_mailbox_case(session, opened.handle, None, browser)
+    done = await shop.cases.complete_mailbox_case(await with_the_app(), opened.handle, None, browser)
+    assert done.masked == "a***@new.example"
+
+
+TEL = "+4915123456789"
+
+
+async def with_a_phone(host):
+    """An account with a phone for recovery that was proven long ago."""
+    phones = with_phones(host, sends=attrs.evolve(without_gaps(), **PHONES_TOO))
+    shop = phones.build()
+    account = await shop.open_account(OLD)
+    now = phones.clock.now()
+    point = ContactPoint(
+        id=ContactId(TEL),
+        kind=ContactKind.PHONE,
+        value=PhoneNumber.parse(TEL),
+        added_at=now,
+        roles=frozenset({ContactRole.RECOVERY, ContactRole.NOTIFY}),
+    ).proven(VerificationMethod.CODE, "a challenge", now)
+    await phones.edit(CUSTOMERS, account.id, lambda c: attrs.evolve(c, contacts=(*c.contacts, point)))
+    return phones, shop
+
+
+async def by_phone(phones, shop, session):
+    sent = await shop.cases.send_phone_code(session, HERE)
+    assert phones.mailbag.last.to == TEL
+    return SentCodeAnswer(sent.handle, phones.mailbag.last.code)
+
+
+@pytest.mark.proves("RCV-20", "RCV-22", "RCV-30")
+async def test_with_the_password_and_a_phone_it_takes_a_week(host) -> None:
+    phones, shop = await with_a_phone(host)
+    phones.clock.advance(WEEK - MINUTE)
+    with pytest.raises(WayNotOffered):
+        await shop.cases.send_phone_code(await sign_in(shop), HERE)
+    phones.clock.advance(MINUTE)
+    session = await sign_in(shop)
+    answer = await shop.cases.start_mailbox_recovery(session, NEW, HERE)
+    assert answer.code_sent_to == ()
+    link = newest(phones, "recovery.prove_mailbox").token
+    with pytest.raises(ProofsMissing) as refused:
+        await shop.cases.open_mailbox_case(session, link, None, HERE)
+    assert "phone_code" in refused.value.needed or "recovery_address" in refused.value.needed
+    code = await by_phone(phones, shop, session)
+    with pytest.raises(WrongCode) as wrong:
+        await shop.cases.open_mailbox_case(session, link, None, HERE, attrs.evolve(code, code="000000"))
+    assert wrong.value.tries_left == 4
+    with pytest.raises(InvalidInput):
+        await shop.cases.open_mailbox_case(session, link, None, HERE, "000000")
+    opened = await shop.cases.open_mailbox_case(session, link, None, HERE, code)
+    assert opened.earliest_at == phones.clock.now() + WEEK
+    case = await phones.kept(CASES, opened.case)
+    assert set(case.proofs) == {Shown.PASSWORD, Shown.PHONE_CODE}
+
+    phones.clock.set(opened.earliest_at)
+    fresh = await sign_in(shop)
+    with pytest.raises(ProofsMissing) as refused:
+        await shop.cases.complete_mailbox_case(fresh, opened.handle, None, HERE)
+    assert refused.value.needed == ("phone_code",)
+    other = await by_phone(phones, shop, await sign_in(shop))
+    with pytest.raises(ResetLinkInvalid):
+        await shop.cases.complete_mailbox_case(fresh, opened.handle, None, HERE, other)
+    again = await by_phone(phones, shop, fresh)
+    done = await shop.cases.complete_mailbox_case(fresh, opened.handle, None, HERE, again)
+    assert done.masked == "a***@new.example"
+
+
+@pytest.mark.proves("RCV-30")
+async def test_a_shop_may_leave_the_phone_out(host) -> None:
+    phones, shop = await with_a_phone(host)
+    phones.clock.advance(WEEK)
+    phones.policies = attrs.evolve(phones.policies, cases=CasePolicy(mailbox_by_phone=None))
+    shop = phones.build()
+    with pytest.raises(WayNotOffered):
+        await shop.cases.send_phone_code(await sign_in(shop), HERE)
+    with pytest.raises(ProofsMissing):
+        await shop.cases.start_mailbox_recovery(await sign_in(shop), NEW, HERE)

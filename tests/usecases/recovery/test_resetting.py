@@ -34,8 +34,15 @@ from shopaccounts.recovery import (
     ResetLinkUsed,
 )
 from shopaccounts.recovery.deciding import new_password
-from shopaccounts.signin import NoSession, SignedIn, SignInRefused
-from shopaccounts.testing.builders import BEGINNING, PASSWORD, request_from
+from shopaccounts.signin import (
+    EnrolmentNeeded,
+    NoSession,
+    SecondFactorMode,
+    SecondFactorPolicy,
+    SignedIn,
+    SignInRefused,
+)
+from shopaccounts.testing.builders import BEGINNING, PASSWORD, quick_policies, request_from
 
 ANN, HERE = "ann@lamp.example", request_from()
 NEW = "another lamp by the river"
@@ -169,6 +176,19 @@ async def test_a_link_dies_when_its_owner_signs_in(shop, builder, link) -> None:
     builder.clock.advance(timedelta(seconds=1))
     await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE)
     await refused(shop, token, ResetLinkStale)
+
+
+@pytest.mark.proves("KER-235", "SIG-9")
+async def test_a_link_outlives_a_sign_in_that_may_only_enrol(shop, builder, link) -> None:
+    """Eve has the password, in a shop that asks everybody for a second step; Ann's way back stays hers."""
+    await shop.open_account(ANN)
+    token = await link(shop)
+    builder.clock.advance(timedelta(seconds=1))
+    builder.policies = quick_policies(second_factor=SecondFactorPolicy(mode=SecondFactorMode.REQUIRED))
+    shop = builder.build()
+    assert isinstance(await shop.signin.sign_in_with_password(ANN, PASSWORD, HERE), EnrolmentNeeded)
+    await shop.recovery.peek_reset(token, HERE)
+    await shop.recovery.reset_password(token, NEW, HERE)
 
 
 @pytest.mark.proves("KER-235")
