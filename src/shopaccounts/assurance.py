@@ -6,28 +6,36 @@ any of them: ``deviations`` then tells what it does less than a standard's profi
 ``check`` refuses what no exception could justify.
 """
 
-import math
-from collections.abc import Callable
 from datetime import timedelta
-from operator import ge, le
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
-from shopaccounts.kernel.limits import Wait, Window
+from shopaccounts.deviations import ROWS, links_by_address, said
+from shopaccounts.kernel.assurance import Level, Operation, Requirement
+from shopaccounts.kernel.errors import BadPolicy
+from shopaccounts.kernel.limits import Wait
 from shopaccounts.kernel.policy import Deviation, require
-from shopaccounts.passwords import BreachPolicy, OnOutage, PasswordPolicy, PasswordRule
-from shopaccounts.recovery import CasePolicy
+from shopaccounts.passwords import BreachPolicy, OnOutage, PasswordPolicy
+from shopaccounts.recovery import CasePolicy, ResetPolicy, SecondFactorAt
 from shopaccounts.settings import Adapters, Policies
 from shopaccounts.signin import (
     ActingScope,
     AttemptPolicy,
+    CodeSignInPolicy,
+    CodeWay,
+    DevicePolicy,
+    FactorKind,
     IdleReauth,
     ImpersonationPolicy,
-    RenewalPolicy,
+    PasskeyPolicy,
+    RecoveryCodePolicy,
+    SecondFactorMode,
+    SecondFactorPolicy,
     SessionPolicy,
     StepUpPolicy,
+    TotpPolicy,
 )
 
 __all__ = ["AssuranceProfile"]
@@ -36,7 +44,6 @@ _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _EIGHT: Final = 8
-_NEVER: Final = timedelta.max
 
 
 @attrs.frozen(kw_only=True)
@@ -73,10 +80,46 @@ class AssuranceProfile:
         shorter = attrs.evolve(self.policies.passwords, min_single_factor=_EIGHT)
         return attrs.evolve(self, policies=attrs.evolve(self.policies, passwords=shorter))
 
+    def with_clock_drift(self) -> "AssuranceProfile":
+        """Answer this profile with codes of apps that count half a minute longer, as RFC 6238 5.2 allows for clocks.
+
+        ASVS 6.5.5 wants them to count for 30 seconds.
+        """
+        drifting = attrs.evolve(self.policies.totp, past_steps=1, future_steps=1)
+        return attrs.evolve(self, policies=attrs.evolve(self.policies, totp=drifting))
+
+    def with_passkeys(self, passkeys: PasskeyPolicy) -> "AssuranceProfile":
+        """Answer this profile with passkeys for the shop's domain, as strict as its standard wants them.
+
+        Args:
+            passkeys: Whose they are, and all that standards leave to the shop.
+        """
+        strict = self.name in _COUNTERS_REFUSED
+        chosen = attrs.evolve(passkeys, counter="refuse") if strict else passkeys
+        return attrs.evolve(self, policies=attrs.evolve(self.policies, passkeys=chosen))
+
     def asvs_l3_overlay(self) -> "AssuranceProfile":
-        """Answer this profile with what ASVS asks for at its third level: a session stays with its browser."""
-        pinned = attrs.evolve(self.policies.sessions, pin_agent=True)
-        return attrs.evolve(self, policies=attrs.evolve(self.policies, sessions=pinned))
+        """Answer this profile with what ASVS asks for at its third level.
+
+        Nothing that is sent opens an account or is a second step, passkeys verify their users, a session stays with its
+        browser, and goods that a stored payment pays go to a new address only after a fresh proof.
+
+        Raises:
+            BadPolicy: There are no passkeys: name the shop's domain by ``with_passkeys`` first. [ASVS 6.3.3]
+        """
+        passkeys, rules = self.policies.passkeys, self.policies.step_up.rules
+        if passkeys is None:
+            raise BadPolicy(_NO_PASSKEYS)
+        shipping = Requirement(level=Level.MULTI, max_age=min(rule.max_age for rule in rules.values()))
+        policies = attrs.evolve(
+            self.policies,
+            code_sign_in=attrs.evolve(self.policies.code_sign_in, ways=frozenset()),
+            second_factor=attrs.evolve(self.policies.second_factor, kinds=_NOT_SENT),
+            passkeys=attrs.evolve(passkeys, user_verification="required"),
+            sessions=attrs.evolve(self.policies.sessions, pin_agent=True),
+            step_up=StepUpPolicy(rules={**rules, Operation.SHIP_TO_NEW_ADDRESS: shipping}),
+        )
+        return attrs.evolve(self, policies=policies)
 
     def check(self, adapters: Adapters) -> None:
         """Refuse, at start-up, what this profile forbids and adapters that it can't do without.
@@ -86,7 +129,9 @@ class AssuranceProfile:
 
         Raises:
             BadPolicy: Hashes that protect nobody, secrets that may travel unencrypted, leaked passwords to be refused
-                with no list to ask; in a standard's profile also reminders of a password's age, and security questions.
+                with no list to ask; in a standard's profile also reminders of a password's age, and security questions;
+                beyond the first level of ASVS accounts that are linked by their address; in the profile of NIST's
+                second level no passkeys.
         """
         passwords, transport = self.policies.passwords, self.policies.transport
         require(not passwords.hashing.for_tests, "a hash for tests protects nobody's password")
@@ -98,6 +143,10 @@ class AssuranceProfile:
             require(passwords.remind_after is None, age)
             asked = "no standard's profile asks security questions [NIST 3.1.1.2(8), ASVS 6.4.2]"
             require(not self.policies.questions.enabled, asked)
+        linked = self.name in _NEVER_LINKED and links_by_address(self.policies)
+        require(not linked, "no provider opens accounts by their address alone in this profile [ASVS 6.8.1]")
+        unphishable = self.name != "nist-aal2" or self.policies.passkeys is not None
+        require(unphishable, _NO_PASSKEYS)
 
     def deviations(self, standard: str) -> tuple[Deviation, ...]:
         """Answer every value that is weaker than in the profile of a standard.
@@ -113,9 +162,11 @@ class AssuranceProfile:
         """
         require(standard in _STANDARDS, f"there is no standard {standard!r}, but {', '.join(_STANDARDS)}")
         asked = _PROFILES[standard]()
-        found = ((row, row.value(self.policies), row.value(asked)) for row in _ROWS)
-        return tuple(
-            Deviation(row.rule(standard), f"{row.what}: {_said(ours)}, asked for {_said(theirs)}")
+        found = ((row, row.value(self.policies), row.value(asked)) for row in ROWS)
+        passkeys = self.policies.passkeys
+        flags = passkeys is not None and passkeys.counter == "flag" and standard in _COUNTERS_REFUSED
+        return ((_CLONED,) if flags else ()) + tuple(
+            Deviation(row.rule(standard), f"{row.what}: {said(ours)}, asked for {said(theirs)}")
             for row, ours, theirs in found
             if not row.enough(ours, theirs)
         )
@@ -133,7 +184,11 @@ def _asvs_l2() -> Policies:
         passwords=_REFUSING,
         sessions=SessionPolicy(idle=_HOUR, absolute=_DAY, remembers=False),
         step_up=StepUpPolicy().within(5 * _MINUTE),
-        cases=_BY_TWO_FACTORS,
+        second_factor=SecondFactorPolicy(mode=SecondFactorMode.REQUIRED, kinds=_FACTORS),
+        totp=TotpPolicy(past_steps=0, future_steps=0),
+        devices=_UNTRUSTED,
+        resets=_BY_LINK_AND_FACTOR,
+        cases=attrs.evolve(_BY_TWO_FACTORS, factor_by_mailbox_takes_agent=True),
         impersonation=_LOOKING,
     )
 
@@ -143,7 +198,12 @@ def _nist_aal1() -> Policies:
         passwords=_REFUSING,
         sessions=SessionPolicy(idle=_DAY, absolute=30 * _DAY, remembers=False),
         step_up=StepUpPolicy().within(5 * _MINUTE),
+        code_sign_in=CodeSignInPolicy(ways=frozenset({CodeWay.SMS_CODE, CodeWay.VOICE})),
+        second_factor=SecondFactorPolicy(kinds=_FACTORS),
+        recovery_codes=RecoveryCodePolicy(replace_used=True),
+        devices=_UNTRUSTED,
         attempts=_DISABLING,
+        resets=_BY_LINK_AND_FACTOR,
         cases=_BY_TWO_FACTORS,
         impersonation=_LOOKING,
     )
@@ -152,15 +212,33 @@ def _nist_aal1() -> Policies:
 def _nist_aal2() -> Policies:
     sessions = SessionPolicy(idle=_HOUR, absolute=_DAY, remembers=False, idle_reauth=IdleReauth.ANY_FACTOR)
     nobody = ImpersonationPolicy(scopes=frozenset())
-    return attrs.evolve(_nist_aal1(), sessions=sessions, impersonation=nobody)
+    return attrs.evolve(
+        _nist_aal1(),
+        sessions=sessions,
+        code_sign_in=CodeSignInPolicy(ways=frozenset()),
+        second_factor=SecondFactorPolicy(mode=SecondFactorMode.REQUIRED, kinds=_FACTORS),
+        impersonation=nobody,
+    )
 
 
+_NO_PASSKEYS: Final = "passkeys are offered: name the shop's domain by with_passkeys(...) [NIST 2.2.2, ASVS 6.3.3]"
 _REFUSING: Final = PasswordPolicy(breach=BreachPolicy(on_outage=OnOutage.REFUSE))
-_BY_TWO_FACTORS: Final = CasePolicy(mailbox_by_recovery_address=None)
+_BY_TWO_FACTORS: Final = CasePolicy(
+    factor_by_two_methods=timedelta(0), mailbox_by_recovery_address=None, mailbox_by_phone=None
+)
+_BY_LINK_AND_FACTOR: Final = ResetPolicy(second_factor_at=SecondFactorAt.RESET)
+_FACTORS: Final = frozenset(FactorKind) - {FactorKind.EMAIL_STEP}
+_NOT_SENT: Final = _FACTORS - {FactorKind.SMS}
+_UNTRUSTED: Final = DevicePolicy(trusted_for=None)
 _LOOKING: Final = ImpersonationPolicy(scopes=frozenset({ActingScope.READ_ONLY}))
 _DISABLING: Final = AttemptPolicy(
     password=Wait(free=5, base=timedelta(seconds=30), cap=_HOUR, forget_after=None, disable_after=100)
 )
+_COUNTERS_REFUSED: Final = frozenset({"asvs-l2", "nist-aal2"})
+"""Profiles in which a passkey whose counter stood still opens nothing."""
+_CLONED: Final = Deviation("house", "passkeys whose counter stood still are refused: no, asked for yes")
+_NEVER_LINKED: Final = frozenset({"asvs-l2", "nist-aal1", "nist-aal2"})
+"""Profiles in which no provider opens an account that wasn't linked by its owner."""
 _STANDARDS: Final = ("asvs-l1", "asvs-l2", "nist-aal1", "nist-aal2")
 _PROFILES: Final = MappingProxyType(
     {
@@ -171,139 +249,3 @@ _PROFILES: Final = MappingProxyType(
         "nist-aal2": _nist_aal2,
     }
 )
-
-
-# --- What is compared ------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class _Row:
-    """One value that a shop can set weaker than a standard's profile.
-
-    Args:
-        what: The value, as a person reads it.
-        value: Where it stands.
-        enough: Whether the first value is as strong as the second.
-        asvs, nist: The requirement, where the standard has one.
-        aal2: The requirement of NIST's second level, where it is another.
-    """
-
-    what: str
-    value: Callable[[Policies], Any]
-    enough: Callable[[Any, Any], bool]
-    asvs: str = ""
-    nist: str = ""
-    aal2: str = ""
-
-    def rule(self, standard: str) -> str:
-        """Answer the requirement in the standard's own numbering."""
-        if standard.startswith("asvs"):
-            return f"ASVS {self.asvs}" if self.asvs else "house"
-        section = (self.aal2 if standard == "nist-aal2" else "") or self.nist
-        return f"NIST {section}" if section else "house"
-
-
-def _has(rule: PasswordRule) -> Callable[[Policies], bool]:
-    return lambda policies: rule in policies.passwords.rules
-
-
-def _refuses_unchecked(policies: Policies) -> bool:
-    breach = policies.passwords.breach
-    return breach is not None and breach.on_outage is OnOutage.REFUSE
-
-
-def _asks_at_sign_in(policies: Policies) -> bool:
-    breach = policies.passwords.breach
-    return breach is not None and breach.at_sign_in
-
-
-def _remembered(policies: Policies) -> tuple[timedelta, timedelta]:
-    sessions = policies.sessions
-    return sessions.lives(remembered=True) if sessions.remembers else (timedelta(0), timedelta(0))
-
-
-def _reuse_grace(policies: Policies) -> timedelta:
-    renewal = policies.sessions.renewal or RenewalPolicy()
-    return renewal.reuse_grace
-
-
-def _oldest_proof(policies: Policies) -> timedelta:
-    rules = policies.step_up.rules
-    return max(rules[operation].max_age if operation in rules else _NEVER for operation in StepUpPolicy().rules)
-
-
-def _weaker_operations(policies: Policies) -> int:
-    rules, usual = policies.step_up.rules, StepUpPolicy().rules
-    return sum(operation in rules and rules[operation].level < need.level for operation, need in usual.items())
-
-
-def _wait_of(what: str, wait: Callable[[CasePolicy], timedelta | None]) -> _Row:
-    """Answer the row of a way back in that waits; one that isn't offered waits for ever."""
-    return _Row(what, lambda p: wait(p.cases) or _NEVER, ge, "6.4.4", "4.2.1.2", "4.2.2.2")
-
-
-def _a_day(window: Window) -> float:
-    return window.limit * (_DAY / window.per)
-
-
-_ROWS: Final = (
-    _Row("shortest password", lambda p: p.passwords.min_single_factor, ge, "6.2.1", "3.1.1.2(1)"),
-    _Row("common passwords are refused", _has(PasswordRule.COMMON), ge, "6.2.4", "3.1.1.2"),
-    _Row("simple patterns are refused", _has(PasswordRule.PATTERN), ge, "", "3.1.1.2"),
-    _Row("words of shop and person are refused", _has(PasswordRule.CONTEXT), ge, "6.2.11", "3.1.1.2"),
-    _Row("leaked passwords are refused", lambda p: p.passwords.breach is not None, ge, "6.2.12", "3.1.1.2"),
-    _Row("leaks are looked for at sign-in", _asks_at_sign_in, ge, "", "3.1.1.2(6)"),
-    _Row("unchecked passwords are refused", _refuses_unchecked, ge, "16.5.3", "3.1.1.2"),
-    _Row("passwords may grow old", lambda p: p.passwords.remind_after is None, ge, "6.2.10", "3.1.1.2(6)"),
-    _Row("questions are not asked", lambda p: not p.questions.enabled, ge, "6.4.2", "3.1.1.2(8)"),
-    _Row("hashes are dear", lambda p: not p.passwords.hashing.for_tests, ge, "11.4.2", "3.1.1.2"),
-    _Row("guesses without a wait", lambda p: p.attempts.password.free, le, "6.3.1", "3.2.2"),
-    _Row("first wait", lambda p: p.attempts.password.base, ge, "6.3.1", "3.2.2"),
-    _Row("longest wait", lambda p: p.attempts.password.cap, ge, "6.3.1", "3.2.2"),
-    _Row("failures are forgotten after", lambda p: p.attempts.password.forget_after or _NEVER, ge, "6.3.1", "3.2.2"),
-    _Row("failures that disable", lambda p: p.attempts.password.disable_after or math.inf, le, "", "3.2.2"),
-    _Row("free failures of a network", lambda p: p.attempts.network.free, le, "6.3.1", "3.2.2"),
-    _Row("mails to a mailbox, by the hourly rate a day", lambda p: _a_day(p.sends.mailbox_hourly), le, "2.4.1"),
-    _Row("mails to a mailbox a day", lambda p: _a_day(p.sends.mailbox_daily), le, "2.4.1"),
-    _Row("mails for a network a day", lambda p: _a_day(p.sends.network_hourly), le, "2.4.1"),
-    _Row("registrations of a network a day", lambda p: _a_day(p.registration.attempts_per_network), le, "2.4.1"),
-    _Row("idle sessions end after", lambda p: p.sessions.idle, le, "7.3.1", "2.1.3", "2.2.3"),
-    _Row("sessions end after", lambda p: p.sessions.absolute, le, "7.3.2", "2.1.3", "2.2.3"),
-    _Row("who wants to stays signed in without a visit for", lambda p: _remembered(p)[0], le, "7.3.1", "5.1"),
-    _Row("who wants to stays signed in for", lambda p: _remembered(p)[1], le, "7.3.2", "5.1"),
-    _Row("idle sessions are over", lambda p: p.sessions.idle_reauth is IdleReauth.FULL, ge, "7.3.1", "2.1.3", "2.2.3"),
-    _Row("sessions at once", lambda p: p.sessions.max_sessions, le, "7.1.2"),
-    _Row("a renewed value works again for", _reuse_grace, le, "10.4.5"),
-    _Row("proofs for what matters are younger than", _oldest_proof, le, "7.5.1", "4.1.2.1"),
-    _Row("operations below their level", _weaker_operations, le, "7.5.1", "4.1.2.1"),
-    _wait_of("a lost mailbox waits, by two factors", lambda cases: cases.mailbox_by_two_factors),
-    _wait_of("a lost mailbox waits, by a recovery address", lambda cases: cases.mailbox_by_recovery_address),
-    _wait_of("who lost everything waits, by two agents", lambda cases: cases.everything_by_agents),
-    _Row("a recovered account is held for", lambda p: p.cases.hold_after, ge),
-    _Row("a changed address can be taken back for", lambda p: p.contact_changes.undo_window, ge),
-    _Row("a changed address holds the account for", lambda p: p.contact_changes.hold_after, ge),
-    _Row("ways in which agents act for customers", lambda p: len(p.impersonation.scopes), le),
-    _Row("secrets travel over TLS", lambda p: p.transport.require_secure, ge, "12.2.1", "5.1"),
-    _Row("even on the own machine", lambda p: not p.transport.allow_loopback, ge, "12.2.1", "5.1"),
-)
-
-
-def _said(value: Any) -> str:
-    """Answer a value as a person reads it."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case timedelta():
-            return "never" if value == _NEVER else _span(value)
-        case _:
-            return "never" if value == math.inf else f"{value:g}"
-
-
-def _span(value: timedelta) -> str:
-    """Answer a time in the largest unit that fits it."""
-    if not value:
-        return "none"
-    units = {"day": _DAY, "hour": _HOUR, "minute": _MINUTE, "second": timedelta(seconds=1)}
-    unit, size = next((item for item in units.items() if value >= item[1]), ("second", units["second"]))
-    count = value / size
-    return f"{count:g} {unit}{'' if count == 1 else 's'}"

@@ -6,10 +6,11 @@ import pytest
 from shopaccounts.assurance import AssuranceProfile
 from shopaccounts.kernel.errors import Rejected, Throttled
 from shopaccounts.registration import CodeExhausted, CodeWrong
-from shopaccounts.signin import SignedIn, SignInRefused
+from shopaccounts.signin import SignedIn, SignInRefused, TotpCode
 from shopaccounts.testing.assurance.setting import (
     ANN,
     DAY,
+    MOMENT,
     ConfiguredShop,
     a_form,
     a_network,
@@ -66,7 +67,8 @@ class GuessValues(ConfiguredShop):
         with pytest.raises(SignInRefused):
             await sign_in(shop)
         await shop.recovery.request_reset(ANN, a_network())
-        await shop.recovery.reset_password(builder.mailbag.last.token, a_password(41), a_network())
+        second = TotpCode(builder.apps[ANN].next_code()) if ANN in builder.apps else None
+        await shop.recovery.reset_password(builder.mailbag.last.token, a_password(41), a_network(), second=second)
         assert isinstance(await sign_in(shop, a_password(41)), SignedIn)
 
     async def test_the_tries_and_the_life_of_a_code_end(
@@ -91,6 +93,14 @@ class GuessValues(ConfiguredShop):
         builder.clock.advance(policy.challenge_life - policy.code_life)
         with pytest.raises(Rejected):
             await shop.registration.resend_verification(handle, a_network())
+
+    async def test_the_code_of_a_registration_works_for_as_long_as_the_profile_says(
+        self, shop: BuiltShop, builder: ShopBuilder, profile: AssuranceProfile
+    ) -> None:
+        handle = (await shop.registration.register(a_form(ANN), a_network())).handle
+        code = builder.mailbag.last.code
+        builder.clock.advance(profile.policies.registration.code_life - MOMENT)
+        assert await shop.registration.complete_registration(handle, code, a_network())
 
     # Sending
 

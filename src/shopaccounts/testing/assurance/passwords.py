@@ -7,11 +7,12 @@ from shopaccounts.adapters.argon2 import Argon2Hasher
 from shopaccounts.assurance import AssuranceProfile
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import TryLater
+from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.passwords import FindingCode, OnOutage, prepare
 from shopaccounts.shop import Adapters
 from shopaccounts.signin import SignedIn
-from shopaccounts.testing.assurance.setting import ANN, ConfiguredShop, Leaks, a_password, findings, sign_in
-from shopaccounts.testing.builders import BuiltShop
+from shopaccounts.testing.assurance.setting import ANN, DAY, ConfiguredShop, Leaks, a_password, findings, sign_in
+from shopaccounts.testing.builders import BuiltShop, ShopBuilder
 
 __all__ = ["PasswordValues"]
 
@@ -67,6 +68,15 @@ class PasswordValues(ConfiguredShop):
         leaks.listed.add(a_password(40))
         step = await sign_in(shop)
         assert isinstance(step, SignedIn) is not (breach is not None and breach.at_sign_in)
+
+    async def test_people_are_reminded_of_the_age_of_their_password_only_where_the_profile_says_so(
+        self, shop: BuiltShop, builder: ShopBuilder, profile: AssuranceProfile
+    ) -> None:
+        remind_after = profile.policies.passwords.remind_after
+        await shop.open_account(ANN, a_password(40))
+        await sign_in(shop)
+        builder.clock.advance(remind_after or 10 * 365 * DAY)
+        assert await shop.passwords.remind(100, WorkerId("assurance")) == (remind_after is not None)
 
     async def test_a_password_is_kept_at_the_cost_of_the_profile(
         self, profile: AssuranceProfile, adapters: Adapters

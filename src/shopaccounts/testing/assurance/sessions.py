@@ -2,7 +2,6 @@
 
 # ruff: noqa: D102  (a test's name is its sentence)
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -123,8 +122,8 @@ class SessionValues(ConfiguredShop):
     ) -> None:
         for operation, act in ACTS.items():
             max_age = profile.policies.step_up.rules[operation].max_age
-            account = await shop.open_account(f"{operation.value}@lamp.example", None)
-            builder.clock.set(builder.clock.now() - timedelta(minutes=2) + max_age)
+            account = await shop.open_account(f"{operation.value}@lamp.example", a_password(40))
+            builder.clock.advance(max_age)
             with pytest.raises(FreshSignInNeeded):
                 await act(shop, account.session)
 
@@ -156,7 +155,6 @@ class SessionValues(ConfiguredShop):
 
 ACTS: Final[dict[Operation, Callable[[BuiltShop, Secret[str]], Coroutine[Any, Any, Any]]]] = {
     Operation.END_SESSIONS: lambda shop, value: shop.sessions.end_other_sessions(value, a_network()),
-    Operation.CHANGE_PASSWORD: lambda shop, value: shop.passwords.set_first_password(
-        value, a_password(41), a_network()
-    ),
+    Operation.CHANGE_PASSWORD: lambda shop, value: shop.passwords.remove_password(value, a_network()),
+    Operation.CHANGE_FACTORS: lambda shop, value: shop.factors.start_totp(value, "another", a_network()),
 }

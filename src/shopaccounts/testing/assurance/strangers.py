@@ -13,7 +13,7 @@ from shopaccounts.kernel.ids import RealmId
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import FixedClock
-from shopaccounts.signin import ActingScope, ImpersonationNotAllowed
+from shopaccounts.signin import ActingScope, ImpersonationNotAllowed, SignedIn, SignInRefused
 from shopaccounts.testing.assurance.setting import ANN, DAY, ConfiguredShop, a_form, a_network, a_password, why
 from shopaccounts.testing.builders import BEGINNING, SITUATIONS, BuiltShop, ShopBuilder, request_from
 from shopaccounts.testing.doubles import StaffRoom
@@ -38,16 +38,31 @@ class StrangerValues(ConfiguredShop):
 
         await assert_indistinguishable(use_case, {name: name for name in SITUATIONS})
 
+    async def test_nobody_is_signed_in_before_an_address_is_proven(self, shop: BuiltShop) -> None:
+        await shop.registration.register(a_form(ANN), a_network())
+        with pytest.raises(SignInRefused):
+            await shop.signin.sign_in_with_password(ANN, a_password(40), a_network())
+
+    async def test_a_sign_in_from_a_device_that_nobody_knows_is_told(
+        self, shop: BuiltShop, builder: ShopBuilder
+    ) -> None:
+        await shop.open_account(ANN, a_password(40))
+        builder.clock.advance(2 * DAY)
+        before = len(builder.mailbag.letters)
+        assert isinstance(await shop.enter(ANN, a_password(40), a_network()), SignedIn)
+        assert "signin.new_device" in {letter.template for letter in builder.mailbag.letters[before:]}
+
     async def test_no_secret_is_taken_over_an_open_connection(self, shop: BuiltShop) -> None:
         here = request_from(secure=False)
-        for attempt in (
-            shop.registration.register(a_form(ANN), here),
-            shop.signin.sign_in_with_password(ANN, a_password(40), here),
-            shop.recovery.request_reset(ANN, here),
-            shop.sessions.resume(Secret("x"), here),
-        ):
+        attempts: tuple[Callable[[], Coroutine[Any, Any, Any]], ...] = (
+            lambda: shop.registration.register(a_form(ANN), here),
+            lambda: shop.signin.sign_in_with_password(ANN, a_password(40), here),
+            lambda: shop.recovery.request_reset(ANN, here),
+            lambda: shop.sessions.resume(Secret("x"), here),
+        )
+        for attempt in attempts:
             with pytest.raises(InsecureTransport):
-                await attempt
+                await attempt()
 
     # Staff
 
