@@ -163,8 +163,7 @@ demands are told in our own words; the standards have the last one:
 - ASVS is the OWASP Application Security Verification Standard 5.0.0; L1 to L3 are its levels
 
 A demand is **proven** if each of its rules is stated in these docs and has a test that would fail without the code. If
-one is not, the demand counts as not built yet, and the rules that it waits for are named. Second factors, passkeys,
-sign-in by code or link, SMS, trusted devices and sign-in by way of other providers come later; demands about them wait.
+one is not, the demand counts as not built yet, and the rules that it waits for are named.
 
 Which values a shop takes is another question: [choose a profile](howto/choose-a-profile.md) first.
 

@@ -9,10 +9,28 @@ from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.security import SECURITY
 from shopaccounts.kernel.tickets import TICKETS
 from shopaccounts.passwords import PASSWORDS
+from shopaccounts.providers import FLOWS
 from shopaccounts.recovery import CASES, QUESTIONS, STOP_NOTICES
-from shopaccounts.registration import ADDITIONS, ATTEMPTS, CONTACT_CHANGES, CONTACT_CHECKS, INVITATIONS
+from shopaccounts.registration import (
+    ADDITIONS,
+    ATTEMPTS,
+    CONTACT_CHANGES,
+    CONTACT_CHECKS,
+    INVITATIONS,
+    PROVEN_NUMBERS,
+)
 from shopaccounts.relay import DELIVERIES
-from shopaccounts.signin import DEVICES, IMPERSONATIONS, REALMS, SESSIONS
+from shopaccounts.signin import (
+    AUTHENTICATORS,
+    CEREMONIES,
+    DEVICE_BINDINGS,
+    DEVICES,
+    IMPERSONATIONS,
+    PROGRESSES,
+    REALMS,
+    SENT_CODES,
+    SESSIONS,
+)
 
 __all__ = ["BELONGINGS", "BOOKS"]
 
@@ -25,6 +43,12 @@ BOOKS: tuple[Book[Any], ...] = (
     CUSTOMERS,
     CLOSINGS,
     PASSWORDS,
+    AUTHENTICATORS,
+    PROGRESSES,
+    CEREMONIES,
+    DEVICE_BINDINGS,
+    SENT_CODES,
+    FLOWS,
     SESSIONS,
     DEVICES,
     REALMS,
@@ -34,24 +58,37 @@ BOOKS: tuple[Book[Any], ...] = (
     ADDITIONS,
     CONTACT_CHANGES,
     CONTACT_CHECKS,
+    PROVEN_NUMBERS,
     STOP_NOTICES,
     QUESTIONS,
     CASES,
 )
 
 BELONGINGS = Belongings(
-    on_closing=(Kept(PASSWORDS), Kept(SESSIONS, "account"), Kept(DEVICES), Kept(QUESTIONS)),
+    on_closing=(
+        Kept(PASSWORDS),
+        Kept(AUTHENTICATORS),
+        Kept(PROGRESSES, "account"),
+        Kept(CEREMONIES, "account"),
+        Kept(DEVICE_BINDINGS),
+        Kept(FLOWS, "account"),
+        Kept(SESSIONS, "account"),
+        Kept(DEVICES),
+        Kept(QUESTIONS),
+    ),
     on_erasing=(
         Kept(SECURITY),
         Kept(CLOSINGS),
         Kept(STOP_NOTICES),
         Kept(TICKETS, "subject"),
+        Kept(SENT_CODES, "account"),
         Kept(ATTEMPTS, "account"),
         Kept(INVITATIONS, "inviter"),
         Kept(IMPERSONATIONS, "account"),
         Kept(ADDITIONS, "account"),
         Kept(CONTACT_CHANGES, "account"),
         Kept(CONTACT_CHECKS, "account"),
+        Kept(PROVEN_NUMBERS, "account"),
         Kept(CASES, "account"),
     ),
 )

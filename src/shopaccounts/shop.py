@@ -47,13 +47,17 @@ class AsyncShopAccounts:
         )
         self.registration, self.signin, self.recovery = wired.registration, wired.signin, wired.recovery
         self.questions = wired.questions
-        self.cases, self.case_help = wired.cases, wired.case_help
+        self.code_signin, self.step_codes = wired.code_signin, wired.step_codes
+        self.cases, self.case_help, self.lost_factor = wired.cases, wired.case_help, wired.lost_factor
         self.invitations, self.usernames, self.assisted = wired.invitations, wired.usernames, wired.assisted
         self.contacts, self.contact_changes = wired.contacts, wired.contact_changes
         self.contact_care = wired.contact_care
         self.sessions, self.history, self.impersonation = wired.sessions, wired.history, wired.impersonation
         self.customers, self.closings, self.objections = wired.customers, wired.closings, wired.objections
-        self.passwords = wired.passwords
+        self.passwords, self.factors, self.second_step = wired.passwords, wired.factors, wired.second_step
+        self.passkey_signin, self.passkeys = wired.passkey_signin, wired.passkeys
+        self.another_device = wired.another_device
+        self.providers = wired.providers
         self.relay, self.upkeep = wired.relay, wired.upkeep
         self.password_imports = wired.password_imports
 
@@ -89,26 +93,35 @@ class ShopAccounts:
         scope: Scope | None = None,
     ) -> None:
         from shopaccounts.blocking import (  # noqa: PLC0415  (only sync hosts need the generated faces)
+            BlockingAnotherDevice,
             BlockingAssistedRegistration,
             BlockingCaseHelp,
             BlockingCases,
             BlockingClosings,
+            BlockingCodeSignIn,
             BlockingContactCare,
             BlockingContactChanges,
             BlockingContacts,
             BlockingCustomers,
+            BlockingFactors,
             BlockingHistory,
             BlockingImpersonation,
             BlockingInvitations,
+            BlockingLostFactor,
             BlockingObjections,
+            BlockingPasskeyCare,
+            BlockingPasskeySignIn,
             BlockingPasswordImports,
             BlockingPasswords,
+            BlockingProviders,
             BlockingQuestions,
             BlockingRecovery,
             BlockingRegistration,
             BlockingRelay,
+            BlockingSecondStep,
             BlockingSessions,
             BlockingSignIn,
+            BlockingStepCodes,
             BlockingUpkeep,
             BlockingUsernames,
         )
@@ -133,6 +146,14 @@ class ShopAccounts:
         self.contact_changes = BlockingContactChanges(wired.contact_changes)
         self.contact_care = BlockingContactCare(wired.contact_care)
         self.signin = BlockingSignIn(wired.signin)
+        self.code_signin = BlockingCodeSignIn(wired.code_signin)
+        self.step_codes = BlockingStepCodes(wired.step_codes)
+        self.second_step = BlockingSecondStep(wired.second_step)
+        self.factors = BlockingFactors(wired.factors)
+        self.passkey_signin = BlockingPasskeySignIn(wired.passkey_signin)
+        self.passkeys = BlockingPasskeyCare(wired.passkeys)
+        self.another_device = BlockingAnotherDevice(wired.another_device)
+        self.providers = BlockingProviders(wired.providers)
         self.passwords = BlockingPasswords(wired.passwords)
         self.sessions = BlockingSessions(wired.sessions)
         self.history = BlockingHistory(wired.history)
@@ -144,6 +165,7 @@ class ShopAccounts:
         self.questions = BlockingQuestions(wired.questions)
         self.cases = BlockingCases(wired.cases)
         self.case_help = BlockingCaseHelp(wired.case_help)
+        self.lost_factor = BlockingLostFactor(wired.lost_factor)
         self.relay = BlockingRelay(wired.relay)
         self.upkeep = BlockingUpkeep(wired.upkeep)
         self.password_imports = BlockingPasswordImports(wired.password_imports)

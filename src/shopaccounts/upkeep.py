@@ -17,10 +17,11 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import Records, Storage
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.tickets import TICKETS
+from shopaccounts.providers import FLOWS
 from shopaccounts.recovery import CASES, STOP_NOTICES
 from shopaccounts.registration import ADDITIONS, ATTEMPTS, CONTACT_CHANGES, CONTACT_CHECKS, INVITATIONS
 from shopaccounts.relay import Relay
-from shopaccounts.signin import DEVICES, IMPERSONATIONS, SESSIONS
+from shopaccounts.signin import CEREMONIES, DEVICE_BINDINGS, DEVICES, IMPERSONATIONS, PROGRESSES, SENT_CODES, SESSIONS
 
 __all__ = ["DueTask", "TickReport", "Upkeep"]
 
@@ -41,6 +42,11 @@ _KEPT_FOR: Final[tuple[tuple[Book[Any], timedelta], ...]] = (
     (CONTACT_CHANGES, _MONTH),
     (CONTACT_CHECKS, _MONTH),
     (SESSIONS, _MONTH),
+    (PROGRESSES, _MONTH),
+    (CEREMONIES, timedelta(0)),
+    (DEVICE_BINDINGS, timedelta(0)),
+    (SENT_CODES, _MONTH),
+    (FLOWS, timedelta(0)),
     (DEVICES, timedelta(0)),
     (IMPERSONATIONS, _YEAR),
     (CASES, timedelta(0)),

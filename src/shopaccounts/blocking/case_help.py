@@ -61,6 +61,25 @@ class BlockingCaseHelp:
         """
         return run(self._inner.agree_to_case(case, reason))
 
+    def vouch_for_case(self, case: str, evidence: Iterable[Evidence], reason: str) -> CaseSummary:
+        """Vouch for somebody who lost the second factor and has nothing but password and mailbox.
+
+        The case goes on waiting, and whoever opened it completes it with the same proofs. Twice is no error.
+
+        Args:
+            case: As ``open_factor_case`` answered it.
+            evidence: What was checked and whether it was right; never what it was.
+            reason: Why, up to 500 characters.
+
+        Raises:
+            Forbidden: Nobody, or an agent who may not.
+            AgentNotAllowed: The account is out of bounds for agents.
+            EvidenceInsufficient: Too little of it was right.
+            NotFound: There is no such case.
+            CaseClosed: It is over.
+        """
+        return run(self._inner.vouch_for_case(case, evidence, reason))
+
     def stop_case(self, case: str, reason: str) -> None:
         """Cancel a case of either kind for good.
 

@@ -12,6 +12,7 @@ from shopaccounts.recovery.case_answers import (
     MailboxRecoveryStarted,
 )
 from shopaccounts.recovery.lost_mailbox import Cases
+from shopaccounts.signin import CodeSent, SentCodeAnswer
 
 __all__ = ["BlockingCases"]
 
@@ -45,16 +46,42 @@ class BlockingCases:
         """
         return run(self._inner.start_mailbox_recovery(value, identifier, context))
 
+    def send_phone_code(self, value: Secret[str], context: RequestContext) -> CodeSent:
+        """Send a code to a phone of the account that vouches for its owner where the mailbox is lost.
+
+        Args:
+            value: The session value, of a fresh sign-in.
+            context: Where the request came from.
+
+        Returns:
+            The handle of the code, for ``SentCodeAnswer`` in this session.
+
+        Raises:
+            WayNotOffered: The account has no phone that was proven long enough ago and could be written to.
+            SignInRequired, FreshSignInNeeded, NotWhileImpersonating: Nobody who may is signed in here.
+            Throttled: Too many messages.
+            CountryNotServed: The shop sends nothing to this number's country.
+            TryLater: The counters are not available.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        return run(self._inner.send_phone_code(value, context))
+
     def open_mailbox_case(
-        self, value: Secret[str], token: Secret[str], code: str | None, context: RequestContext
+        self,
+        value: Secret[str],
+        token: Secret[str],
+        code: str | None,
+        context: RequestContext,
+        phone: SentCodeAnswer | None = None,
     ) -> CaseOpened:
         """Open a case: from now on it waits, and every address that the shop knows hears how to cancel it.
 
         Args:
             value: The session value, of a fresh sign-in.
             token: From the link that went to the new address.
-            code: From the mail to a recovery address; None where two factors vouch.
+            code: From the mail to a recovery address; None where two factors or a phone vouch.
             context: Where the request came from.
+            phone: The code of ``send_phone_code``, where a phone vouches.
 
         Raises:
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
@@ -68,10 +95,15 @@ class BlockingCases:
             Throttled: Too many tries.
             InsecureTransport: The request didn't come over TLS.
         """
-        return run(self._inner.open_mailbox_case(value, token, code, context))
+        return run(self._inner.open_mailbox_case(value, token, code, context, phone))
 
     def complete_mailbox_case(
-        self, value: Secret[str], proof: Secret[str], code: str | None, context: RequestContext
+        self,
+        value: Secret[str],
+        proof: Secret[str],
+        code: str | None,
+        context: RequestContext,
+        phone: SentCodeAnswer | None = None,
     ) -> MailboxRecovered:
         """Put the new address in force, once the case has waited. Every session ends, and nobody is signed in by it.
 
@@ -79,8 +111,9 @@ class BlockingCases:
             value: The session value, of a fresh sign-in.
             proof: The handle of the browser that opened the case; in another one, the link that went to the new
                 address when the case was ready.
-            code: From the mail that went to a recovery address then; None where two factors vouch.
+            code: From the mail that went to a recovery address then; None where two factors or a phone vouch.
             context: Where the request came from.
+            phone: A new code of ``send_phone_code``, where a phone vouches.
 
         Raises:
             CaseNotReady: It has to wait.
@@ -93,7 +126,7 @@ class BlockingCases:
             Throttled: Too many tries.
             InsecureTransport: The request didn't come over TLS.
         """
-        return run(self._inner.complete_mailbox_case(value, proof, code, context))
+        return run(self._inner.complete_mailbox_case(value, proof, code, context, phone))
 
     def list_cases(self, value: Secret[str], context: RequestContext) -> tuple[CaseSummary, ...]:
         """Answer the open cases of the account, for a word on every page while there is one.

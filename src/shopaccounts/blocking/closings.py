@@ -41,7 +41,7 @@ class BlockingClosings:
             ClosingTooSoon: The sign-in address was changed a short while ago.
             ClosingBlocked: Something has to be settled first.
             ClosingPlanStale: Something gets lost that the customer hasn't seen.
-            NoProvenEmail: There is no address that the link could go to.
+            NoProvenEmail: There is no address and no number that the link could go to.
             Throttled: Too many messages to this mailbox, or for this network.
         """
         return run(self._inner.request_account_closing(value, accepted, context))

@@ -2,6 +2,7 @@
 
 from shopaccounts.customers import Delivery
 from shopaccounts.kernel.answers import run
+from shopaccounts.kernel.contact import LineType
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.request import RequestContext
@@ -18,7 +19,9 @@ class BlockingContactCare:
     def __init__(self, inner: ContactCare) -> None:
         self._inner = inner
 
-    def note_delivery(self, customer: str, contact: str, delivery: Delivery, detail: str | None = None) -> None:
+    def note_delivery(
+        self, customer: str, contact: str, delivery: Delivery, detail: str | None = None, line: LineType | None = None
+    ) -> None:
         """Note how a delivery to a contact ended, as a courier or mail service told; a contact that is gone is nothing.
 
         Args:
@@ -26,8 +29,9 @@ class BlockingContactCare:
             contact: The contact's id.
             delivery: How it ended.
             detail: Why, as a short key such as ``mailbox_unknown``.
+            line: What kind of line a number is, where the courier knows.
         """
-        run(self._inner.note_delivery(customer, contact, delivery, detail))
+        run(self._inner.note_delivery(customer, contact, delivery, detail, line))
 
     def check_contact(self, customer: str, contact: str, reason: str, via: Channel = Channel.EMAIL) -> None:
         """Ask a contact whether messages arrive; for agents with the permission ``contacts.check``.
@@ -36,7 +40,7 @@ class BlockingContactCare:
             customer: The customer's id.
             contact: The contact's id.
             reason: Why, up to 500 characters.
-            via: By which channel.
+            via: By which channel: e-mail to an address, a text message to a number.
 
         Raises:
             Forbidden: The agent may not.

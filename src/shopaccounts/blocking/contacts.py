@@ -2,6 +2,7 @@
 
 from shopaccounts.customers import ContactRole
 from shopaccounts.kernel.answers import run
+from shopaccounts.kernel.doorkeeper import NextValue
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.registration.contact_answers import (
@@ -31,19 +32,23 @@ class BlockingContacts:
         """
         return run(self._inner.list_contacts(value, context))
 
-    def add_contact(self, value: Secret[str], identifier: str, context: RequestContext) -> AdditionStarted:
-        """Ask for a further address of the account; the answer is the same whatever the shop knows of it.
+    def add_contact(
+        self, value: Secret[str], identifier: str, context: RequestContext, *, by_call: bool = False
+    ) -> AdditionStarted:
+        """Ask for a further address or number of the account; the answer is the same whatever the shop knows of it.
 
         Args:
             value: The session value.
-            identifier: The address as typed.
+            identifier: The address or number as typed.
             context: Where the request came from.
+            by_call: Call the number and say the code, instead of sending a text message.
 
         Returns:
             What names it when the code from the message is typed.
 
         Raises:
             EmailInvalid, EmailUnsupportedCharacters, InvalidInput, DomainNotAccepted: It can't be the address.
+            PhoneInvalid, PhoneNotServed, CountryNotServed: It can't be the number.
             SignInRequired: The value opens nothing.
             FreshSignInNeeded: The proofs are too weak or too old.
             ChangeNotPossible: It is a proven contact of the account already.
@@ -51,7 +56,7 @@ class BlockingContacts:
             Throttled: Too many messages.
             InsecureTransport: The request didn't come over TLS.
         """
-        return run(self._inner.add_contact(value, identifier, context))
+        return run(self._inner.add_contact(value, identifier, context, by_call=by_call))
 
     def prove_added_contact(
         self, value: Secret[str], addition: str, code: str, context: RequestContext
@@ -128,8 +133,27 @@ class BlockingContacts:
         """
         run(self._inner.use_contact(value, contact, role, context, use=use))
 
+    def sign_in_by_contact(self, value: Secret[str], contact: str, context: RequestContext) -> NextValue:
+        """Sign in by a proven contact as well, of a kind that one doesn't sign in by yet; other sessions end.
+
+        Args:
+            value: The session value.
+            contact: Its id.
+            context: Where the request came from.
+
+        Raises:
+            NotFound: The account has no such contact.
+            ChangeNotPossible: It isn't proven, or one signs in by another of its kind, which can be changed.
+            ContactBelongsElsewhere: Another account signs in by it.
+            OnHold: The sign-in contact was changed a short while ago.
+            SignInRequired, FreshSignInNeeded: The session is not good enough.
+        """
+        return run(self._inner.sign_in_by_contact(value, contact, context))
+
     def remove_contact(self, value: Secret[str], contact: str, context: RequestContext) -> ContactRemoved:
         """Remove a contact; it hears of what happens for a while, and can come back. Other sessions end.
+
+        A second step whose codes go there goes with it, and has to be added anew.
 
         Args:
             value: The session value.
@@ -140,6 +164,9 @@ class BlockingContacts:
             NotFound: The account has no such contact.
             LastLoginContact, LastNoticeContact: The account can't do without it.
             ContactInUse: Something writes there.
+            LastWayIn: Nothing else would open the account.
+            FactorProtectsShortPassword: The last second step beyond e-mail uses it, and the password is too short to
+                open the account alone.
             SignInRequired, FreshSignInNeeded: The session is not good enough.
         """
         return run(self._inner.remove_contact(value, contact, context))

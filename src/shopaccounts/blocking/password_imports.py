@@ -18,6 +18,8 @@ class BlockingPasswordImports:
     def import_passwords(self, page: Sequence[ImportRow]) -> ImportReport:
         """Take over the passwords of *page*, each by itself; safe to repeat with the same page.
 
+        An account whose address nobody has proven yet takes none: whoever proves it chooses a password of their own.
+
         Args:
             page: At most 500 rows.
 

@@ -53,7 +53,7 @@ class BlockingPasswords:
             PasswordUnacceptable: It won't do, with every reason.
             TryLater: The hasher or the list of leaked passwords are not available.
             SignInRequired: The value opens nothing, or not this.
-            FreshSignInNeeded: The last proof is too weak or too old.
+            FreshSignInNeeded: The proofs are too weak or too old, or no second step of the account is among them.
             InvalidInput: It isn't text, or no password can be that long.
             InsecureTransport: The request didn't come over TLS.
         """
@@ -70,7 +70,7 @@ class BlockingPasswords:
             NoPassword: There is none.
             NoOtherWayIn: Nothing else would open the account.
             SignInRequired: The value opens nothing, or not this.
-            FreshSignInNeeded: The last proof is too weak or too old.
+            FreshSignInNeeded: The proofs are too weak or too old, or no second step of the account is among them.
             InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.remove_password(value, context))

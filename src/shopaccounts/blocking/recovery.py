@@ -5,11 +5,13 @@ from collections.abc import Collection
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.doorkeeper import NextValue
 from shopaccounts.kernel.ids import AccountId
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.recovery.answering import Answers
 from shopaccounts.recovery.model import PasswordWasReset, ResetOffer, ResetSent
 from shopaccounts.recovery.usecases import Recovery
+from shopaccounts.signin import Answer, CodeSent, PasskeyRequest
 
 __all__ = ["BlockingRecovery"]
 
@@ -20,19 +22,23 @@ class BlockingRecovery:
     def __init__(self, inner: Recovery) -> None:
         self._inner = inner
 
-    def request_reset(self, identifier: str, context: RequestContext) -> ResetSent:
-        """Send a reset link to the owner of an address, if there is one; the answer is always the same.
+    def request_reset(self, identifier: str, context: RequestContext, channel: Channel = Channel.EMAIL) -> ResetSent:
+        """Send a reset link or code to the owner of an address or number, if there is one; the answer is always alike.
 
         Args:
-            identifier: The address as typed.
+            identifier: The e-mail address or, for text messages and calls, the phone number, as typed.
             context: Where the request came from.
+            channel: By which way.
 
         Raises:
-            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
-            Throttled: Too many messages to this mailbox, or for this network.
+            WayNotOffered: The shop resets no passwords by this way.
+            EmailInvalid, EmailUnsupportedCharacters, PhoneInvalid, InvalidInput: It can't be an address or number.
+            CountryNotServed: The shop sends nothing to this number's country.
+            Throttled: Too many messages to this mailbox or number, or for this network.
+            TryLater: The counters are not available.
             InsecureTransport: The request didn't come over TLS.
         """
-        return run(self._inner.request_reset(identifier, context))
+        return run(self._inner.request_reset(identifier, context, channel))
 
     def peek_reset(self, token: Secret[str], context: RequestContext) -> ResetOffer:
         """Answer what the landing page of a reset link shows; nothing changes, however often a scanner opens it.
@@ -42,8 +48,50 @@ class BlockingRecovery:
         """
         return run(self._inner.peek_reset(token, context))
 
+    def send_reset_factor_code(self, token: Secret[str], factor: str, context: RequestContext) -> CodeSent:
+        """Send the code that is asked for at a reset to a phone or mailbox of the account.
+
+        Args:
+            token: From the link.
+            factor: Which of the second factors that ``peek_reset`` shows.
+            context: Where the request came from.
+
+        Returns:
+            The handle of the code, for ``SentCodeAnswer``.
+
+        Raises:
+            FactorUnknown: It is none of those.
+            WayNotOffered: The number was put on another card a short while ago.
+            ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
+            Throttled, TryLater: Too many messages, or the counters are not available.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        return run(self._inner.send_reset_factor_code(token, factor, context))
+
+    def reset_passkey_options(self, token: Secret[str], context: RequestContext) -> PasskeyRequest:
+        """Ask a browser for the passkey that is asked for at a reset.
+
+        Args:
+            token: From the link.
+            context: Where the request came from.
+
+        Returns:
+            What to ask the browser; its answer goes into a ``PasskeyAnswer``.
+
+        Raises:
+            WayNotOffered: No passkey is asked for.
+            ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        return run(self._inner.reset_passkey_options(token, context))
+
     def reset_password(
-        self, token: Secret[str], new_password: object, context: RequestContext, answers: Answers | None = None
+        self,
+        token: Secret[str],
+        new_password: object,
+        context: RequestContext,
+        answers: Answers | None = None,
+        second: Answer | None = None,
     ) -> PasswordWasReset:
         """Set a new password with a reset link; every session ends, and nobody is signed in by it.
 
@@ -54,15 +102,52 @@ class BlockingRecovery:
             new_password: Text, or ``Secret`` of it.
             context: Where the request came from.
             answers: To the questions of ``peek_reset``, where it shows any.
+            second: One of the second factors of ``peek_reset``, where it shows any.
 
         Raises:
-            ProofsMissing, AnswersWrong, Throttled: It takes the answers to the security questions as well.
+            ProofsMissing: It takes the answers to the security questions, or a second factor, as well.
+            AnswersWrong, CodeWrong: Those are not the answers, or that isn't the second factor.
+            WayNotOffered: It is none of the second factors that are asked for.
             PasswordUnacceptable: The password won't do, with every reason.
-            InvalidInput: The password or an answer is no text, or endless.
+            InvalidInput: The password, an answer or something in the second factor is no text, or endless.
             ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The link is of no use.
-            TryLater: The hasher, or the list of leaked passwords, is not available.
+            Throttled: Too many tries at what is asked for besides.
+            TryLater: The hasher, the counters, or the list of leaked passwords is not available.
         """
-        return run(self._inner.reset_password(token, new_password, context, answers))
+        return run(self._inner.reset_password(token, new_password, context, answers, second))
+
+    def reset_with_code(
+        self,
+        handle: Secret[str],
+        code: str,
+        new_password: object,
+        context: RequestContext,
+        answers: Answers | None = None,
+        second: Answer | None = None,
+    ) -> PasswordWasReset:
+        """Set a new password with a code that went to a phone; every session ends, and nobody is signed in by it.
+
+        A password that won't do, or a second factor that is missing, leaves the code good.
+
+        Args:
+            handle: As ``request_reset`` answered it.
+            code: As typed; spaces and hyphens don't matter.
+            new_password: Text, or ``Secret`` of it.
+            context: Where the request came from.
+            answers: To the account's security questions, where ``ProofsMissing`` wants them.
+            second: One of the account's second factors, where ``ProofsMissing`` wants one.
+
+        Raises:
+            CodeWrong, CodeExhausted: That isn't the code, or the second factor.
+            ProofsMissing, AnswersWrong, WayNotOffered: As ``reset_password``.
+            PasswordUnacceptable: The password won't do, with every reason.
+            InvalidInput: Something is no text, or endless.
+            ResetLinkInvalid, ResetLinkExpired, ResetLinkUsed, ResetLinkStale: The handle is of no use.
+            Throttled: Too many tries; wait ``retry_after``.
+            TryLater: The hasher, the counters, or the list of leaked passwords is not available.
+            InsecureTransport: The request didn't come over TLS.
+        """
+        return run(self._inner.reset_with_code(handle, code, new_password, context, answers, second))
 
     def drop_recent(self, value: Secret[str], ids: Collection[str], context: RequestContext) -> NextValue:
         """Remove what was added to the account lately and its owner doesn't know; every other session ends.
@@ -75,6 +160,7 @@ class BlockingRecovery:
         Raises:
             NotFound: One of them is nothing that was added lately.
             LastLoginContact, LastNoticeContact: The account can't do without it.
+            FactorProtectsShortPassword: The password is too short to open the account alone.
             SignInRequired, FreshSignInNeeded, NotWhileImpersonating: Nobody who may is signed in here.
             InvalidInput: No ids.
             InsecureTransport: The request didn't come over TLS.

@@ -19,25 +19,26 @@ __all__ = ["BlockingRegistration"]
 
 
 class BlockingRegistration:
-    """Registration by e-mail."""
+    """Registration by e-mail or phone."""
 
     def __init__(self, inner: Registration) -> None:
         self._inner = inner
 
     def register(self, form: RegistrationForm, context: RequestContext) -> RegistrationStarted:
-        """Start an account for an address; the answer is the same whatever the shop knows of the address.
+        """Start an account for an address or a number; the answer is the same whatever the shop knows of it.
 
         Args:
             form: What the person filled in.
             context: Where the request came from.
 
         Returns:
-            A handle for this browser. The code, or the link, is in the mailbox.
+            A handle for this browser. The code, or the link, is in the mailbox; a phone gets the code alone.
 
         Raises:
             RegistrationNotOpen: Not everybody may.
-            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            EmailInvalid, EmailUnsupportedCharacters, PhoneInvalid, InvalidInput: It can't be an address or a number.
             DomainNotAccepted: The shop takes no addresses of this domain.
+            PhoneNotServed, CountryNotServed: The shop takes no such numbers, or sends nothing there.
             FormRejected: Fields are missing, unsuitable or not on the form.
             TermsNotAccepted, TermsOutdated: Documents that have to be accepted.
             PasswordUnacceptable: The password won't do, with every reason.
@@ -65,20 +66,26 @@ class BlockingRegistration:
         """
         return run(self._inner.complete_registration(handle, code, context))
 
-    def resend_verification(self, handle: Secret[str], context: RequestContext) -> CodeSent:
+    def resend_verification(self, handle: Secret[str], context: RequestContext, *, by_call: bool = False) -> CodeSent:
         """Send another code and link; the earlier ones are dead, the tries stay counted.
 
+        Args:
+            handle: As ``register`` answered it.
+            context: Where the request came from.
+            by_call: Call a number and say the code, instead of sending a text message.
+
         Raises:
+            PhoneNotServed, CountryNotServed: The number can't be reached so.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed: The handle is of no use.
             CodeExhausted: There were too many wrong codes, so another one would be of no use.
             Throttled: Too soon, or too many messages.
             TryLater: The counters are not available.
             InsecureTransport: The request didn't come over TLS.
         """
-        return run(self._inner.resend_verification(handle, context))
+        return run(self._inner.resend_verification(handle, context, by_call=by_call))
 
     def change_attempt_contact(
-        self, handle: Secret[str], identifier: str, context: RequestContext
+        self, handle: Secret[str], identifier: str, context: RequestContext, *, by_call: bool = False
     ) -> RegistrationStarted:
         """Correct the address of an attempt while it is unproven; what else was filled in stays.
 
@@ -86,12 +93,13 @@ class BlockingRegistration:
 
         Args:
             handle: As ``register`` answered it; it stays good.
-            identifier: The right address as typed.
+            identifier: The right address or number as typed.
             context: Where the request came from.
+            by_call: Call the number and say the code, instead of sending a text message.
 
         Raises:
-            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
-            DomainNotAccepted: The shop takes no addresses of this domain.
+            EmailInvalid, EmailUnsupportedCharacters, PhoneInvalid, InvalidInput: It can't be an address or a number.
+            DomainNotAccepted, PhoneNotServed, CountryNotServed: The shop doesn't take it.
             ContactLinkInvalid, ContactLinkExpired, ContactLinkUsed, ContactLinkStale: The handle is of no use.
             CorrectionsUsedUp: The address was corrected too often.
             CodeExhausted: There were too many wrong codes.
@@ -99,7 +107,7 @@ class BlockingRegistration:
             TryLater: The counters are not available.
             InsecureTransport: The request didn't come over TLS.
         """
-        return run(self._inner.change_attempt_contact(handle, identifier, context))
+        return run(self._inner.change_attempt_contact(handle, identifier, context, by_call=by_call))
 
     def peek_contact(self, token: Secret[str], context: RequestContext) -> ContactOffer:
         """Answer what the landing page of a link shows; nothing changes, however often a scanner opens it.

@@ -19,10 +19,10 @@ class BlockingSignIn:
     def sign_in_with_password(
         self, identifier: str, password: object, context: RequestContext, *, remember: bool = False
     ) -> SignInStep:
-        """Sign in with an e-mail address, or a user name where the shop has them, and a password.
+        """Sign in with an e-mail address, a phone number, or a user name where the shop has them, and a password.
 
         Args:
-            identifier: The address or name as typed.
+            identifier: The address, number or name as typed.
             password: What was typed, text or ``Secret``.
             context: Where the request came from.
             remember: Keep the session beyond the browser's.
@@ -35,24 +35,30 @@ class BlockingSignIn:
             TooManySessions: The account has as many sessions as it may have, where the shop refuses one more.
             Throttled: Too many tries; wait ``retry_after``.
             TryLater: The counters or the hasher are not available.
-            EmailInvalid, EmailUnsupportedCharacters, InvalidInput: The address can't be one.
+            EmailInvalid, EmailUnsupportedCharacters, PhoneInvalid, InvalidInput: It can't be an address or a number.
             InsecureTransport: The request didn't come over TLS.
         """
         return run(self._inner.sign_in_with_password(identifier, password, context, remember=remember))
 
-    def confirm_identity(self, value: Secret[str], password: object, context: RequestContext) -> NextValue:
+    def confirm_identity(self, value: Secret[str], answer: object, context: RequestContext) -> NextValue:
         """Prove again who one is, before something that matters; the session goes on under a new value.
 
         Args:
             value: The session value.
-            password: What was typed, text or ``Secret``.
+            answer: Any ``Answer``; what is none is the password, text or ``Secret``.
             context: Where the request came from.
 
         Raises:
             SignInRefused: That isn't the account's password; the session goes on as it was.
+            CodeWrong: That isn't the code, or not the account's passkey; the session goes on as it was.
+            CodeExhausted: The code that was sent takes no more answers.
+            SignInLinkInvalid, SignInLinkExpired, SignInLinkUsed, SignInLinkStale: The handle of the code is of no use.
+            WayNotOffered: The shop has no such thing.
             SignInRequired: The value opens nothing.
+            NotWhileImpersonating: An agent who acts for a customer may not.
+            InvalidInput: The code that was sent is no text, or too long.
             Throttled: Too many tries; wait ``retry_after``.
             TryLater: The counters or the hasher are not available.
             InsecureTransport: The request didn't come over TLS.
         """
-        return run(self._inner.confirm_identity(value, password, context))
+        return run(self._inner.confirm_identity(value, answer, context))

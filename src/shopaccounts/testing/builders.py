@@ -5,7 +5,7 @@ an async host, with whatever a test puts between a shop and its ports.
 """
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any, Final, TypeVar
@@ -28,12 +28,13 @@ from shopaccounts.customers import (
     as_of,
     follow,
 )
-from shopaccounts.kernel.answers import Answer, got
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.chance import Entropy, SystemEntropy
-from shopaccounts.kernel.contact import ContactKind, EmailAddress
+from shopaccounts.kernel.contact import EmailAddress, PhoneNumber, looks_like_phone
 from shopaccounts.kernel.desk import SilentBell
 from shopaccounts.kernel.ids import AccountId, ContactId, StoreId
 from shopaccounts.kernel.limits import MAX_WINDOW, Window
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.ports import Storage
 from shopaccounts.kernel.record import Book, Change, Entity
 from shopaccounts.kernel.request import RequestContext
@@ -46,7 +47,8 @@ from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.kernel.web import LinkBuilder
 from shopaccounts.passwords import Argon2Profile, BreachedPasswords, PasswordImports, PasswordPolicy, Passwords
-from shopaccounts.recovery import CaseHelp, Cases, Objections, Questions, Recovery
+from shopaccounts.providers import Providers
+from shopaccounts.recovery import CaseHelp, Cases, LostFactor, Objections, Questions, Recovery
 from shopaccounts.registration import (
     AssistedRegistration,
     ContactCare,
@@ -58,13 +60,31 @@ from shopaccounts.registration import (
     RegistrationForm,
     Usernames,
 )
-from shopaccounts.relay import Relay, Wording
+from shopaccounts.relay import Courier, Relay, Wording
 from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
-from shopaccounts.signin import History, Impersonation, Sessions, SignedIn, SignIn
+from shopaccounts.signin import (
+    AnotherDevice,
+    CodeSignIn,
+    EnrolmentNeeded,
+    Factors,
+    History,
+    Impersonation,
+    PasskeyCare,
+    PasskeySignIn,
+    SecondFactorNeeded,
+    SecondStep,
+    Sessions,
+    SignedIn,
+    SignIn,
+    SignInStep,
+    StepCodes,
+    TotpCode,
+)
+from shopaccounts.testing.apps import AuthenticatorApp, enrol_app
+from shopaccounts.testing.between import Between
 from shopaccounts.testing.doubles import Late, ScriptedEntropy
 from shopaccounts.testing.mailbag import Mailbag
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
-from shopaccounts.testing.wrapping import PortCall, wrapped
 from shopaccounts.upkeep import Upkeep
 
 __all__ = [
@@ -104,10 +124,17 @@ SITUATIONS: Final = (
 
 
 def request_from(
-    address: str = "192.0.2.1", *, agent: str = "", secure: bool = True, device: Secret[str] | None = None
+    address: str = "192.0.2.1",
+    *,
+    agent: str = "",
+    secure: bool = True,
+    device: Secret[str] | None = None,
+    browser: Secret[str] | None = None,
 ) -> RequestContext:
-    """Answer the context of a request from a network address, with the device cookie of a browser."""
-    return RequestContext(secure=secure, client_ip=ip_address(address), user_agent=agent, device=device)
+    """Answer the context of a request from a network address, with the device and the flow cookie of a browser."""
+    return RequestContext(
+        secure=secure, client_ip=ip_address(address), user_agent=agent, device=device, binding=browser
+    )
 
 
 class QuickHasher(Argon2Hasher):
@@ -119,10 +146,12 @@ class QuickHasher(Argon2Hasher):
 class PlainTemplates:
     """Words for tests: a message's name, and its variables one a line."""
 
-    def render(self, template: str, locale: str, variables: Mapping[str, str]) -> Wording:
-        """Word one message."""
+    def render(
+        self, template: str, locale: str, variables: Mapping[str, str], channel: Channel = Channel.EMAIL
+    ) -> Wording:
+        """Word one message; a phone gets no subject."""
         text = "\n".join(f"{name}: {value}" for name, value in sorted(variables.items()))
-        return Wording(subject=template, text=text, locale=locale)
+        return Wording(subject=template if channel is Channel.EMAIL else "", text=text, locale=locale)
 
 
 @attrs.frozen(kw_only=True)
@@ -148,7 +177,15 @@ class BuiltShop:
     contact_changes: ContactChanges
     contact_care: ContactCare
     signin: SignIn
+    code_signin: CodeSignIn
+    step_codes: StepCodes
+    second_step: SecondStep
     passwords: Passwords
+    factors: Factors
+    passkey_signin: PasskeySignIn
+    passkeys: PasskeyCare
+    another_device: AnotherDevice
+    providers: Providers
     sessions: Sessions
     history: History
     impersonation: Impersonation
@@ -159,6 +196,7 @@ class BuiltShop:
     questions: Questions
     cases: Cases
     case_help: CaseHelp
+    lost_factor: LostFactor
     relay: Relay
     upkeep: Upkeep
     password_imports: PasswordImports
@@ -171,7 +209,36 @@ class BuiltShop:
         code = self.builder.mailbag.last.code
         done = await self.registration.complete_registration(started.handle, code, request_from("198.51.100.7"))
         self.builder.clock.advance(timedelta(minutes=2))
+        if isinstance(done.step, EnrolmentNeeded):
+            narrow = done.step.session
+            session = narrow if password is None else await self._enrolled(email, password, narrow)
+            return OpenAccount(id=done.account, email=email, password=password, session=session)
         return opened_account(done, email, password)
+
+    async def enter(
+        self,
+        email: str,
+        password: str = PASSWORD,
+        context: RequestContext | None = None,
+        *,
+        remember: bool = False,
+    ) -> SignInStep:
+        """Sign in with all that the account asks for; codes come from the app that was enrolled here."""
+        here = context or request_from()
+        step: SignInStep = await self.signin.sign_in_with_password(email, password, here, remember=remember)
+        if not isinstance(step, SecondFactorNeeded):
+            return step
+        there = attrs.evolve(here, binding=step.set_cookies[0].value) if step.set_cookies else here
+        answer = TotpCode(self.builder.apps[email].next_code())
+        return await self.second_step.give_second_factor(step.progress, answer, there)
+
+    async def _enrolled(self, email: str, password: str, session: Secret[str]) -> Secret[str]:
+        """Add the app that the shop asks everybody for, and sign in with it."""
+        here = request_from("198.51.100.7")
+        self.builder.apps[email] = (await enrol_app(self.factors, session, here, self.builder.clock)).app
+        step = await self.enter(email, password, here)
+        assert isinstance(step, SignedIn), step
+        return step.session
 
     async def arrange(self, situation: str, email: str) -> AccountId | None:
         """Bring an address into one of ``SITUATIONS``; answer the account, if there is one."""
@@ -183,7 +250,7 @@ class BuiltShop:
             self.builder.clock.advance(timedelta(minutes=2))
             return AccountId(self.builder.mailbag.last.message.subject)
         if situation == "unverified contact":
-            other = await self.open_account(f"other.{email}")
+            other = await self.open_account("other@lamp.example" if looks_like_phone(email) else f"other.{email}")
             await self.builder.edit(CUSTOMERS, other.id, lambda customer: _with_unproven(customer, email))
             return other.id
         account = await self.open_account(email, None if situation == "no password" else PASSWORD)
@@ -193,10 +260,11 @@ class BuiltShop:
 
 
 def _with_unproven(customer: Customer, email: str) -> Customer:
+    value = PhoneNumber.parse(email) if looks_like_phone(email) else EmailAddress.parse(email)
     contact = ContactPoint(
         id=ContactId(f"unproven of {customer.id}"),
-        kind=ContactKind.EMAIL,
-        value=EmailAddress.parse(email),
+        kind=value.kind,
+        value=value,
         roles=frozenset({ContactRole.NOTIFY}),
         added_at=customer.created_at,
     )
@@ -231,6 +299,7 @@ class ShopBuilder:
         agents: What the shop's own people may do.
         breached: Who knows leaked passwords.
         closing_objections: What speaks against closing an account.
+        couriers: Who takes the shop's messages; for phones, a shop that has none takes no numbers.
         ports: What else the shop may ask, by its name among the ``Adapters``.
     """
 
@@ -244,8 +313,10 @@ class ShopBuilder:
     agents: Agents = attrs.field(factory=NoAgents)
     breached: BreachedPasswords | None = None
     closing_objections: tuple[ClosingObjections, ...] = ()
+    couriers: Mapping[Channel, Courier] = attrs.field(factory=dict)
     ports: Mapping[str, Any] = attrs.field(factory=dict)
     mailbag: Mailbag = attrs.field(init=False)
+    apps: dict[str, AuthenticatorApp] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.mailbag = Mailbag(AesVault(self.keyring, SystemEntropy()))
@@ -280,6 +351,7 @@ class ShopBuilder:
             agents=self.agents,
             breached_passwords=around(self.breached) if self.breached else None,
             closing_objections=self.closing_objections,
+            couriers={channel: around(courier) for channel, courier in self.couriers.items()},
             bell=around(SilentBell()),
             clock=self.clock,
             entropy=self.entropy,
@@ -295,6 +367,11 @@ class ShopBuilder:
         await got(store.record(Change(writes=(book.change(found.it, now),))))
         return now
 
+    async def add(self, book: Book[T], entity: T) -> T:
+        """Add an entity as a use-case would that isn't there yet."""
+        await got(self.storage.open(self.scope).record(Change(writes=(book.add(entity),))))
+        return entity
+
     async def step(self, account: str, trigger: Trigger, until: datetime | None = None) -> Customer:
         """Let something happen to a customer's record; what stops an account ends its sessions."""
         now, reason = self.clock.now(), StatusReason.ABUSE if trigger is Trigger.SUSPEND else None
@@ -309,32 +386,6 @@ class ShopBuilder:
     def _built(self, shop: Any, as_face: Callable[[Any], Any]) -> BuiltShop:
         names = (field.name for field in attrs.fields(BuiltShop) if field.name != "builder")
         return BuiltShop(builder=self, **{name: as_face(getattr(shop, name)) for name in names})
-
-
-class Between:
-    """Lets something happen once between what a use-case reads and what it records; wraps its ports.
-
-    Args:
-        happens: What somebody else does meanwhile.
-    """
-
-    def __init__(self, happens: Callable[[], Awaitable[object]]) -> None:
-        self.happened = False
-        self._happens = happens
-
-    def __call__(self, port: Any) -> Any:
-        """Answer a stand-in for a port or a storage."""
-        return wrapped(port, self._around)
-
-    def _around(self, call: PortCall) -> Answer[Any]:
-        if call.method != "record" or self.happened:
-            return call.make()
-        self.happened = True
-        return self._after(call)
-
-    async def _after(self, call: PortCall) -> Any:
-        await self._happens()
-        return await got(call.make())
 
 
 class _Awaitable:
@@ -371,4 +422,7 @@ def opened_account(done: Registered, email: str, password: str | None) -> OpenAc
 def without_gaps() -> SendPolicy:
     """Answer a policy that lets as many messages out at once as any policy can."""
     wide = Window(limit=MAX_WINDOW, per=timedelta(hours=1))
-    return SendPolicy(mailbox_hourly=wide, mailbox_daily=wide, network_hourly=wide, kept_for_owner=0)
+    return SendPolicy(
+        mailbox_hourly=wide, mailbox_daily=wide, phone_hourly=wide, phone_daily=wide,
+        network_hourly=wide, kept_for_owner=0,
+    )  # fmt: skip

@@ -76,7 +76,7 @@ class Mailbag:
     @property
     def last(self) -> Letter:
         """What was recorded last."""
-        return self.letters[-1]
+        return self._opened(self._messages[-1])
 
     def to(self, address: str) -> tuple[Letter, ...]:
         """Answer what really goes out to an address."""

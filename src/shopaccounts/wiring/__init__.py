@@ -1,4 +1,14 @@
-"""Puts the use-cases of a shop together, for one scope; nothing else knows all of them."""
+"""Puts the use-cases of a shop together, for one scope; nothing else knows all of them.
+
+Each file makes the parts of one thing, and builds on those before it:
+
+* ``ground``: the store, the keys, the counters, messages, the door.
+* ``factors``, ``passkeys``: second steps. ``entrance``: sessions, passwords, fresh proofs, acting for customers.
+* ``accounts``: opening accounts, their addresses, closing them.
+* ``way_back``, ``resets``: what brings back an account whose password or mailbox is lost.
+* ``doors``: the ways in, which may lead to a reset. ``providers``: accounts elsewhere, which may open one here.
+* Here: what hands on messages, and what does all that is due.
+"""
 
 from functools import cached_property
 
@@ -6,34 +16,14 @@ import attrs
 
 from shopaccounts.kernel.desk import SilentBell
 from shopaccounts.relay import Relay
-from shopaccounts.signin import SignIn
 from shopaccounts.upkeep import Upkeep
-from shopaccounts.wiring.entrance import Entrance
-from shopaccounts.wiring.way_back import WayBack
+from shopaccounts.wiring.providers import ProviderParts
 
 __all__ = ["Wiring"]
 
 
-class Wiring(Entrance, WayBack):
+class Wiring(ProviderParts):
     """The use-cases of one shop in one scope."""
-
-    @cached_property
-    def signin(self) -> SignIn:
-        return SignIn(
-            desk=self.desk,
-            records=self.store,
-            caretaker=self.caretaker,
-            resets=self.recovery,
-            attempts=self.attempts,
-            passwords=self.check,
-            gate=self.gate,
-            confirmation=self.confirmation,
-            places=self.adapters.places,
-            notices=self.notices,
-            letters=self.letters,
-            usernames=self.policies.registration.usernames.enabled,
-            transport=self.policies.transport,
-        )
 
     @cached_property
     def relay(self) -> Relay:
@@ -61,6 +51,8 @@ class Wiring(Entrance, WayBack):
                 self.contact_changes.finish_changes,
                 self.contact_care.finish_checks,
                 self.impersonation.end_due,
+                self.second_step.tell_unanswered,
+                self.factors.drop_unconfirmed,
                 self.passwords.remind,
                 self.questions.remind_to_review,
                 self.cases.attend_cases,

@@ -5,10 +5,12 @@ from functools import cached_property
 from shopaccounts.books import BELONGINGS
 from shopaccounts.customers import Closings, Customers
 from shopaccounts.registration import (
+    Additions,
     Addresses,
     AssistedRegistration,
     Automation,
     Claims,
+    Confirmations,
     ContactCare,
     ContactChanges,
     Contacts,
@@ -18,10 +20,14 @@ from shopaccounts.registration import (
     Moves,
     NewPasswords,
     Openings,
+    Proposals,
     Registration,
+    Reminders,
+    SharedNumbers,
     Usernames,
     Verifications,
 )
+from shopaccounts.signin import PointedSteps
 from shopaccounts.wiring.ground import Ground
 
 __all__ = ["Accounts"]
@@ -40,6 +46,10 @@ class Accounts(Ground):
         )
 
     @cached_property
+    def reminders(self) -> Reminders:
+        return Reminders(verifications=self.verifications)
+
+    @cached_property
     def openings(self) -> Openings:
         return Openings(
             desk=self.desk,
@@ -50,6 +60,7 @@ class Accounts(Ground):
                 syntax=self.adapters.email_syntax,
                 disposable=self.adapters.disposable_domains,
                 mail=self.adapters.mail_domains,
+                phones=self.phones,
             ),
             verifications=self.verifications,
             policy=self.policies.registration,
@@ -132,6 +143,10 @@ class Accounts(Ground):
         return Claims(desk=self.desk, records=self.store, letters=self.letters)
 
     @cached_property
+    def shared_numbers(self) -> SharedNumbers:
+        return SharedNumbers(desk=self.desk, records=self.store)
+
+    @cached_property
     def holders(self) -> Holders:
         return Holders(doorkeeper=self.doorkeeper)
 
@@ -143,7 +158,33 @@ class Accounts(Ground):
             doorkeeper=self.doorkeeper,
             claims=self.claims,
             notices=self.notices,
+            proposals=Proposals(
+                desk=self.desk,
+                claims=self.claims,
+                keyring=self.adapters.keyring,
+                codes=self.policies.registration,
+                policy=self.policies.contact_changes,
+            ),
+            steps=PointedSteps(
+                desk=self.desk,
+                notices=self.notices,
+                offered=self.offered,
+                step_up=self.policies.step_up,
+                passwords=self.policies.passwords,
+            ),
+            shared=self.shared_numbers,
             policy=self.policies.contact_changes,
+        )
+
+    @cached_property
+    def additions(self) -> Additions:
+        return Additions(
+            desk=self.desk,
+            records=self.store,
+            claims=self.claims,
+            keyring=self.adapters.keyring,
+            notices=self.notices,
+            policy=self.policies.registration,
         )
 
     @cached_property
@@ -155,6 +196,8 @@ class Accounts(Ground):
             claims=self.claims,
             holders=self.holders,
             moves=self.moves,
+            additions=self.additions,
+            shared=self.shared_numbers,
             notices=self.notices,
             budget=self.budget,
             addresses=self.openings.addresses,
@@ -173,6 +216,13 @@ class Accounts(Ground):
             doorkeeper=self.doorkeeper,
             holders=self.holders,
             moves=self.moves,
+            confirmations=Confirmations(
+                desk=self.desk,
+                records=self.store,
+                moves=self.moves,
+                keyring=self.adapters.keyring,
+                policy=self.policies.contact_changes,
+            ),
             budget=self.budget,
             addresses=self.openings.addresses,
             policy=self.policies.contact_changes,

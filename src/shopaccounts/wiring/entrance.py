@@ -1,15 +1,29 @@
 """How the parts of being signed in fit together."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from shopaccounts.passwords import Caretaker, LegacyHashes, PasswordImports, Passwords
-from shopaccounts.signin import Confirmation, History, Impersonation, PasswordCheck, Renewal, Sessions
-from shopaccounts.wiring.ground import Ground
+from shopaccounts.signin import (
+    Confirmation,
+    FactorCheck,
+    History,
+    Impersonation,
+    PasskeyAnswer,
+    PasswordCheck,
+    Prover,
+    RecoveryCodeAnswer,
+    Renewal,
+    SentCodeAnswer,
+    Sessions,
+    TotpCode,
+)
+from shopaccounts.wiring.passkeys import PasskeyParts
 
 __all__ = ["Entrance"]
 
 
-class Entrance(Ground):
+class Entrance(PasskeyParts):
     """Sessions, passwords, and what stands beside them."""
 
     @cached_property
@@ -86,7 +100,26 @@ class Entrance(Ground):
 
     @cached_property
     def confirmation(self) -> Confirmation:
-        return Confirmation(desk=self.desk, doorkeeper=self.doorkeeper, passwords=self.check, gate=self.gate)
+        return Confirmation(desk=self.desk, doorkeeper=self.doorkeeper, check=self.factor_check, gate=self.gate)
+
+    @cached_property
+    def factor_check(self) -> FactorCheck:
+        return FactorCheck(
+            desk=self.desk,
+            attempts=self.attempts,
+            passwords=self.check,
+            notices=self.notices,
+            provers=self.provers,
+        )
+
+    @cached_property
+    def provers(self) -> Mapping[type, Prover]:
+        return {
+            PasskeyAnswer: self.passkey_prover,
+            TotpCode: self.totp_prover,
+            RecoveryCodeAnswer: self.recovery_code_prover,
+            SentCodeAnswer: self.sent_code_prover,
+        }
 
     @cached_property
     def password_imports(self) -> PasswordImports:

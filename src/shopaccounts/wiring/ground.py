@@ -5,10 +5,13 @@ from typing import TypeVar
 
 import attrs
 
-from shopaccounts.customers import Notices
+from shopaccounts.customers import Identifiers, Notices
+from shopaccounts.kernel.assurance import WayIn
 from shopaccounts.kernel.desk import Bell, Desk
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.letters import Letters
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.phones import Phones
 from shopaccounts.kernel.ports import Counters, Store
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.sending import SendBudget
@@ -18,9 +21,18 @@ from shopaccounts.kernel.vault import Vault
 from shopaccounts.passwords import Breaches, Chooser, Hasher
 from shopaccounts.relay import Templates
 from shopaccounts.settings import Adapters, Policies
-from shopaccounts.signin import Attempts, Gate, SessionDoorkeeper
+from shopaccounts.signin import (
+    Attempts,
+    Gate,
+    NoRiskSignals,
+    Offered,
+    RememberedRisks,
+    RiskSignals,
+    SentCodes,
+    SessionDoorkeeper,
+)
 
-__all__ = ["Ground"]
+__all__ = ["Ground", "chosen"]
 
 
 T = TypeVar("T")
@@ -42,24 +54,24 @@ class Ground:
 
     @cached_property
     def counters(self) -> Counters:
-        return self.adapters.counters or self.adapters.storage.counters(self.scope)
+        return (self.adapters.counters or self.adapters.storage).counters(self.scope)
 
     @cached_property
     def vault(self) -> Vault:
-        return _chosen(self.adapters.vault)
+        return chosen(self.adapters.vault)
 
     @cached_property
     def hasher(self) -> Hasher:
-        chosen = _chosen(self.adapters.hasher)
+        hasher = chosen(self.adapters.hasher)
         if not self.policies.passwords.pepper:
-            return chosen
+            return hasher
         from shopaccounts.adapters.pepper import PepperedHasher  # noqa: PLC0415  (only shops with a pepper need it)
 
-        return PepperedHasher(chosen, self.vault, self.scope.realm)
+        return PepperedHasher(hasher, self.vault, self.scope.realm)
 
     @cached_property
     def templates(self) -> Templates:
-        return _chosen(self.adapters.templates)
+        return chosen(self.adapters.templates)
 
     @cached_property
     def desk(self) -> Desk:
@@ -100,7 +112,43 @@ class Ground:
 
     @cached_property
     def budget(self) -> SendBudget:
-        return SendBudget(counters=self.counters, keyring=self.adapters.keyring, policy=self.policies.sends)
+        return SendBudget(
+            counters=self.counters,
+            keyring=self.adapters.keyring,
+            policy=self.policies.sends,
+            store=self.scope.store,
+        )
+
+    @cached_property
+    def phones(self) -> Phones:
+        by_phone = frozenset({Channel.SMS, Channel.VOICE}) & self.adapters.couriers.keys()
+        return Phones(policy=self.policies.phones, rules=self.adapters.phone_rules, channels=by_phone)
+
+    @cached_property
+    def risk_signals(self) -> RiskSignals:
+        signals = self.adapters.risk_signals
+        if isinstance(signals, NoRiskSignals):
+            return signals
+        return RememberedRisks(
+            signals=signals, counters=self.counters, keyring=self.adapters.keyring, clock=self.adapters.clock
+        )
+
+    @cached_property
+    def sent_codes(self) -> SentCodes:
+        return SentCodes(
+            desk=self.desk,
+            records=self.store,
+            keyring=self.adapters.keyring,
+            vault=self.vault,
+            letters=self.letters,
+            budget=self.budget,
+            risks=self.risk_signals,
+            policy=self.policies.code_sign_in,
+        )
+
+    @cached_property
+    def identifiers(self) -> Identifiers:
+        return Identifiers(phones=self.phones, usernames=self.policies.registration.usernames.enabled)
 
     @cached_property
     def gate(self) -> Gate:
@@ -109,6 +157,19 @@ class Ground:
             policy=self.policies.sessions,
             devices=self.policies.devices,
             lifecycle=self.policies.lifecycle,
+            offered=self.offered,
+        )
+
+    @cached_property
+    def offered(self) -> Offered:
+        sent = self.policies.code_sign_in.ways_in(self.phones.channels)
+        passkeys = {WayIn.PASSKEY} if self.policies.passkeys else set[WayIn]()
+        known = self.policies.providers
+        return Offered(
+            ways=sent | passkeys,
+            factors=self.policies.second_factor,
+            providers=frozenset(config.id for config in known.enabled),
+            closed=frozenset(config.id for config in known.configs if config.end_sessions and not config.enabled),
         )
 
     @cached_property
@@ -123,7 +184,7 @@ class Ground:
         )
 
 
-def _chosen(adapter: T | None) -> T:
+def chosen(adapter: T | None) -> T:
     """Answer an adapter that has its default by now."""
     if adapter is None:
         msg = "adapters without their defaults"

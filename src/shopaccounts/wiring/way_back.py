@@ -5,12 +5,9 @@ from functools import cached_property
 from shopaccounts.recovery import (
     Answering,
     CaseHelp,
-    CaseProofs,
-    Cases,
     CaseSteps,
     Objections,
     Questions,
-    Recovery,
     Repudiations,
 )
 from shopaccounts.wiring.accounts import Accounts
@@ -46,24 +43,6 @@ class WayBack(Accounts):
         )
 
     @cached_property
-    def recovery(self) -> Recovery:
-        return Recovery(
-            desk=self.desk,
-            records=self.store,
-            chooser=self.chooser,
-            attempts=self.attempts,
-            budget=self.budget,
-            verifications=self.verifications,
-            letters=self.letters,
-            notices=self.notices,
-            answering=self.answering,
-            doorkeeper=self.doorkeeper,
-            staff=self.staff,
-            policy=self.policies.resets,
-            transport=self.policies.transport,
-        )
-
-    @cached_property
     def repudiations(self) -> Repudiations:
         return Repudiations(
             desk=self.desk,
@@ -89,33 +68,6 @@ class WayBack(Accounts):
             notices=self.notices,
             moves=self.moves,
             policy=self.policies.cases,
-        )
-
-    @cached_property
-    def case_proofs(self) -> CaseProofs:
-        return CaseProofs(
-            desk=self.desk,
-            records=self.store,
-            doorkeeper=self.doorkeeper,
-            keyring=self.adapters.keyring,
-            attempts=self.attempts,
-            policy=self.policies.cases,
-        )
-
-    @cached_property
-    def cases(self) -> Cases:
-        return Cases(
-            desk=self.desk,
-            records=self.store,
-            work=self.store,
-            doorkeeper=self.doorkeeper,
-            addresses=self.openings.addresses,
-            budget=self.budget,
-            proofs=self.case_proofs,
-            steps=self.case_steps,
-            repudiations=self.repudiations,
-            policy=self.policies.cases,
-            transport=self.policies.transport,
         )
 
     @cached_property
