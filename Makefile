@@ -1,13 +1,13 @@
 # Every task of the project. `make` alone lists them.
 #
-#   make test ARGS="-k password"     passes ARGS on to pytest
+#   make test ARGS="-k password"     passes ARGS on to pytest, which runs two files at a time; -n 0 runs one
 #   make demo INTERACTIVE=1          lets you answer for the customer
 #   make test PYTHON=python3.12      chooses the Python that .venv is made with
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench clean
+.PHONY: help demo test browser check docs bench clean
 
 # The first of these that runs and is new enough.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## Say what can be done here
 	@echo "shopaccounts: customer accounts for online shops"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "The first task sets up $(VENV), which takes a minute or two."
 
@@ -29,7 +29,11 @@ demo: $(READY) ## Watch customers register, sign in and recover their accounts
 
 test: $(READY) ## Run all tests and all examples of the docs
 	@echo "Running the tests and the examples of the docs."
-	@$(BIN)/python -m pytest $(ARGS)
+	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+browser: $(VENV)/.browser ## Use passkeys in a real Chromium, through the example shops
+	@echo "Using passkeys in $$(command -v chromium || command -v chromium-browser || command -v google-chrome)."
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 check: $(READY) ## Look for mistakes without running anything
 	@echo "1/5 Style and common mistakes"
@@ -70,4 +74,14 @@ $(READY): pyproject.toml constraints.txt
 		| tee $(VENV)/setup.log | awk '/^Collecting/ { printf "."; fflush() }' \
 		|| { echo; cat $(VENV)/setup.log; echo "Setting up $(VENV) failed; the reason stands above."; exit 1; }
 	@echo " done"
+	@touch $@
+
+# Chromium comes from the system: apt installs it where it may, and says what to type where it may not.
+$(VENV)/.browser: $(READY)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium."; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		else echo "Chromium was not found. On Debian and Ubuntu: sudo apt-get install chromium"; exit 1; fi
+	@echo "Installing Playwright."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[tests,browser]"
 	@touch $@

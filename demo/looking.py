@@ -21,7 +21,18 @@ from shopaccounts.kernel.security import SECURITY, AccountSecurity
 from shopaccounts.kernel.tickets import TICKETS, Ticket
 from shopaccounts.passwords import PASSWORDS, PasswordRecord
 from shopaccounts.registration import ATTEMPTS, CONTACT_CHANGES, Attempt, ContactChange
-from shopaccounts.signin import DEVICES, SESSIONS, KnownDevices, Session
+from shopaccounts.signin import (
+    AUTHENTICATORS,
+    CEREMONIES,
+    DEVICES,
+    PROGRESSES,
+    SESSIONS,
+    Authenticators,
+    KnownDevices,
+    Session,
+)
+from shopaccounts.signin.passkeys.ceremonies import Ceremony
+from shopaccounts.signin.progress import Progress
 
 __all__ = ["Ledger", "contains", "fingerprint"]
 
@@ -43,7 +54,9 @@ def _password(record: PasswordRecord) -> str:
 
 def _security(security: AccountSecurity) -> str:
     stamps = security.stamps
-    numbers = f"password {stamps.password}, contacts {stamps.contacts}, account {stamps.account}"
+    numbers = (
+        f"password {stamps.password}, contacts {stamps.contacts}, factors {stamps.factors}, account {stamps.account}"
+    )
     return f"{numbers}; what is older than its stamp is dead"
 
 
@@ -53,6 +66,20 @@ def _session(session: Session) -> str:
 
 def _devices(known: KnownDevices) -> str:
     return f"{len(known.devices)} known, only digests of their cookies"
+
+
+def _own(own: Authenticators) -> str:
+    left = own.recovery_codes.left if own.recovery_codes else 0
+    what = f"apps {len(own.factors)}, passkeys {len(own.passkeys)}, recovery codes {left}"
+    return f"{what}; secrets of apps sealed, of the others only public keys and digests"
+
+
+def _progress(progress: Progress) -> str:
+    return f"{'over' if progress.ended_at else 'waits'}, wrong answers {progress.wrong}, only a digest of its handle"
+
+
+def _ceremony(ceremony: Ceremony) -> str:
+    return f"{ceremony.purpose.value}, {'answered' if ceremony.used_at else 'not answered'}"
 
 
 def _change(change: ContactChange) -> str:
@@ -79,6 +106,9 @@ _WORDS: Final[Mapping[str, tuple[AnyBook, Callable[[Any], str]]]] = {
     "stamps": (SECURITY, _security),
     "session": (SESSIONS, _session),
     "devices": (DEVICES, _devices),
+    "second steps": (AUTHENTICATORS, _own),
+    "half-done sign-in": (PROGRESSES, _progress),
+    "passkey question": (CEREMONIES, _ceremony),
     "change": (CONTACT_CHANGES, _change),
     "link": (TICKETS, _ticket),
     "message": (MESSAGES, _message),

@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 from sqlalchemy import URL
 
-from shopaccounts import Adapters, ShopAccounts
+from shopaccounts import Adapters, Policies, ShopAccounts
 from shopaccounts.adapters.bells import InlineBell
 from shopaccounts.adapters.crypto import AesVault, RootKeyring, new_root
 from shopaccounts.adapters.mail import MailServer, Tls
@@ -21,6 +21,7 @@ from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.kernel.web import LinkBuilder
 from shopaccounts.relay import MailPolicy
+from shopaccounts.signin import PasskeyPolicy
 
 __all__ = ["OpenShop", "Place", "open_shop"]
 
@@ -31,6 +32,9 @@ _FRONT: Final = Storefront(
         base={StoreId("main"): "https://lampenhaus.example"},
         paths={"verify_contact": "/confirm", "password_reset": "/new-password"},
     ),
+)
+_POLICIES: Final = Policies(
+    passkeys=PasskeyPolicy(rp_id="lampenhaus.example", rp_name="Lampenhaus", origins=("https://lampenhaus.example",))
 )
 
 
@@ -86,6 +90,7 @@ def open_shop(place: Place, clock: FixedClock, bell: Bell | None = None) -> Open
             entropy=entropy,
         ),
         storefront=_FRONT,
+        policies=_POLICIES,
     )
     return OpenShop(shop, storage)
 

@@ -1,6 +1,6 @@
 """What every chapter of the story needs: the shop, Ann at her browsers, her mailbox, and a way to tell it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Final, NoReturn, TypeVar
@@ -15,10 +15,10 @@ from shopaccounts.kernel.errors import Rejected, Throttled
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import FixedClock
-from shopaccounts.kernel.web import DEVICE_COOKIE
+from shopaccounts.kernel.web import DEVICE_COOKIE, FLOW_COOKIE, SetCookie
 from shopaccounts.passwords import PasswordUnacceptable
 from shopaccounts.registration import CodeExhausted
-from shopaccounts.signin import Resumed, SignedIn, SignInStep
+from shopaccounts.signin import FactorEnrolment, PasskeyWasAdded, Resumed, SignedIn, SignInStep
 
 __all__ = ["Stage"]
 
@@ -43,7 +43,7 @@ class Stage:
         self._email = self._password = ""
         self._secrets: set[str] = set()
         self._sessions: dict[str, Secret[str]] = {}
-        self._devices: dict[str, Secret[str]] = {}
+        self._cookies: dict[tuple[str, str], Secret[str]] = {}
 
     def _open(self) -> OpenShop:
         return open_shop(self._place, self._clock)
@@ -52,7 +52,13 @@ class Stage:
 
     def _at(self, browser: str) -> RequestContext:
         network = ip_address("192.0.2.7" if browser in {"Laptop", "Phone"} else "198.51.100.9")
-        return RequestContext(secure=True, client_ip=network, user_agent=browser, device=self._devices.get(browser))
+        return RequestContext(
+            secure=True,
+            client_ip=network,
+            user_agent=browser,
+            device=self._cookies.get((browser, DEVICE_COOKIE)),
+            binding=self._cookies.get((browser, FLOW_COOKIE)),
+        )
 
     def _sign_in(self, browser: str, password: str) -> None:
         signin = self._opened.shop.signin
@@ -61,12 +67,22 @@ class Stage:
     def _come_in(self, step: SignInStep, browser: str) -> None:
         if not isinstance(step, SignedIn):
             self._go_astray()
-        self._sessions[browser] = step.session
-        self._keep_secret(step.session.reveal())
-        kept = {cookie.name: cookie.value for cookie in step.set_cookies}
-        if DEVICE_COOKIE in kept:
-            self._devices[browser] = kept[DEVICE_COOKIE]
-            self._keep_secret(kept[DEVICE_COOKIE].reveal())
+        self._keep_session(browser, step.session)
+        self._keep_cookies(browser, step.set_cookies)
+
+    def _go_on(self, browser: str, done: FactorEnrolment | PasskeyWasAdded) -> None:
+        if done.next_value is None:
+            self._go_astray()
+        self._keep_session(browser, done.next_value.session)
+
+    def _keep_session(self, browser: str, session: Secret[str]) -> None:
+        self._sessions[browser] = session
+        self._keep_secret(session.reveal())
+
+    def _keep_cookies(self, browser: str, cookies: Iterable[SetCookie]) -> None:
+        for cookie in cookies:
+            self._cookies[browser, cookie.name] = cookie.value
+            self._keep_secret(cookie.value.reveal())
 
     def _is_in(self, browser: str) -> bool:
         return isinstance(self._opened.shop.sessions.resume(self._sessions[browser], self._at(browser)), Resumed)

@@ -1,4 +1,7 @@
-"""The story: Ann opens an account, loses her password, throws strangers out, and the shop loses its power. Twice."""
+"""The story: Ann opens an account, loses her password, throws strangers out, and gets by without a password at last.
+
+The shop loses its power. Twice.
+"""
 
 from datetime import timedelta
 from typing import Final
@@ -8,6 +11,7 @@ import attrs
 from demo.doomed import die_before_the_commit, die_before_the_mail
 from demo.looking import contains, fingerprint
 from demo.postbox import Letter
+from demo.second_steps import SecondSteps
 from demo.strangers import Strangers
 from shopaccounts.adapters.babel import Messages
 from shopaccounts.kernel.errors import Throttled
@@ -24,7 +28,7 @@ _SECOND: Final = "eleven candles under the stairs"
 _FOURTH: Final = "a lighthouse asleep behind the hill"
 
 
-class Story(Strangers):
+class Story(Strangers, SecondSteps):
     """What happens to Ann and the shop."""
 
     def tell(self) -> None:
@@ -41,6 +45,10 @@ class Story(Strangers):
             self._take_back()
             token = self._lose_power_before_the_mail()
             self._lose_power_before_the_commit(token)
+            self._add_app()
+            self._ask_for_more()
+            self._use_recovery_code()
+            self._make_passkey()
             self._look_back()
             self._end()
         finally:
@@ -207,7 +215,6 @@ class Story(Strangers):
 
     def _look_back(self) -> None:
         self._teller.chapter("Ann looks back")
-        self._sign_in("Laptop", self._password)
         self._show_sessions("Laptop")
         history = self._opened.shop.history.security_history(self._sessions["Laptop"], self._at("Laptop"), limit=100)
         self._teller.say("And everything that happened to it, newest first; strangers who only tried stand nowhere:")

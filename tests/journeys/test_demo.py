@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LAST_LINES = [
-    "  Of 24 passwords, links, sessions, addresses none stands in the file.",
+    "  Of 47 passwords, links, sessions, addresses none stands in the file.",
     "The end. Nothing was lost, nothing happened twice, and the folder of this demo is removed.",
 ]
 
@@ -36,7 +36,11 @@ def test_the_demo_comes_to_a_good_end(tmp_path: Path) -> None:
     assert "Laptop and phone are signed out" in told.stdout
     assert "Everybody is signed out, the stranger too." in told.stdout
     assert "Her address counts again, and everybody is signed out." in told.stdout
-    assert "  | Devices that we know: Laptop, Phone" in told.stdout
+    assert "  | Devices that we know: Phone, Laptop" in told.stdout
+    assert "The right password opens nothing there" in told.stdout
+    assert "each opens an account once" in told.stdout
+    assert "Each of them works once." in told.stdout
+    assert "That counts as two factors: the laptop, and her finger on it." in told.stdout
     assert "signin.repudiated, by customer" in told.stdout
     assert list(tmp_path.iterdir()) == []
 

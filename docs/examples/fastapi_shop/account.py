@@ -1,19 +1,22 @@
 """The pages of a customer who is signed in, one function each.
 
-What matters asks for the password of the last minutes: the library refuses with ``FreshSignInNeeded``, and ``web``
-sends the customer to ``/confirm-identity``.
+What matters asks for a proof of the last minutes: the library refuses with ``FreshSignInNeeded``, and ``web`` sends the
+customer to ``/confirm-identity``.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from fastapi_shop.web import Field, ThisVisit, Visit, go
-from shop_common import QUESTIONS, happened, reason_to_stay
+from shop_common import QUESTIONS, answer_in, happened, reason_to_stay, ways_to_prove
 from shopaccounts.kernel.assurance import SessionScope
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.registration import HolderUnknown
+from shopaccounts.signin import WayNotOffered
 
 __all__ = ["pages"]
 
@@ -28,23 +31,34 @@ async def account(visit: ThisVisit) -> Response:
 
 
 @pages.get("/confirm-identity")
-async def show_confirm_identity(visit: ThisVisit, path: Annotated[str, Query(alias="next")] = "/") -> Response:
-    """Ask for the password again."""
-    visit.require_session()
-    return visit.page("confirm_identity.html", form={"next": path})
+async def show_confirm_identity(
+    visit: ThisVisit, path: Annotated[str, Query(alias="next")] = "/", by: str = ""
+) -> Response:
+    """Ask for a fresh proof."""
+    return await ask_again(visit, {"next": path, "by": by})
 
 
 @pages.post("/confirm-identity")
-async def confirm_identity(
-    visit: ThisVisit, password: Field = "", path: Annotated[str, Form(alias="next")] = "/"
-) -> Response:
+async def confirm_identity(visit: ThisVisit) -> Response:
     """Prove again who one is, and go back to the page that asked for it."""
-    session = visit.require_session()
+    session, form = visit.require_session(), await visit.form()
     try:
-        visit.keep_cookies_of(await visit.shop.signin.confirm_identity(session, password, visit.context))
+        visit.keep_cookies_of(await visit.shop.signin.confirm_identity(session, answer_in(form), visit.context))
     except Rejected as no:
-        return visit.page("confirm_identity.html", rejected=no, form={"next": path})
-    return go(safe_return_path(path), note="proven")
+        return await ask_again(visit, {"next": form.get("next", "/"), "by": form.get("by", "")}, no)
+    return go(safe_return_path(form.get("next", "/")), note="proven")
+
+
+async def ask_again(visit: Visit, form: Mapping[str, str], rejected: Rejected | None = None) -> Response:
+    """Answer the page that asks for a fresh proof, by one of the ways that the library named."""
+    session = visit.require_session()
+    known = await visit.shop.factors.factors(session, visit.context)
+    ways, passkey = ways_to_prove(form["by"].split(), known.factors), None
+    if "passkey" in ways:
+        with suppress(WayNotOffered):  # the account has none
+            passkey = await visit.shop.passkey_signin.confirmation_options(session, visit.context)
+            visit.keep_cookies_of(passkey)
+    return visit.page("confirm_identity.html", rejected=rejected, form=form, ways=ways, passkey=passkey)
 
 
 # Where one is signed in, and what happened

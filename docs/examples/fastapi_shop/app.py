@@ -1,28 +1,28 @@
-"""The pages of the shop, one function each: those of everybody. A customer's own stand in ``account`` and ``links``.
+"""The pages of the shop, one function each: those of everybody.
 
-Run it with ``uvicorn --app-dir docs/examples --factory fastapi_shop.app:create_app``, and open http://127.0.0.1:8000.
+How customers get in stands in ``door``, what they do then in ``account`` and ``security``, and where the links in mails
+lead in ``links``. Run it with ``uvicorn --app-dir docs/examples --factory fastapi_shop.app:create_app``, and open
+http://localhost:8000.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Form, HTTPException, Query, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Response
 from fastapi.staticfiles import StaticFiles
 
-from fastapi_shop import account, links
+from fastapi_shop import account, door, links, security
 from fastapi_shop.web import Field, ThisVisit, Visit, enter, go, install
 from fastapi_shop.wiring import open_shop
-from shop_common import PRODUCTS, STATIC, Mailbox, Settings
+from shop_common import PRODUCTS, REGISTRATION_COOKIE, STATIC, Mailbox, Settings
 from shopaccounts import AsyncShopAccounts
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.messages import Channel
-from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import Clock, SystemClock
-from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SetCookie
+from shopaccounts.kernel.web import SESSION_COOKIE, ClearCookie, SetCookie
 from shopaccounts.passwords import PasswordUnacceptable
 from shopaccounts.registration import ContactLinkInvalid, HolderUnknown, RegistrationForm
 
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         settings: None takes the environment's.
         clock: None takes the system's; tests bring one that they can move.
     """
-    settings = settings or Settings.from_environment("http://127.0.0.1:8000", Path(__file__).parent / "instance")
+    settings = settings or Settings.from_environment("http://localhost:8000", Path(__file__).parent / "instance")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     install(app, settings)
-    for router in (pages, account.pages, links.pages):
+    for router in (pages, door.pages, account.pages, security.pages, links.pages):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
@@ -88,7 +88,7 @@ async def sign_up(visit: ThisVisit, email: Field = "", password: Field = "") -> 
         started = await visit.shop.registration.register(form, visit.context)
     except Rejected as no:
         return visit.page("sign_up.html", rejected=no, form={"email": email}, guide=visit.guide)
-    visit.leave_cookies(SetCookie(name=FLOW_COOKIE, value=started.handle))
+    visit.leave_cookies(SetCookie(name=REGISTRATION_COOKIE, value=started.handle))
     return go("/sign-up/code")
 
 
@@ -102,10 +102,10 @@ async def show_code(visit: ThisVisit) -> Response:
 async def complete(visit: ThisVisit, code: Field = "") -> Response:
     """Open the account with the code."""
     try:
-        registered = await visit.shop.registration.complete_registration(flow(visit), code, visit.context)
+        registered = await visit.shop.registration.complete_registration(registration(visit), code, visit.context)
     except Rejected as no:
         return visit.page("look_into_your_mailbox.html", rejected=no)
-    visit.leave_cookies(ClearCookie(FLOW_COOKIE))
+    visit.leave_cookies(ClearCookie(REGISTRATION_COOKIE))
     return await enter(visit, registered.step)
 
 
@@ -113,7 +113,7 @@ async def complete(visit: ThisVisit, code: Field = "") -> Response:
 async def resend(visit: ThisVisit) -> Response:
     """Send another code."""
     try:
-        await visit.shop.registration.resend_verification(flow(visit), visit.context)
+        await visit.shop.registration.resend_verification(registration(visit), visit.context)
     except Rejected as no:
         return visit.page("look_into_your_mailbox.html", rejected=no)
     return go("/sign-up/code", note="sent-again")
@@ -129,10 +129,10 @@ async def show_confirm(visit: ThisVisit, token: str = "") -> Response:
 @pages.post("/confirm")
 async def confirm(visit: ThisVisit, token: Field = "") -> Response:
     """Confirm the address, if this is the browser that asked; else offer to start anew."""
-    confirmed = await visit.shop.registration.confirm_contact(Secret(token), visit.flow, visit.context)
+    confirmed = await visit.shop.registration.confirm_contact(Secret(token), visit.registration, visit.context)
     if isinstance(confirmed, HolderUnknown):
         return visit.page("take_over.html", form={"token": token}, guide=visit.guide)
-    visit.leave_cookies(ClearCookie(FLOW_COOKIE))
+    visit.leave_cookies(ClearCookie(REGISTRATION_COOKIE))
     return go("/sign-in", note="confirmed")
 
 
@@ -144,39 +144,6 @@ async def take_over(visit: ThisVisit, token: Field = "", password: Field = "") -
     except PasswordUnacceptable as no:
         return visit.page("take_over.html", rejected=no, form={"token": token}, guide=visit.guide)
     return await enter(visit, registered.step)
-
-
-# In and out
-
-
-@pages.get("/sign-in")
-async def show_sign_in(visit: ThisVisit, path: Annotated[str, Query(alias="next")] = "/") -> Response:
-    """Show the form; *path* is where to go afterwards."""
-    return visit.page("sign_in.html", form={"next": path})
-
-
-@pages.post("/sign-in")
-async def sign_in(
-    visit: ThisVisit,
-    email: Field = "",
-    password: Field = "",
-    remember: Field = "",
-    path: Annotated[str, Form(alias="next")] = "/",
-) -> Response:
-    """Sign in."""
-    try:
-        step = await visit.shop.signin.sign_in_with_password(email, password, visit.context, remember=bool(remember))
-    except Rejected as no:
-        return visit.page("sign_in.html", rejected=no, form={"email": email, "remember": remember, "next": path})
-    return await enter(visit, step, safe_return_path(path))
-
-
-@pages.post("/sign-out")
-async def sign_out(visit: ThisVisit) -> Response:
-    """Sign out here."""
-    if visit.session:
-        visit.keep_cookies_of(await visit.shop.sessions.sign_out(visit.session, visit.context))
-    return go("/", note="signed-out")
 
 
 # A lost password
@@ -238,12 +205,12 @@ async def mails(visit: ThisVisit) -> Response:
 # What the pages read
 
 
-def flow(visit: Visit) -> Secret[str]:
+def registration(visit: Visit) -> Secret[str]:
     """Answer what this browser got when it began to register.
 
     Raises:
         ContactLinkInvalid: It has nothing, or nothing any more.
     """
-    if visit.flow is None:
+    if visit.registration is None:
         raise ContactLinkInvalid
-    return visit.flow
+    return visit.registration

@@ -9,6 +9,7 @@
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Annotated, Final, assert_never, cast
 
 import attrs
@@ -16,7 +17,17 @@ from fastapi import Depends, FastAPI, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
 
-from shop_common import NOTES, NOTHING_WRONG, TEMPLATES, Problems, Settings, way_in, way_to_prove
+from shop_common import (
+    NOTES,
+    NOTHING_WRONG,
+    REGISTRATION_COOKIE,
+    TEMPLATES,
+    Asked,
+    Problems,
+    Settings,
+    way_in,
+    way_to_prove,
+)
 from shopaccounts import AsyncShopAccounts
 from shopaccounts.kernel.assurance import Level, SessionScope
 from shopaccounts.kernel.errors import Forbidden, FreshSignInNeeded, Kind, Rejected, Throttled, TryLater, Unavailable
@@ -27,15 +38,17 @@ from shopaccounts.passwords import PasswordGuide, describe
 from shopaccounts.signin import (
     AccountClosing,
     AccountSuspended,
+    EnrolmentNeeded,
     NoSession,
     PasswordChangeNeeded,
     Resumed,
+    SecondFactorNeeded,
     SignedIn,
     SignInRequired,
     SignInStep,
 )
 
-__all__ = ["Field", "ThisVisit", "Visit", "enter", "go", "install"]
+__all__ = ["Field", "ThisVisit", "Visit", "ask_for_more", "enter", "go", "install"]
 
 Field = Annotated[str, Form()]
 
@@ -50,8 +63,8 @@ STATUS: Final = {
 }
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 PAGES: Final = Jinja2Templates(TEMPLATES)
@@ -66,7 +79,7 @@ class Visit:
         request: The request itself.
         context: Where it came from.
         session: What the session cookie holds.
-        flow: What holds a registration together until it is proven.
+        registration: What holds a registration together until it is proven.
         resumed: Who is signed in, None if nobody is.
     """
 
@@ -74,7 +87,7 @@ class Visit:
     request: Request
     context: RequestContext
     session: Secret[str] | None
-    flow: Secret[str] | None
+    registration: Secret[str] | None
     resumed: Resumed | None
 
     @property
@@ -96,6 +109,10 @@ class Visit:
         if self.session is None or self.scope not in {SessionScope.FULL, *tasks}:
             raise SignInRequired
         return self.session
+
+    async def form(self) -> Mapping[str, str]:
+        """Answer what was typed, for pages with many fields."""
+        return {name: value for name, value in (await self.request.form()).items() if isinstance(value, str)}
 
     def keep_cookies_of(self, answer: object) -> None:
         """Set and clear what a use-case answered, whichever answer it is."""
@@ -147,6 +164,7 @@ async def _visit(request: Request) -> Visit:
         client_ip=client_ip(request.client.host if request.client else "", (), ()),
         user_agent=request.headers.get("User-Agent", ""),
         device=_cookie(request, DEVICE_COOKIE),
+        binding=_cookie(request, FLOW_COOKIE),
     )
     shop: AsyncShopAccounts = request.app.state.shop
     session = _cookie(request, SESSION_COOKIE)
@@ -154,8 +172,10 @@ async def _visit(request: Request) -> Visit:
     if isinstance(found, NoSession):
         request.state.cookies.extend(found.clear_cookies)
     resumed = found if isinstance(found, Resumed) else None
-    flow = _cookie(request, FLOW_COOKIE)
-    visit = Visit(shop=shop, request=request, context=context, session=session, flow=flow, resumed=resumed)
+    registration = _cookie(request, REGISTRATION_COOKIE)
+    visit = Visit(
+        shop=shop, request=request, context=context, session=session, registration=registration, resumed=resumed
+    )
     request.state.visit = visit
     return visit
 
@@ -212,7 +232,7 @@ def _write(request: Request, response: Response, cookie: SetCookie | ClearCookie
 
 def _page(request: Request, template: str, status: int, rejected: Rejected | None, **values: object) -> Response:
     if isinstance(rejected, FreshSignInNeeded):
-        return go(way_to_prove(request.url.path))
+        return go(way_to_prove(request.url.path, rejected))
     visit = _known_visit(request)
     shown = {
         "problems": Problems.of(rejected) if rejected else NOTHING_WRONG,
@@ -240,6 +260,10 @@ async def enter(visit: Visit, step: SignInStep, path: str = "/") -> Response:
     match step:
         case SignedIn():
             there = go("/account" if path == "/" else path)
+        case SecondFactorNeeded():
+            return await ask_for_more(visit, Asked.of(step, path))
+        case EnrolmentNeeded():
+            there = go("/account/security/apps/add")
         case AccountClosing():
             there = go("/account/stay")
         case PasswordChangeNeeded(via="here"):
@@ -253,6 +277,15 @@ async def enter(visit: Visit, step: SignInStep, path: str = "/") -> Response:
     if visit.session:
         await visit.shop.sessions.sign_out(visit.session, visit.context)
     return there
+
+
+async def ask_for_more(visit: Visit, asked: Asked, rejected: Rejected | None = None) -> Response:
+    """Answer the page of the second step."""
+    passkey = None
+    if "passkey" in asked.ways:
+        with suppress(Rejected):  # another browser, or too late: whatever is answered, the page will say so
+            passkey = await visit.shop.passkey_signin.step_options(asked.progress, visit.context)
+    return visit.page("second_step.html", rejected=rejected, asked=asked, passkey=passkey)
 
 
 def _known_visit(request: Request) -> Visit | None:

@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from sqlalchemy import URL
 
 from shop_common import Mailbox, Settings
-from shopaccounts import Adapters, AsyncShopAccounts, Policies
+from shopaccounts import Adapters, AsyncShopAccounts
 from shopaccounts.adapters.aiosmtp import AsyncSmtpCourier
 from shopaccounts.adapters.bells import TaskBell
 from shopaccounts.adapters.crypto import AesVault
 from shopaccounts.adapters.sqlalchemy import AsyncSqlStorage
 from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.messages import Channel
-from shopaccounts.kernel.request import TransportPolicy
 from shopaccounts.kernel.time import Clock
 from shopaccounts.relay import Courier, MailPolicy
 
@@ -42,7 +41,7 @@ async def open_shop(settings: Settings, clock: Clock) -> AsyncIterator[AsyncShop
             entropy=entropy,
         ),
         storefront=settings.storefront(),
-        policies=Policies(transport=TransportPolicy(allow_loopback=settings.development)),
+        policies=settings.policies(),
     )
     try:
         yield shop

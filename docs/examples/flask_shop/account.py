@@ -1,17 +1,20 @@
 """The pages of a customer who is signed in, one function each.
 
-What matters asks for the password of the last minutes: the library refuses with ``FreshSignInNeeded``, and ``web``
-sends the customer to ``/confirm-identity``.
+What matters asks for a proof of the last minutes: the library refuses with ``FreshSignInNeeded``, and ``web`` sends the
+customer to ``/confirm-identity``.
 """
+
+from contextlib import suppress
 
 from flask import Blueprint, Response, make_response, request
 
 from flask_shop.web import field, go, guide, keep_cookies_of, page, the_shop, visit
-from shop_common import QUESTIONS, happened, reason_to_stay
+from shop_common import QUESTIONS, answer_in, happened, reason_to_stay, ways_to_prove
 from shopaccounts.kernel.assurance import SessionScope
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.registration import HolderUnknown
+from shopaccounts.signin import WayNotOffered
 
 __all__ = ["pages"]
 
@@ -27,9 +30,8 @@ def account() -> Response:
 
 @pages.get("/confirm-identity")
 def show_confirm_identity() -> Response:
-    """Ask for the password again."""
-    visit().require_session()
-    return page("confirm_identity.html")
+    """Ask for a fresh proof."""
+    return ask_again()
 
 
 @pages.post("/confirm-identity")
@@ -37,10 +39,22 @@ def confirm_identity() -> Response:
     """Prove again who one is, and go back to the page that asked for it."""
     session = visit().require_session()
     try:
-        keep_cookies_of(the_shop().signin.confirm_identity(session, field("password"), visit().context))
+        keep_cookies_of(the_shop().signin.confirm_identity(session, answer_in(request.form), visit().context))
     except Rejected as no:
-        return page("confirm_identity.html", rejected=no)
+        return ask_again(no)
     return go(safe_return_path(field("next")), note="proven")
+
+
+def ask_again(rejected: Rejected | None = None) -> Response:
+    """Answer the page that asks for a fresh proof, by one of the ways that the library named."""
+    given = (visit().require_session(), visit().context)
+    methods = request.values.get("by", "").split()
+    ways, passkey = ways_to_prove(methods, the_shop().factors.factors(*given).factors), None
+    if "passkey" in ways:
+        with suppress(WayNotOffered):  # the account has none
+            passkey = the_shop().passkey_signin.confirmation_options(*given)
+            keep_cookies_of(passkey)
+    return page("confirm_identity.html", rejected=rejected, ways=ways, passkey=passkey)
 
 
 # Where one is signed in, and what happened

@@ -1,20 +1,20 @@
-"""The pages of the shop, one function each: those of everybody. A customer's own stand in ``account`` and ``links``.
+"""The pages of the shop, one function each: those of everybody.
 
-Run it with ``flask --app docs/examples/flask_shop/app.py run``, and open http://127.0.0.1:5000.
+How customers get in stands in ``door``, what they do then in ``account`` and ``security``, and where the links in mails
+lead in ``links``. Run it with ``flask --app docs/examples/flask_shop/app.py run``, and open http://localhost:5000.
 """
 
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, abort, request
+from flask import Blueprint, Flask, Response, abort
 
-from flask_shop import account, links
+from flask_shop import account, door, links, security
 from flask_shop.web import (
     enter,
     field,
     go,
     guide,
     install,
-    keep_cookies_of,
     leave_cookies,
     page,
     the_shop,
@@ -22,13 +22,12 @@ from flask_shop.web import (
     visit,
 )
 from flask_shop.wiring import open_shop
-from shop_common import PRODUCTS, STATIC, TEMPLATES, Mailbox, Settings
+from shop_common import PRODUCTS, REGISTRATION_COOKIE, STATIC, TEMPLATES, Mailbox, Settings
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.messages import Channel
-from shopaccounts.kernel.request import safe_return_path
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import Clock, SystemClock
-from shopaccounts.kernel.web import FLOW_COOKIE, SESSION_COOKIE, ClearCookie, SetCookie
+from shopaccounts.kernel.web import SESSION_COOKIE, ClearCookie, SetCookie
 from shopaccounts.passwords import PasswordUnacceptable
 from shopaccounts.registration import ContactLinkInvalid, HolderUnknown, RegistrationForm
 
@@ -44,10 +43,10 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         settings: None takes the environment's.
         clock: None takes the system's; tests bring one that they can move.
     """
-    settings = settings or Settings.from_environment("http://127.0.0.1:5000", Path(__file__).parent / "instance")
+    settings = settings or Settings.from_environment("http://localhost:5000", Path(__file__).parent / "instance")
     app = Flask("flask_shop", template_folder=str(TEMPLATES), static_folder=str(STATIC))
     install(app, open_shop(settings, clock or SystemClock()), settings)
-    for blueprint in (pages, account.pages, links.pages):
+    for blueprint in (pages, door.pages, account.pages, security.pages, links.pages):
         app.register_blueprint(blueprint)
     return app
 
@@ -75,7 +74,7 @@ def sign_up() -> Response:
         started = the_shop().registration.register(form, visit().context)
     except Rejected as no:
         return page("sign_up.html", rejected=no, guide=guide())
-    leave_cookies(SetCookie(name=FLOW_COOKIE, value=started.handle))
+    leave_cookies(SetCookie(name=REGISTRATION_COOKIE, value=started.handle))
     return go("/sign-up/code")
 
 
@@ -89,10 +88,10 @@ def show_code() -> Response:
 def complete() -> Response:
     """Open the account with the code."""
     try:
-        registered = the_shop().registration.complete_registration(flow(), field("code"), visit().context)
+        registered = the_shop().registration.complete_registration(registration(), field("code"), visit().context)
     except Rejected as no:
         return page("look_into_your_mailbox.html", rejected=no)
-    leave_cookies(ClearCookie(FLOW_COOKIE))
+    leave_cookies(ClearCookie(REGISTRATION_COOKIE))
     return enter(registered.step)
 
 
@@ -100,7 +99,7 @@ def complete() -> Response:
 def resend() -> Response:
     """Send another code."""
     try:
-        the_shop().registration.resend_verification(flow(), visit().context)
+        the_shop().registration.resend_verification(registration(), visit().context)
     except Rejected as no:
         return page("look_into_your_mailbox.html", rejected=no)
     return go("/sign-up/code", note="sent-again")
@@ -115,10 +114,10 @@ def show_confirm() -> Response:
 @pages.post("/confirm")
 def confirm() -> Response:
     """Confirm the address, if this is the browser that asked; else offer to start anew."""
-    confirmed = the_shop().registration.confirm_contact(token(), visit().flow, visit().context)
+    confirmed = the_shop().registration.confirm_contact(token(), visit().registration, visit().context)
     if isinstance(confirmed, HolderUnknown):
         return page("take_over.html", guide=guide())
-    leave_cookies(ClearCookie(FLOW_COOKIE))
+    leave_cookies(ClearCookie(REGISTRATION_COOKIE))
     return go("/sign-in", note="confirmed")
 
 
@@ -130,37 +129,6 @@ def take_over() -> Response:
     except PasswordUnacceptable as no:
         return page("take_over.html", rejected=no, guide=guide())
     return enter(registered.step)
-
-
-# In and out
-
-
-@pages.get("/sign-in")
-def show_sign_in() -> Response:
-    """Show the form."""
-    return page("sign_in.html")
-
-
-@pages.post("/sign-in")
-def sign_in() -> Response:
-    """Sign in."""
-    remember = "remember" in request.form
-    try:
-        step = the_shop().signin.sign_in_with_password(
-            field("email"), field("password"), visit().context, remember=remember
-        )
-    except Rejected as no:
-        return page("sign_in.html", rejected=no)
-    return enter(step, safe_return_path(field("next")))
-
-
-@pages.post("/sign-out")
-def sign_out() -> Response:
-    """Sign out here."""
-    session = visit().session
-    if session:
-        keep_cookies_of(the_shop().sessions.sign_out(session, visit().context))
-    return go("/", note="signed-out")
 
 
 # A lost password
@@ -226,13 +194,13 @@ def tick() -> None:
 # What the pages read
 
 
-def flow() -> Secret[str]:
+def registration() -> Secret[str]:
     """Answer what this browser got when it began to register.
 
     Raises:
         ContactLinkInvalid: It has nothing, or nothing any more.
     """
-    handle = visit().flow
+    handle = visit().registration
     if handle is None:
         raise ContactLinkInvalid
     return handle

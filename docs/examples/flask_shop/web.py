@@ -8,13 +8,14 @@
 """
 
 import math
+from contextlib import suppress
 from typing import Final, assert_never, cast
 from urllib.parse import urlsplit
 
 import attrs
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 
-from shop_common import NOTES, NOTHING_WRONG, Problems, Settings, way_in, way_to_prove
+from shop_common import NOTES, NOTHING_WRONG, REGISTRATION_COOKIE, Asked, Problems, Settings, way_in, way_to_prove
 from shopaccounts import ShopAccounts
 from shopaccounts.kernel.assurance import Level, SessionScope
 from shopaccounts.kernel.errors import Forbidden, FreshSignInNeeded, Kind, Rejected, Throttled, TryLater, Unavailable
@@ -25,9 +26,11 @@ from shopaccounts.passwords import PasswordGuide, describe
 from shopaccounts.signin import (
     AccountClosing,
     AccountSuspended,
+    EnrolmentNeeded,
     NoSession,
     PasswordChangeNeeded,
     Resumed,
+    SecondFactorNeeded,
     SignedIn,
     SignInRequired,
     SignInStep,
@@ -35,6 +38,7 @@ from shopaccounts.signin import (
 
 __all__ = [
     "Visit",
+    "ask_for_more",
     "enter",
     "field",
     "go",
@@ -60,8 +64,8 @@ STATUS: Final = {
 }
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -73,13 +77,13 @@ class Visit:
     Args:
         context: Where it came from.
         session: What the session cookie holds.
-        flow: What holds a registration together until it is proven.
+        registration: What holds a registration together until it is proven.
         resumed: Who is signed in, None if nobody is.
     """
 
     context: RequestContext
     session: Secret[str] | None
-    flow: Secret[str] | None
+    registration: Secret[str] | None
     resumed: Resumed | None
 
     @property
@@ -135,13 +139,14 @@ def _look_up() -> Visit:
         client_ip=client_ip(request.remote_addr or "", (), ()),
         user_agent=request.user_agent.string,
         device=_cookie(DEVICE_COOKIE),
+        binding=_cookie(FLOW_COOKIE),
     )
     session = _cookie(SESSION_COOKIE)
     found = the_shop().sessions.resume(session, context) if session else None
     if isinstance(found, NoSession):
         leave_cookies(*found.clear_cookies)
     resumed = found if isinstance(found, Resumed) else None
-    return Visit(context=context, session=session, flow=_cookie(FLOW_COOKIE), resumed=resumed)
+    return Visit(context=context, session=session, registration=_cookie(REGISTRATION_COOKIE), resumed=resumed)
 
 
 def _refuse_strangers() -> None:
@@ -217,7 +222,7 @@ def _write(response: Response, cookie: SetCookie | ClearCookie) -> None:
 def page(template: str, status: int = 200, *, rejected: Rejected | None = None, **values: object) -> Response:
     """Answer a page; if something was rejected, it says so and has that status."""
     if isinstance(rejected, FreshSignInNeeded):
-        return go(way_to_prove(request.path))
+        return go(way_to_prove(request.path, rejected))
     comer: Visit | None = g.get("visit") if rejected else visit()  # what was rejected may be the visit itself
     response = make_response(
         render_template(
@@ -250,6 +255,10 @@ def enter(step: SignInStep, path: str = "/") -> Response:
     match step:
         case SignedIn():
             there = go("/account" if path == "/" else path)
+        case SecondFactorNeeded():
+            return ask_for_more(Asked.of(step, path))
+        case EnrolmentNeeded():
+            there = go("/account/security/apps/add")
         case AccountClosing():
             there = go("/account/stay")
         case PasswordChangeNeeded(via="here"):
@@ -263,6 +272,15 @@ def enter(step: SignInStep, path: str = "/") -> Response:
     if earlier:
         the_shop().sessions.sign_out(earlier, visit().context)
     return there
+
+
+def ask_for_more(asked: Asked, rejected: Rejected | None = None) -> Response:
+    """Answer the page of the second step."""
+    passkey = None
+    if "passkey" in asked.ways:
+        with suppress(Rejected):  # another browser, or too late: whatever is answered, the page will say so
+            passkey = the_shop().passkey_signin.step_options(asked.progress, visit().context)
+    return page("second_step.html", rejected=rejected, asked=asked, passkey=passkey)
 
 
 def guide() -> PasswordGuide:

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from sqlalchemy import URL
 
 from shop_common import Mailbox, Settings
-from shopaccounts import Adapters, Policies, ShopAccounts
+from shopaccounts import Adapters, ShopAccounts
 from shopaccounts.adapters.bells import ThreadBell
 from shopaccounts.adapters.crypto import AesVault
 from shopaccounts.adapters.smtp import SmtpCourier
 from shopaccounts.adapters.sqlalchemy import SqlStorage
 from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.messages import Channel
-from shopaccounts.kernel.request import TransportPolicy
 from shopaccounts.kernel.time import Clock
 from shopaccounts.relay import Courier, MailPolicy
 
@@ -41,7 +40,7 @@ def open_shop(settings: Settings, clock: Clock) -> ShopAccounts:
             entropy=entropy,
         ),
         storefront=settings.storefront(),
-        policies=Policies(transport=TransportPolicy(allow_loopback=settings.development)),
+        policies=settings.policies(),
     )
     return shop
 

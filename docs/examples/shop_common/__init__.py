@@ -8,6 +8,7 @@ from shop_common.leaving import reason_to_stay
 from shop_common.mailbox import Mailbox
 from shop_common.problems import NOTHING_WRONG, Problems
 from shop_common.questions import QUESTIONS, Question
+from shop_common.second_step import Asked, answer_in, ways_to_prove
 from shop_common.settings import Settings
 from shop_common.ways import way_in, way_to_prove
 
@@ -16,21 +17,28 @@ __all__ = [
     "NOTHING_WRONG",
     "PRODUCTS",
     "QUESTIONS",
+    "REGISTRATION_COOKIE",
     "STATIC",
     "TEMPLATES",
+    "Asked",
     "Mailbox",
     "Problems",
     "Product",
     "Question",
     "Settings",
+    "answer_in",
     "happened",
     "reason_to_stay",
     "way_in",
     "way_to_prove",
+    "ways_to_prove",
 ]
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
+
+REGISTRATION_COOKIE = "__Host-registration"
+"""Holds a registration together until its address is proven. All other flows are bound to the library's own cookie."""
 
 NOTES = {
     "confirmed": "Your address is confirmed. Please sign in.",
@@ -39,6 +47,10 @@ NOTES = {
     "sent-again": "Another mail is on its way. The code of the earlier one no longer works.",
     "session-ended": "That device is signed out.",
     "others-ended": "All other devices are signed out.",
+    "factor-removed": "It is removed, and all other devices are signed out.",
+    "renamed": "It has its new name.",
+    "passkey-added": "From now on you can sign in with this passkey. All other devices are signed out.",
+    "enrolled": "Your app is added. Please sign in once more, with a code of it.",
     "device-forgotten": "Done. We will tell you when it is used again.",
     "signed-out": "You are signed out.",
     "proven": "Thank you. Please go on.",

@@ -14,6 +14,7 @@ from shopaccounts.kernel.contact import EmailInvalid, EmailUnsupportedCharacters
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.passwords import Finding, FindingCode, GuidanceKey, PasswordUnacceptable, WrongPassword
 from shopaccounts.registration import CodeExhausted, CodeWrong
+from shopaccounts.signin import CodeWrong as AnswerWrong
 
 __all__ = ["NOTHING_WRONG", "Problems"]
 
@@ -24,6 +25,7 @@ _BESIDE: Final[Mapping[type[Rejected], str]] = {
     WrongPassword: "current",
     CodeWrong: "code",
     CodeExhausted: "code",
+    AnswerWrong: "answer",
 }
 _WRONG: Final = {
     FindingCode.TOO_SHORT: "Use at least {min} characters.",

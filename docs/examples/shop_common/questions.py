@@ -31,6 +31,7 @@ class Question:
 
 
 QUESTIONS: Final[Mapping[str, Question]] = {
+    "sign_in_link": Question("Sign in", "Sign in as {offer.masked}, on this device?", "Sign me in"),
     "not_me_sign_in": Question(
         "That wasn't you?",
         "We sign out every device and mail you a link for a new password. Until you have chosen one, nobody gets in.",

@@ -7,14 +7,17 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from shopaccounts import Policies
 from shopaccounts.adapters.crypto import RootKeyring, new_root
 from shopaccounts.adapters.mail import MailServer, Tls
 from shopaccounts.kernel.chance import SystemEntropy
 from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.ids import StoreId
+from shopaccounts.kernel.request import TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.web import LinkBuilder
+from shopaccounts.signin import FactorKind, PasskeyPolicy, SecondFactorPolicy
 
 __all__ = ["Settings"]
 
@@ -25,7 +28,7 @@ class Settings:
 
     Args:
         url: The shop's own address, such as ``https://shop.example``. With ``http://`` the shop is in development; that
-            works on this machine only.
+            works on this machine only, and under the name ``localhost``, since passkeys belong to a name.
         folder: Holds the database and the keys; it is made if it isn't there.
         mail_server: Who takes the mail. None in development, where a page shows it.
     """
@@ -71,6 +74,17 @@ class Settings:
         paths = {"verify_contact": "/confirm", "password_reset": "/new-password", "invitation": "/invitation"}
         links = LinkBuilder(base={StoreId("main"): self.url}, paths=paths, allow_loopback=self.development)
         return Storefront(name="Lampenhaus", links=links)
+
+    def policies(self) -> Policies:
+        """Answer what this shop wants otherwise than others."""
+        host = urlsplit(self.url).hostname or ""
+        return Policies(
+            passkeys=PasskeyPolicy(rp_id=host, rp_name="Lampenhaus", origins=(self.url,)),
+            second_factor=SecondFactorPolicy(
+                kinds=frozenset({FactorKind.TOTP, FactorKind.PASSKEY, FactorKind.RECOVERY_CODES})
+            ),
+            transport=TransportPolicy(allow_loopback=self.development),
+        )
 
     def require_mail_server(self) -> MailServer:
         """Answer who takes the mail.

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from shopaccounts.kernel.assurance import SessionScope
+from shopaccounts.kernel.errors import FreshSignInNeeded
 
 __all__ = ["way_in", "way_to_prove"]
 
 _OWN_TASK: Final[Mapping[SessionScope | None, str]] = {
     SessionScope.CLOSING: "/account/stay",
     SessionScope.CHANGE_PASSWORD: "/account/password",
+    SessionScope.ENROL_ONLY: "/account/security/apps/add",
 }
 
 
@@ -24,9 +26,13 @@ def way_in(path: str, scope: SessionScope | None) -> str:
     return _OWN_TASK.get(scope, f"/sign-in?next={quote(path)}")
 
 
-def way_to_prove(path: str) -> str:
-    """Answer where to type the password again, and come back to the page that the form was on.
+def way_to_prove(path: str, needed: FreshSignInNeeded) -> str:
+    """Answer where to prove again who one is, and come back to the page that the form was on.
 
     All forms of ``/account/sessions/...`` stand on ``/account/sessions``, and so on.
+
+    Args:
+        path: Where it was asked for.
+        needed: What the library said; it names by what the customer can do that.
     """
-    return f"/confirm-identity?next={quote('/'.join(path.split('/')[:3]))}"
+    return "/confirm-identity?" + urlencode({"next": "/".join(path.split("/")[:3]), "by": " ".join(needed.methods)})
