@@ -10,11 +10,13 @@ from shopaccounts.customers import ContactRole
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.registration import ChangeState, ContactChangePolicy
-from shopaccounts.testing.builders import ShopBuilder, quick_policies, request_from, without_gaps
+from shopaccounts.registration import ChangeState, ContactChangePolicy, WhichNumber
+from shopaccounts.testing.builders import request_from, without_gaps
 from shopaccounts.testing.crashes import walk_crashes
+from shopaccounts.testing.phones import with_phones
 
 ANN, NEW, HERE = "ann@lamp.example", "ann@new.example", request_from()
+TEL, NEW_TEL = "+4915123456789", "+4915198765432"
 LEASE = timedelta(minutes=1)
 
 
@@ -22,8 +24,7 @@ class World:
     """What survives a crash, and what people have in hand."""
 
     def __init__(self, host):
-        policies = quick_policies(sends=without_gaps(), contact_changes=ContactChangePolicy(per_30_days=30))
-        self.builder: Any = ShopBuilder(host=host, policies=policies)
+        self.builder: Any = with_phones(host, sends=without_gaps(), contact_changes=ContactChangePolicy(per_30_days=30))
         self.shop = self.builder.build()
         self.hand: dict[str, Any] = {}
 
@@ -78,6 +79,29 @@ async def changed(world):
     world.hand["undo"] = world.token("undo_contact_change")
 
 
+async def with_number(world):
+    await signed_in(world)
+    started = await world.shop.contacts.add_contact(world.hand["session"], TEL, HERE)
+    code = world.builder.mailbag.last.code
+    added = await world.shop.contacts.prove_added_contact(world.hand["session"], started.addition, code, HERE)
+    world.hand["contact"] = added.contact
+
+
+async def changing_number(world):
+    await with_number(world)
+    hand = world.hand
+    hand["session"] = (await world.shop.contacts.sign_in_by_contact(hand["session"], hand["contact"], HERE)).session
+    await world.shop.contact_changes.promote_contact(hand["session"], NEW_TEL, HERE)
+    letters = {one.template: one for one in world.builder.mailbag.letters}
+    hand |= {side: letters[f"registration.confirm_{side}_number"].code for side in ("new", "old")}
+
+
+async def number_agreed(world):
+    await changing_number(world)
+    hand = world.hand
+    await world.shop.contact_changes.prove_number(hand["session"], WhichNumber.OLD, hand["old"], HERE)
+
+
 async def overdue(world):
     await changed(world)
     world.builder.clock.advance(timedelta(days=31))
@@ -112,6 +136,30 @@ COMMANDS = {
     "agree last": (new_confirmed, lambda shop, hand: shop.contact_changes.confirm_change_old(hand["old"], None, HERE)),
     "cancel": (changing, lambda shop, hand: shop.contact_changes.cancel_contact_change(hand["session"], HERE)),
     "take back": (changed, lambda shop, hand: shop.contact_changes.reverse_contact_change(hand["undo"], HERE)),
+    "sign in by a number": (
+        with_number,
+        lambda shop, hand: shop.contacts.sign_in_by_contact(hand["session"], hand["contact"], HERE),
+    ),
+    "ask for a number": (
+        changing_number,
+        lambda shop, hand: shop.contact_changes.promote_contact(hand["session"], "+4915155555555", HERE),
+    ),
+    "prove a number": (
+        changing_number,
+        lambda shop, hand: shop.contact_changes.prove_number(hand["session"], WhichNumber.NEW, hand["new"], HERE),
+    ),
+    "prove a number last": (
+        number_agreed,
+        lambda shop, hand: shop.contact_changes.prove_number(hand["session"], WhichNumber.NEW, hand["new"], HERE),
+    ),
+    "guess a number's code": (
+        changing_number,
+        lambda shop, hand: shop.contact_changes.prove_number(hand["session"], WhichNumber.OLD, "000000", HERE),
+    ),
+    "send a number's codes again": (
+        changing_number,
+        lambda shop, hand: shop.contact_changes.resend_number_codes(hand["session"], HERE),
+    ),
     "finish": (overdue, lambda shop, _: shop.contact_changes.finish_changes(100, WorkerId("test"))),
 }
 DONE_BEFORE = {
@@ -122,12 +170,16 @@ DONE_BEFORE = {
     "confirm last": "registration.link_used",
     "agree last": "registration.link_used",
     "cancel": "registration.change_not_possible",
+    "sign in by a number": "signin.required",
+    "prove a number": "registration.change_not_possible",
+    "prove a number last": "signin.required",
     "take back": "registration.link_used",
 }
 """What the same request is told whose effect was stored before the machine stopped."""
 REPEATED = {
     "ask": {"registration.contact_change_requested", "registration.contact_change_cancelled"},
     "ask again": {"registration.contact_change_requested", "registration.contact_change_cancelled"},
+    "ask for a number": {"registration.contact_change_requested", "registration.contact_change_cancelled"},
 }
 """What happens again because a person asks again."""
 

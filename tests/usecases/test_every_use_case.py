@@ -24,10 +24,17 @@ from shopaccounts.testing.leaks import assert_no_leak
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
 from tests.usecases import (
     test_account_status_crashes,
+    test_code_crashes,
     test_contact_crashes,
+    test_factor_crashes,
     test_identity_crashes,
     test_other_crashes,
+    test_passkey_crashes,
+    test_provider_crashes,
+    test_recovery_crashes,
 )
+from tests.usecases.test_code_crashes import asked_for_a_code
+from tests.usecases.test_factor_crashes import with_an_app
 from tests.usecases.test_other_crashes import (
     AFRESH,
     ANN,
@@ -44,6 +51,8 @@ from tests.usecases.test_other_crashes import (
     signed_in,
     with_two_addresses,
 )
+from tests.usecases.test_passkey_crashes import with_a_passkey
+from tests.usecases.test_provider_crashes import with_a_link
 
 
 async def about_to_prove(world):
@@ -86,26 +95,42 @@ READS: dict[str, Any] = {
     "cases.peek_cancel": (a_case_waits, lambda work, hand: work(hand["link"], HERE)),
     "closings.peek_account_closing": (leaving, lambda work, hand: work(hand["session"], hand["link"], HERE)),
     "closings.plan_account_closing": (signed_in, lambda work, hand: work(hand["session"], HERE)),
+    "code_signin.peek_sign_in_link": (asked_for_a_code, lambda work, hand: work(hand["link"], HERE)),
     "contact_care.peek_contact_check": (checked, lambda work, hand: work(hand["link"], HERE)),
     "contact_changes.peek_contact_change": (changing, lambda work, hand: work(hand["link"], HERE)),
     "contacts.list_contacts": (with_two_addresses, lambda work, hand: work(hand["session"], HERE)),
     "contacts.peek_added_contact": (adding, lambda work, hand: work(hand["link"], HERE)),
     "customers.peek_freeze": (noticed, lambda work, hand: work(hand["freeze"], HERE)),
+    "factors.factors": (with_an_app, lambda work, hand: work(hand["session"], HERE)),
     "history.security_history": (from_elsewhere, lambda work, hand: work(hand["session"], HERE)),
     "history.security_history_csv": (from_elsewhere, lambda work, hand: work(hand["session"], HERE)),
     "invitations.list_invitations": (invited, lambda work, hand: work(hand["session"], HERE)),
     "invitations.peek_invitation": (invited, lambda work, hand: work(hand["link"], HERE)),
     "objections.peek_not_me_change": (noticed, lambda work, hand: work(hand["not me"], HERE)),
     "objections.peek_not_me_sign_in": (from_elsewhere, lambda work, hand: work(hand["not me"], HERE)),
+    "passkeys.passkeys": (with_a_passkey, lambda work, hand: work(hand["session"], HERE)),
+    "passkeys.signal_payload": (with_a_passkey, lambda work, hand: work(hand["session"], HERE)),
     "recovery.peek_reset": (asked_for_a_reset, lambda work, hand: work(hand["link"], HERE)),
     "registration.peek_contact": (about_to_prove, lambda work, hand: work(hand["link"], HERE)),
+    "providers.identities": (with_a_link, lambda work, hand: work(hand["session"], HERE)),
+    "providers.kept_tokens": (with_a_link, lambda work, hand: work(hand["session"], hand["identity"], HERE)),
     "relay.dead_letters": (signed_in, lambda work, _: work()),
     "relay.status": (signed_in, lambda work, _: work()),
     "sessions.list_devices": (from_elsewhere, lambda work, hand: work(hand["session"], HERE)),
     "sessions.list_sessions": (from_elsewhere, lambda work, hand: work(hand["session"], HERE)),
     "usernames.is_username_free": (nothing, lambda work, _: work("lanternkeeper", HERE)),
 }
-CRASHES = (test_account_status_crashes, test_contact_crashes, test_identity_crashes, test_other_crashes)
+CRASHES = (
+    test_account_status_crashes,
+    test_code_crashes,
+    test_contact_crashes,
+    test_factor_crashes,
+    test_identity_crashes,
+    test_other_crashes,
+    test_passkey_crashes,
+    test_provider_crashes,
+    test_recovery_crashes,
+)
 ELSEWHERE = {
     "relay.deliver_pending": "walked in relay/test_relay_events.py, stopped at random in relay/test_relay_machine.py",
     "relay.discard_dead": "one record of one change in the operator's hand",
@@ -230,6 +255,7 @@ MAY_HOLD_ADDRESSES = {
     "customers",
     "invitations",
     "recovery_cases",
+    "sent_codes",
 }
 
 

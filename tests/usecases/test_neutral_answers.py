@@ -13,6 +13,8 @@ import pytest
 from shopaccounts.customers import CUSTOMERS, FormerContact, StatusReason, Trigger, VerificationMethod, follow
 from shopaccounts.kernel.contact import EmailAddress
 from shopaccounts.kernel.errors import Rejected
+from shopaccounts.kernel.messages import Channel
+from shopaccounts.kernel.security import SECURITY, Stamp
 from shopaccounts.registration import AcceptedTerm, FieldRule, RegistrationForm, RegistrationPolicy
 from shopaccounts.testing.builders import BEGINNING, PASSWORD, SITUATIONS, ShopBuilder, quick_policies, request_from
 from shopaccounts.testing.recording import assert_indistinguishable
@@ -279,4 +281,74 @@ async def test_guessing_the_code_of_an_added_address(host) -> None:
 @pytest.mark.proves("KER-250", "REG-60")
 async def test_asking_to_sign_in_by_an_address(host) -> None:
     use_case = seen(host, lambda shop, session: shop.contact_changes.promote_contact(session, ANN, HERE), eves_session)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+async def asked_for_a_code(shop):
+    sent = await shop.code_signin.request_sign_in_code(ANN, Channel.EMAIL, HERE)
+    shop.builder.clock.advance(timedelta(minutes=2))
+    return sent.handle
+
+
+@pytest.mark.proves("KER-250", "KER-254", "SIG-15", "REG-13")
+async def test_asking_for_a_code_to_sign_in(host) -> None:
+    use_case = seen(host, lambda shop, _: shop.code_signin.request_sign_in_code(ANN, Channel.EMAIL, HERE))
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "KER-254", "SIG-15", "REG-13")
+async def test_asking_for_a_link_to_sign_in(host) -> None:
+    use_case = seen(host, lambda shop, _: shop.code_signin.request_sign_in_link(ANN, HERE))
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "KER-252")
+async def test_asking_for_a_code_from_a_browser_that_another_account_knows(host) -> None:
+    async def known_to_eve(shop):
+        await shop.open_account("eve@lamp.example")
+        step = await shop.signin.sign_in_with_password("eve@lamp.example", PASSWORD, HERE)
+        return attrs.evolve(HERE, device=step.set_cookies[1].value)
+
+    use_case = seen(host, lambda shop, eve: shop.code_signin.request_sign_in_link(ANN, eve), known_to_eve)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-250", "KER-251")
+async def test_asking_for_another_code(host) -> None:
+    use_case = seen(host, lambda shop, handle: shop.code_signin.resend_code(handle, HERE), asked_for_a_code)
+    await assert_indistinguishable(use_case, EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-251", "SIG-2")
+async def test_guessing_a_code_to_sign_in(host) -> None:
+    async def guesses(shop, handle):
+        return [await outcome(shop.code_signin.sign_in_with_code(handle, "wrong", HERE)) for _ in range(7)]
+
+    await assert_indistinguishable(seen(host, guesses, asked_for_a_code), EVERY_SITUATION)
+
+
+@pytest.mark.proves("KER-251")
+async def test_guessing_on_when_the_account_has_changed_meanwhile(host) -> None:
+    async def changed(shop):
+        handle = await asked_for_a_code(shop)
+        for account in [
+            row.id for row in shop.builder.storage.snapshot()[shop.builder.scope.realm].books[SECURITY.name].values()
+        ]:
+            await shop.builder.edit(SECURITY, account, lambda security: security.bump(Stamp.PASSWORD))
+        return handle
+
+    async def tries(shop, handle):
+        guessed = await outcome(shop.code_signin.sign_in_with_code(handle, "123456", HERE))
+        return guessed, await outcome(shop.code_signin.resend_code(handle, HERE))
+
+    there = [name for name in EVERY_SITUATION if name != "pending without an attempt"]
+    await assert_indistinguishable(seen(host, tries, changed), {name: name for name in there})
+
+
+@pytest.mark.proves("KER-252")
+async def test_being_held_after_a_code(host) -> None:
+    async def at_once(shop):
+        await shop.code_signin.request_sign_in_link(ANN, HERE)
+
+    use_case = seen(host, lambda shop, _: shop.code_signin.request_sign_in_code(ANN, Channel.EMAIL, HERE), at_once)
     await assert_indistinguishable(use_case, EVERY_SITUATION)

@@ -3,9 +3,7 @@
 The last tests hold all the files of crashes against what a shop has, so that none that writes is left out.
 """
 
-from collections import Counter
 from datetime import timedelta
-from enum import Enum
 from typing import Any
 
 import attrs
@@ -13,7 +11,6 @@ import pytest
 
 from shopaccounts.adapters.legacy_hashes import LegacyHasher
 from shopaccounts.customers import Delivery
-from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.ids import AccountId, WorkerId
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.secret import Secret
@@ -22,13 +19,13 @@ from shopaccounts.recovery import Evidence, EvidenceKind, Question, SecurityQues
 from shopaccounts.registration import RegistrationPolicy, UsernamePolicy
 from shopaccounts.signin import ActingScope
 from shopaccounts.testing.builders import PASSWORD, QuickHasher, ShopBuilder, quick_policies, request_from, without_gaps
-from shopaccounts.testing.crashes import walk_crashes
 from shopaccounts.testing.doubles import StaffRoom
+from tests.usecases.crashing import LEASE, assert_ends_well
 
 ANN, BOB, NEW = "ann@lamp.example", "bob@lamp.example", "ann@new.example"
 HERE, THERE = request_from(), request_from("203.0.113.9", agent="Mozilla/5.0 (X11) Thief/1")
 AFRESH, WHY = "another lamp by the river", "as the customer asked"
-WORKER, LEASE, DAY = WorkerId("test"), timedelta(minutes=1), timedelta(days=1)
+WORKER, DAY = WorkerId("test"), timedelta(days=1)
 EVIDENCE = (Evidence(EvidenceKind.ORDER_AND_POSTAL_CODE, True), Evidence(EvidenceKind.PAYMENT_METHOD_END, True))
 ANSWERS: dict[Question, object] = {
     Question.FIRST_PET: "a goldfish called Ottokar",
@@ -344,45 +341,12 @@ async def perform(world, command, wrap=lambda port: port):
 @pytest.mark.proves("TES-107", "KER-154")
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_a_crash_loses_nothing_and_the_same_request_ends_well(host, command, tomorrow) -> None:
-    async def world():
+    async def today():
         tomorrow.undo()
         return await begin(host, command)
 
-    async def run(world, wrap):
-        world.builder.clock.advance(LEASE)
+    async def next_day(world, wrap):
         tomorrow()
-        try:
-            await perform(world, command, wrap)
-        except Rejected as refusal:
-            return refusal.code
-        return ""
+        return await perform(world, command, wrap)
 
-    async def check(found):
-        assert found.result in {found.quiet_result, DONE_BEFORE.get(command)}, (found.call, found.side)
-        hit, quiet = standing(found.world), standing(found.quiet_world)
-        assert not quiet - hit, (found.call, found.side, "lost")
-        extra = {name for name, *_ in hit - quiet}
-        assert extra <= REPEATED.get(command, set()), (found.call, found.side, hit - quiet)
-
-    assert await walk_crashes(world, run, check) >= 1
-
-
-def standing(world):
-    """All that is kept, told and sent, without ids, times and texts."""
-    kept = world.builder.storage.snapshot()["main"].books
-    told = Counter((event.name,) for event in world.rows("events"))
-    sent = Counter((message.template,) for message in world.rows("messages"))
-    books = [name for name in kept if name not in {"events", "messages", "deliveries"}]
-    return told + sent + Counter((name, shape(entity)) for name in books for entity in kept[name].values())
-
-
-def shape(value):
-    """What of a value doesn't differ from run to run."""
-    if isinstance(value, Enum | bool | None):
-        return value
-    if attrs.has(type(value)):
-        names = (field.name for field in attrs.fields(type(value)) if field.name != "led_by")
-        return tuple((name, shape(getattr(value, name))) for name in names)
-    if isinstance(value, tuple):
-        return tuple(map(shape, value))
-    return frozenset(map(shape, value)) if isinstance(value, frozenset) else "a value"
+    await assert_ends_well(today, next_day, DONE_BEFORE.get(command), REPEATED.get(command, set()))

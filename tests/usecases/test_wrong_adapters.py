@@ -1,5 +1,7 @@
 """An adapter of the wrong kind is refused when the shop is put together, by its name, not by the first customer."""
 
+import sys
+
 import pytest
 
 from shopaccounts.adapters.argon2 import Argon2Hasher, ThreadedArgon2Hasher
@@ -14,7 +16,8 @@ from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.web import LinkBuilder
 from shopaccounts.passwords import Argon2Profile
-from shopaccounts.shop import Adapters, AsyncShopAccounts, ShopAccounts
+from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
+from shopaccounts.signin import PasskeyPolicy
 from shopaccounts.testing.builders import PlainTemplates
 
 FRONT = Storefront(name="Lampenhaus", links=LinkBuilder(base={StoreId("main"): "https://lampenhaus.example"}, paths={}))
@@ -52,7 +55,7 @@ class LateVault:
 
 
 class LateTemplates:
-    async def render(self, template, locale, variables): ...
+    async def render(self, template, locale, variables, channel): ...
 
 
 class LateCourier:
@@ -66,12 +69,23 @@ class SlowCourier:
 class LateCounters:
     volatile = True
 
+    def counters(self, _scope):
+        return self
+
     async def read(self, *keys): ...
+
+
+class SlowCounters:
+    holds_up_the_loop = True
 
 
 class LatePlaces:
     async def coarse(self, address):
         return str(address)
+
+
+class LatePasskeys:
+    async def verify_assertion(self, response, passkey, expected): ...
 
 
 class LateTarget:
@@ -93,6 +107,7 @@ class LateTarget:
         ({"counters": LateCounters()}, "LateCounters.read is asynchronous"),
         ({"targets": (LateTarget(),)}, "LateTarget.publish is asynchronous"),
         ({"places": LatePlaces()}, "LatePlaces.coarse is asynchronous"),
+        ({"passkeys": LatePasskeys()}, "LatePasskeys.verify_assertion is asynchronous"),
         ({"bell": TaskBell(nothing)}, "TaskBell needs an event loop"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
@@ -108,6 +123,7 @@ def test_a_blocking_host_takes_only_what_answers_at_once(other, named) -> None:
         ({"storage": SqlStorage("sqlite://")}, "SqlStorage holds up the event loop"),
         ({"hasher": Argon2Hasher(CHEAP)}, "Argon2Hasher holds up the event loop"),
         ({"couriers": {Channel.EMAIL: SlowCourier()}}, "SlowCourier holds up the event loop"),
+        ({"counters": SlowCounters()}, "SlowCounters holds up the event loop"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
 )
@@ -121,3 +137,16 @@ def test_both_hosts_take_what_fits_and_fill_in_the_rest() -> None:
     later = AsyncShopAccounts(adapters=adapters(), storefront=FRONT)
     assert isinstance(later.adapters.hasher, ThreadedArgon2Hasher)
     assert later.for_scope(later.scope).adapters == later.adapters
+
+
+@pytest.mark.proves("ADA-211")
+@pytest.mark.parametrize("face", [ShopAccounts, AsyncShopAccounts])
+def test_a_shop_with_passkeys_is_refused_at_the_start_where_their_package_is_missing(face, monkeypatch) -> None:
+    policies = Policies(
+        passkeys=PasskeyPolicy(rp_id="lamp.example", rp_name="Lampenhaus", origins=("https://lamp.example",))
+    )
+    face(adapters=adapters(), storefront=FRONT, policies=policies)
+    monkeypatch.setitem(sys.modules, "webauthn", None)
+    face(adapters=adapters(), storefront=FRONT)
+    with pytest.raises(Defect, match=r"shopaccounts\[passkeys\]"):
+        face(adapters=adapters(), storefront=FRONT, policies=policies)

@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
 from shopaccounts.registration import HolderUnknown, RegistrationForm
-from shopaccounts.signin import SignedIn, SignInRefused
+from shopaccounts.signin import CodeWrong, OpenedElsewhere, SignedIn, SignInRefused
 from shopaccounts.testing.builders import PASSWORD, request_from
 
 ANN = "ann@lamp.example"
@@ -31,6 +32,42 @@ async def test_a_scanner_that_opens_every_link_changes_nothing(shop, builder) ->
     assert builder.storage.snapshot() == before
     assert (shown[0].referrer_policy, shown[0].cache_control) == ("no-referrer", "no-store")
     await shop.recovery.reset_password(link, OWN, HERE)
+
+
+@pytest.mark.proves("KER-234", "SIG-16")
+async def test_a_scanner_that_opens_and_confirms_a_sign_in_link_gets_in_nowhere(shop, builder) -> None:
+    """Some even press the button on the page."""
+    await shop.open_account(ANN)
+    sent = await shop.code_signin.request_sign_in_link(ANN, HERE)
+    letter = builder.mailbag.last
+    for _ in range(20):
+        offer = await shop.code_signin.peek_sign_in_link(letter.token, SCANNER)
+        assert not offer.same_browser
+        answer = await shop.code_signin.sign_in_with_link(letter.token, SCANNER, confirmed=True)
+        assert isinstance(answer, OpenedElsewhere)
+    owner = attrs.evolve(HERE, binding=sent.set_cookies[0].value)
+    assert isinstance(await shop.code_signin.sign_in_with_link(letter.token, owner), SignedIn)
+
+
+@pytest.mark.proves("SIG-16", "KER-241")
+async def test_a_link_that_a_stranger_asked_for_signs_the_stranger_in_nowhere(shop, builder) -> None:
+    """Eve asks for a link for Ann's address; Ann clicks, as people do, and forwards the mail besides."""
+    await shop.open_account(ANN)
+    eves = await shop.code_signin.request_sign_in_link(ANN, FRIEND)
+    letter = builder.mailbag.last
+    assert isinstance(await shop.code_signin.sign_in_with_link(letter.token, HERE), OpenedElsewhere)
+    for _ in range(5):
+        with pytest.raises(CodeWrong):
+            await shop.code_signin.sign_in_with_code(eves.handle, "000000", FRIEND)
+    another = request_from("203.0.113.6")
+    assert isinstance(await shop.code_signin.sign_in_with_link(letter.token, another), OpenedElsewhere)
+    builder.clock.advance(timedelta(minutes=2))
+    own = await shop.code_signin.request_sign_in_link(ANN, HERE)
+    with pytest.raises(CodeWrong):
+        await shop.code_signin.sign_in_with_code(own.handle, letter.code, HERE)
+    code = builder.mailbag.last.code
+    builder.clock.advance(timedelta(minutes=2))
+    assert isinstance(await shop.code_signin.sign_in_with_code(own.handle, code, HERE), SignedIn)
 
 
 @pytest.mark.proves("REG-16", "REG-17")
