@@ -118,7 +118,7 @@ class Browser:
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url, headers={"User-Agent": name}, verify=UNUSED_TLS)
+        self._client = httpx.Client(base_url=url, headers={"User-Agent": name}, verify=UNUSED_TLS, timeout=60)
 
     def close(self) -> None:
         self._client.close()

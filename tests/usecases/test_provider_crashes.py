@@ -185,9 +185,9 @@ DONE_BEFORE = {
     "come with a forged token": "providers.link_used",
     "link": "providers.link_used",
     "confirm": "providers.link_used",
-    "say yes": "providers.link_used",
+    "say yes": "signin.required",
     "say no": "providers.link_used",
-    "link what one came with": "providers.link_used",
+    "link what one came with": "signin.required",
     "unlink": "signin.required",
     "sign out there": "providers.refused",
 }

@@ -98,4 +98,5 @@ class SecondFactors(Ground):
             attempts=self.attempts,
             chooser=self.chooser,
             passwords=self.policies.passwords,
+            transport=self.policies.transport,
         )

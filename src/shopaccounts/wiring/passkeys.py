@@ -37,6 +37,7 @@ class PasskeyParts(SecondFactors):
             adding=self.passkey_adding,
             offered=self.offered,
             passwords=self.policies.passwords,
+            transport=self.policies.transport,
         )
 
     @cached_property

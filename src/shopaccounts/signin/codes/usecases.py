@@ -95,6 +95,7 @@ class CodeSignIn:
             TryLater: The counters are not available.
             InsecureTransport: The request didn't come over TLS.
         """
+        self.transport.check(context)
         by = require_choice(channel, "channel", Channel)
         return await self._request(_WAYS[by], identifier, by, context)
 

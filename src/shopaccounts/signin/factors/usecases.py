@@ -11,7 +11,7 @@ from shopaccounts.kernel.due import work_off
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import DueWork
 from shopaccounts.kernel.record import Change
-from shopaccounts.kernel.request import RequestContext
+from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import Stamp
 from shopaccounts.kernel.text import require_text
@@ -68,6 +68,7 @@ class Factors:
     attempts: Attempts
     chooser: Chooser
     passwords: PasswordPolicy
+    transport: TransportPolicy
 
     async def start_totp(self, value: Secret[str], label: str, context: RequestContext) -> TotpStarted:
         """Begin to add an app: its secret is shown now and never again, and waits 15 minutes for the first code.
@@ -212,6 +213,7 @@ class Factors:
             InvalidInput: The code isn't text, or too long.
             InsecureTransport: The request didn't come over TLS.
         """
+        self.transport.check(context)
         typed = require_text(code, "code", printable=False)
         read_selector(handle, STEP.handle)
         charged = dict[str, tuple[str, Method]]()

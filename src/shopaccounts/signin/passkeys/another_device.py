@@ -89,6 +89,7 @@ class AnotherDevice:
             NotWhileImpersonating: An agent who acts for a customer may not.
             InsecureTransport: The request didn't come over TLS.
         """
+        self.transport.check(context)
         self.adding.ceremonies.check_offered()
 
         async def decide() -> DeviceBindingStarted:

@@ -9,7 +9,7 @@ from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.doorkeeper import ENROLLING_TOO, Present
 from shopaccounts.kernel.errors import Taken
 from shopaccounts.kernel.record import Change
-from shopaccounts.kernel.request import RequestContext
+from shopaccounts.kernel.request import RequestContext, TransportPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.text import require_text
 from shopaccounts.passwords import PASSWORDS, PasswordPolicy
@@ -36,6 +36,7 @@ class PasskeyCare:
     adding: PasskeyAdding
     offered: Offered
     passwords: PasswordPolicy
+    transport: TransportPolicy
 
     async def start_adding(self, value: Secret[str], context: RequestContext) -> PasskeyRequest:
         """Ask a browser to make a passkey for whoever is signed in.
@@ -87,6 +88,7 @@ class PasskeyCare:
             InvalidInput: The handle, the answer or the label is no text, or too long.
             InsecureTransport: The request didn't come over TLS.
         """
+        self.transport.check(context)
         name, answer = require_text(label, "label").strip(), read_registration(response)
         self.adding.ceremonies.read(handle)
 
