@@ -460,3 +460,69 @@ async def test_a_shop_reads_tokens_with_keys_from_a_server(host: str, server: Sc
     assert isinstance(await reader(provider.signed(CLAIMS)), SignedToken)
     await reader(provider.signed(CLAIMS))
     assert server.asked == 1
+
+
+# What is published
+
+PAYLOAD = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+PUBLISHED = {
+    "RFC 7515 A.2": (
+        {
+            "kty": "RSA",
+            "n": (
+                "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZ"
+                "S-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2"
+                "R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcD"
+                "TW9gb54h4FRWyuXpoQ"
+            ),
+            "e": "AQAB",
+        },
+        (
+            f"eyJhbGciOiJSUzI1NiJ9.{PAYLOAD}."
+            "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t"
+            "1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12j"
+            "zDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQ"
+            "Ge77Rw"
+        ),
+    ),
+    "RFC 7515 A.3": (
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        },
+        (
+            f"eyJhbGciOiJFUzI1NiJ9.{PAYLOAD}."
+            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+        ),
+    ),
+}
+"""The signed examples of RFC 7515: the key, and the token that it signed."""
+
+
+class Published:
+    """A source of one published key."""
+
+    def __init__(self, key: Mapping[str, str]) -> None:
+        self._key = key
+
+    def fetch(self, address: str) -> bytes:  # noqa: ARG002  (the port names it)
+        return json.dumps({"keys": [self._key]}).encode()
+
+
+@pytest.mark.proves("ADA-204", "PVD-20")
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_tokens_are_opened_with_their_published_keys_and_no_altered_one_is(
+    name: str, provider: LittleProvider
+) -> None:
+    key, token = PUBLISHED[name]
+    tokens, config = JoseTokens(Published(key)), provider.config(algorithms=tuple(sorted(ALGORITHMS)))
+    opened = tokens.opened(token, config, NOW)
+    assert isinstance(opened, SignedToken)
+    assert opened.claims == {"iss": "joe", "exp": 1300819380, "http://example.com/is_root": True}
+    header, payload, signature = token.split(".")
+    other = signature[:40] + ("A" if signature[40] != "A" else "B") + signature[41:]
+    assert why(tokens.opened(f"{header}.{payload}.{other}", config, NOW)) is Why.SIGNATURE
+    another = JoseTokens(Published(PUBLISHED["RFC 7515 A.3" if "A.2" in name else "RFC 7515 A.2"][0]))
+    assert why(another.opened(token, config, NOW)) is not None
