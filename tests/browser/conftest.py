@@ -97,7 +97,8 @@ class Customer:
         page.get_by_label("What do you call it?").fill(label)
         page.get_by_role("button", name="Make a passkey").click()
         page.get_by_role("heading", name="Your recovery codes").wait_for()
-        return page.locator(".codes li").all_inner_texts()
+        shown: list[str] = page.locator(".codes li").all_inner_texts()
+        return shown
 
     def takes_another_device(self, device: Device) -> Device:
         """Take a second device, with the first one out of reach."""
