@@ -9,6 +9,7 @@ from shopaccounts.customers import CUSTOMERS, LifecyclePolicy, Trigger
 from shopaccounts.kernel.assurance import Level, Method, SessionScope
 from shopaccounts.kernel.errors import FreshSignInNeeded, InsecureTransport, Throttled
 from shopaccounts.kernel.ids import WorkerId
+from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.scope import ActorKind
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamp
@@ -522,6 +523,28 @@ class TestTrust:
     async def test_without_asking_nothing_is_trusted(self, shop, builder):
         ann = await with_app(shop, builder)
         await whole(shop, ann[1].app)
+        assert all(device.trusted_until is None for device in (await builder.kept(DEVICES, ann[0].id)).devices)
+
+    async def by_mail(self, shop, builder, context):
+        """Begin a sign-in by a code from the mailbox; answer its step, and the browser that it goes on in."""
+        sent = await shop.code_signin.request_sign_in_code(ANN, Channel.EMAIL, context)
+        browser = attrs.evolve(context, binding=sent.set_cookies[0].value)
+        return await shop.code_signin.sign_in_with_code(sent.handle, builder.mailbag.last.code, browser), browser
+
+    @pytest.mark.proves("SIG-51", "SIG-1")
+    async def test_after_a_code_by_mail_a_trusted_device_stands_for_nothing(self, shop, builder):
+        ann = await with_app(shop, builder)
+        known = await self.trusted(shop, ann[1].app)
+        step, _ = await self.by_mail(shop, builder, known)
+        assert isinstance(step, SecondFactorNeeded)
+
+    @pytest.mark.proves("SIG-51", "KER-270")
+    async def test_two_steps_that_are_no_two_factors_trust_no_device(self, shop, builder):
+        ann = await with_app(shop, builder)
+        step, browser = await self.by_mail(shop, builder, HERE)
+        code = TotpCode(ann[1].app.next_code())
+        done = await shop.second_step.give_second_factor(step.progress, code, browser, trust_device=True)
+        assert done.auth.level is Level.SINGLE
         assert all(device.trusted_until is None for device in (await builder.kept(DEVICES, ann[0].id)).devices)
 
 
