@@ -9,6 +9,7 @@ from shopaccounts.customers import CUSTOMERS, LifecyclePolicy, Trigger
 from shopaccounts.kernel.assurance import Level, Method, SessionScope
 from shopaccounts.kernel.errors import FreshSignInNeeded, InsecureTransport, Throttled
 from shopaccounts.kernel.ids import WorkerId
+from shopaccounts.kernel.limits import Wait
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.scope import ActorKind
 from shopaccounts.kernel.secret import Secret
@@ -22,6 +23,7 @@ from shopaccounts.signin import (
     SESSIONS,
     AccountClosing,
     AccountSuspended,
+    AttemptPolicy,
     CodeWrong,
     DevicePolicy,
     EnrolmentNeeded,
@@ -355,6 +357,23 @@ class TestMissing:
         await miss(step, 4)
         await shop.second_step.give_second_factor(step.progress, TotpCode(ann[1].app.next_code()), there(step))
         await miss(await halfway(shop), 5)
+
+    @pytest.mark.proves("KER-263", "KER-260")
+    async def test_a_wrong_answer_that_is_decided_anew_is_one_failure(self, builder):
+        strict = Wait(free=2, base=MINUTE, cap=MINUTE, forget_after=DAY)
+        builder.policies = quick_policies(attempts=AttemptPolicy(network=strict))
+        shop = builder.build()
+        await with_app(shop, builder)
+        step = await halfway(shop)
+        (progress,) = rows(builder, PROGRESSES)
+
+        async def somebody_is_faster():
+            await builder.edit(PROGRESSES, progress.id, lambda one: attrs.evolve(one, failures=1))
+
+        late = builder.build(Between(somebody_is_faster))
+        for counter in (late, shop):
+            with pytest.raises(CodeWrong):
+                await counter.second_step.give_second_factor(step.progress, TotpCode("000000"), there(step))
 
 
 class TestWhatTheGateSays:
