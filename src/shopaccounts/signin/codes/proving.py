@@ -13,7 +13,6 @@ from shopaccounts.kernel.codes import Verdict
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import ContactId
 from shopaccounts.kernel.limits import Wait
-from shopaccounts.kernel.text import require_text
 from shopaccounts.signin.answers import SentCodeAnswer
 from shopaccounts.signin.authenticators import Factor, FactorKind
 from shopaccounts.signin.codes.sending import SentCodes
@@ -51,15 +50,13 @@ class SentCodeProver:
         Raises:
             SignInLinkInvalid, SignInLinkExpired, SignInLinkUsed, SignInLinkStale: The handle is of no use here.
             CodeExhausted: No tries are left.
-            InvalidInput: The code is no text, or endless.
         """
-        typed = require_text(answer.code, "code", printable=False)
         now, factor = self.desk.now(), _factor(tried, answer)
         sent = (await self.codes.find(STEP, answer.handle, bound=tried.bound)).it
         used = factor.id if factor else ""
         if sent.account != tried.account or sent.contact != _goes_to(tried, factor):
             return Wrong(used=used)
-        judged = await self.codes.judge(sent, typed, now)
+        judged = await self.codes.judge(sent, answer.code, now)
         if judged.verdict is Verdict.EXHAUSTED:
             raise CodeExhausted
         if judged.verdict is Verdict.WRONG:
