@@ -16,7 +16,9 @@ import shopaccounts
 from shopaccounts.adapters.babel import Messages
 from shopaccounts.adapters.catalogues import LOCALES, texts
 from shopaccounts.kernel.errors import Forbidden, Kind, Rejected, Throttled
+from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.secret import Secret
+from shopaccounts.subscriptions.errors import BalanceTooLow
 
 PLACES = re.compile(r"%\((\w+)\)s")
 ROOT = Path(shopaccounts.__file__).parents[2]
@@ -112,6 +114,12 @@ def test_times_and_numbers_are_told_as_people_write_them_and_secrets_not_at_all(
         "flag": "True",
         "hidden": "Secret(•••)",
     }
+
+
+def test_amounts_are_told_as_people_write_them() -> None:
+    few = BalanceTooLow(Money(1234567, "EUR"))
+    assert Messages("de-AT").say(few).startswith("Das Guthaben beträgt €\xa012.345,67.")
+    assert Messages("en").say(few).startswith("The balance is €12,345.67.")
 
 
 def test_an_error_without_facts_is_told_too() -> None:

@@ -103,6 +103,8 @@ def test_what_is_simple_takes_one_statement(store: SqlStore, scope: Scope, sent:
         "find by key with what belongs to it": lambda: store.find(
             BOXES, "n", "box_name", (LIDS.via(), LIDS.newest("box"))
         ),
+        "pick": lambda: store.pick(LIDS, ("kept", "missing")),
+        "due in a group": lambda: store.due_in(BOXES, "owner", ("ann", "ben"), NOW, 10),
         "list": lambda: store.rows(LIDS, "box", "b", None, 10),
         "change": lambda: store.record(Change(writes=(LIDS.change(kept, kept),))),
         "claim": lambda: store.claim_due(BOXES, NOW, 10, HOUR, WORKER),
@@ -155,6 +157,33 @@ def test_a_page_takes_as_many_statements_as_its_kinds_of_parts_however_long_it_i
         assert set(store.record_page(page(scope, size, f"p{size}"))) == {"recorded"}
         taken.append(len(sent))
     assert taken[0] <= taken[1] == taken[2] <= 10, taken
+
+
+@pytest.mark.proves("KER-119", "KER-180", "TES-112")
+def test_a_series_is_counted_on_once_for_a_page_and_after_all_else_is_written(
+    store: SqlStore, scope: Scope, sent: Sent
+) -> None:
+    for size in (50, PAGE):
+        drafts = tuple(BOXES.add(box(scope, f"d{size}-{n}")).now for n in range(size))
+        store.record_page(tuple(Change(writes=(BOXES.add(draft),)) for draft in drafts))
+        changes = tuple(
+            Change(
+                writes=(BOXES.add(box(scope, f"n{size}-{n}", series="s", name=f"n{size}-{n}")),),
+                events=(happened(scope, f"n{size}-{n}", f"s{n % 50}"),),
+            )
+            | Change(writes=(BOXES.change(draft, attrs.evolve(draft, series="s")),))
+            for n, draft in enumerate(drafts)
+        )
+        sent.clear()
+        assert set(store.record_page(changes)) == {"recorded"}
+        ways = [(statement.split()[0], statement.split("shopaccounts_")[1].split()[0]) for statement, _ in sent]
+        assert len(ways) == 10, ways
+        assert ways[-4:] == [
+            ("INSERT", "numbers"),
+            ("UPDATE", "toy_boxes"),
+            ("INSERT", "toy_boxes"),
+            ("INSERT", "keys"),
+        ]
 
 
 @pytest.mark.proves("TES-112")
@@ -213,6 +242,10 @@ def ways_to_read_and_write(store: SqlStore, storage: SqlStorage, scope: Scope) -
     store.find(BOXES, "b7", "box_name", (LIDS.via(), LIDS.newest("box", after=3)))
     store.rows(BOXES, "owner", "o7", None, 5)
     store.rows(BOXES, "owner", "o7", Position(NOW, "b7"), 5)
+    store.pick(BOXES, ["b7"])
+    store.pick(BOXES, [f"b{n}" for n in range(300)])
+    store.due_in(BOXES, "owner", ["o7"], NOW + 20 * HOUR, 500)
+    store.due_in(BOXES, "owner", [f"o{n}" for n in range(100)], NOW + 200 * HOUR, 500)
     claims = store.claim_due(BOXES, NOW + 20 * HOUR, 10, HOUR, WORKER)
     store.renew(BOXES, claims, NOW, HOUR)
     store.release(BOXES, claims[:3], NOW)
@@ -267,6 +300,26 @@ def test_every_statement_finds_its_rows_by_an_index(storage: SqlStorage, scope: 
             of_a_table = scan and line.split()[1] not in {"chosen", "first"}
             assert not of_a_table, f"{statement}\n{plan}"
             assert "Seq Scan" not in line, f"{statement}\n{plan}"
+
+
+@pytest.mark.proves("SQL-5")
+def test_what_is_due_in_a_group_is_found_by_the_group_and_not_among_all_that_is_due(
+    storage: SqlStorage, scope: Scope
+) -> None:
+    store = storage.open(scope)
+    many_rows(store, scope)
+    if storage.engine.dialect.name == "postgresql":  # which looks at its rows by itself; SQLite has to be asked to
+        with storage.engine.connect() as conn:
+            conn.exec_driver_sql("ANALYZE")
+            conn.commit()
+    sent: Sent = []
+    with listening(storage.engine, sent):
+        assert len(store.due_in(BOXES, "owner", ["o7"], NOW + 5000 * HOUR, 500)) == 10
+        assert len(store.due_in(BOXES, "owner", ["o7", "o8", "o9"], NOW + 5000 * HOUR, 500)) == 30
+    told = plans(storage.engine, sent)
+    assert len(told) == 2
+    for plan in told.values():
+        assert "toy_boxes_g_owner" in plan
 
 
 @pytest.mark.proves("SQL-5")

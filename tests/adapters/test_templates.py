@@ -117,6 +117,21 @@ def test_the_library_has_a_text_for_every_mail_that_it_sends() -> None:
         "signin.sign_in_code",
         "signin.step_code",
         "signin.suspended_tried",
+        "subscriptions.cancellation_received",
+        "subscriptions.confirm_cancellation",
+        "subscriptions.contract_ends",
+        "subscriptions.ended_unpaid",
+        "subscriptions.last_warning",
+        "subscriptions.method_expiring",
+        "subscriptions.payment_action",
+        "subscriptions.payment_failed",
+        "subscriptions.payment_recovered",
+        "subscriptions.payment_reminder",
+        "subscriptions.pre_debit",
+        "subscriptions.price_change",
+        "subscriptions.renewal_soon",
+        "subscriptions.trial_ending",
+        "subscriptions.withdrawal_received",
     )
 
 
@@ -181,6 +196,42 @@ def test_dates_and_numbers_are_written_as_the_person_writes_them(tmp_path: Path)
     values = {"day": "2027-02-01", "count": "1234.5"}
     assert shop.render("toys.bill", "de", values).text == "1. Februar 2027 1.234,5\n"
     assert shop.render("toys.bill", "en", values).text == "February 1, 2027 1,234.5\n"
+
+
+@pytest.mark.proves("MSG-7")
+def test_amounts_are_written_as_the_person_writes_them(tmp_path: Path) -> None:
+    shop = own(tmp_path, toys__bill__subject_txt="x", toys__bill__text_txt="{{ amount|money }}")
+    said = {locale: shop.render("toys.bill", locale, {"amount": "1234.50 EUR"}).text for locale in LOCALES}
+    assert said["en"] == "€1,234.50\n"
+    assert said["de"] == "1.234,50\xa0€\n"
+    assert said["fr"] == "1\u202f234,50\xa0€\n"
+    assert shop.render("toys.bill", "en", {"amount": "-1234 JPY"}).text == "-¥1,234\n"
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [("P1D", "every day"), ("P2W", "every 2 weeks"), ("P3M", "every 3 months"), ("P1Y", "every year")],
+)
+def test_it_is_said_how_often_something_is_paid(interval: str, said: str) -> None:
+    assert f"€180.00 {said}." in OURS.preview("subscriptions.renewal_soon", "en", {"interval": interval}).text
+
+
+def test_a_trial_that_ends_without_a_price_is_not_said_to_cost_something() -> None:
+    sample = OURS.sample("subscriptions.trial_ending")
+    values = {name: value for name, value in sample.variables.items() if name not in sample.optional}
+    assert "nothing is charged" in OURS.render("subscriptions.trial_ending", "en", values).text
+    assert "€17.90 every month" in OURS.preview("subscriptions.trial_ending", "en").text
+
+
+@pytest.mark.parametrize(
+    ("silence", "said"),
+    [("keep_old", "your price stays as it is"), ("cancel", "your subscription ends"), (None, "you need do nothing")],
+)
+def test_a_new_price_says_what_happens_to_who_says_nothing(silence: str | None, said: str) -> None:
+    values = {**OURS.sample("subscriptions.price_change").variables}
+    values |= {"silence": silence} if silence else {}
+    kept = {name: value for name, value in values.items() if silence or name != "silence"}
+    assert said in OURS.render("subscriptions.price_change", "en", kept).text
 
 
 # A shop's own texts

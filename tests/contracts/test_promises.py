@@ -14,7 +14,10 @@ from shopaccounts.testing import contracts
 PROMISES: Final = {
     "KER-101": ("writing.WritingContract.test_the_same_change_leads_to_the_same_entities_in_two_realms",),
     "KER-102": ("writing.WritingContract.test_a_version_is_1_at_first_and_grows_by_one_with_each_write",),
-    "KER-103": ("writing.WritingContract.test_a_guard_that_holds_writes_nothing",),
+    "KER-103": (
+        "writing.WritingContract.test_a_guard_that_holds_writes_nothing",
+        "writing.WritingContract.test_a_guard_holds_whatever_else_is_written",
+    ),
     "KER-104": (
         "events.EventsContract.test_events_of_a_subject_are_numbered_in_the_order_they_are_told",
         "writing.WritingContract.test_a_change_that_contradicts_itself_is_a_defect",
@@ -46,6 +49,7 @@ PROMISES: Final = {
         "writing.WritingContract.test_nothing_is_stored_if_one_part_does_not_hold",
         "writing.WritingContract.test_a_guard_that_holds_writes_nothing",
         "writing.WritingContract.test_an_entity_that_is_removed_may_be_added_anew",
+        "writing.WritingContract.test_a_guard_holds_whatever_else_is_written",
     ),
     "KER-112": (
         "keys.KeysContract.test_an_entity_is_found_under_each_of_its_keys_and_no_other",
@@ -63,6 +67,7 @@ PROMISES: Final = {
         "races.RaceContract.test_of_two_that_each_rely_on_the_absence_of_what_the_other_adds_one_wins",
         "races.RaceContract.test_a_realm_that_many_open_first_at_once_is_one_realm",
         "races.ProcessesContract.test_of_many_processes_exactly_one_wins",
+        "numbers.NumbersContract.test_of_many_at_once_each_gets_another_number_and_none_is_left_out",
     ),
     "KER-115": (
         "races.RaceContract.test_of_200_increments_by_4_at_once_none_is_lost",
@@ -82,6 +87,7 @@ PROMISES: Final = {
         "paging.PagesContract.test_a_page_may_be_empty_and_so_may_its_changes",
         "paging.PagesContract.test_a_page_with_a_defect_stores_nothing",
         "paging.PagesContract.test_a_large_page_is_recorded",
+        "numbers.NumbersContract.test_winners_of_a_page_are_numbered_in_its_order",
     ),
     "KER-120": (
         "races.RaceContract.test_a_realm_that_many_open_first_at_once_is_one_realm",
@@ -92,6 +98,7 @@ PROMISES: Final = {
         "realms.RealmsContract.test_what_another_realm_set_aside_is_not_seen_or_put_back",
         "realms.RealmsContract.test_counters_and_leases_of_two_realms_are_apart",
         "writing.WritingContract.test_an_entity_of_another_realm_is_a_defect",
+        "numbers.NumbersContract.test_each_realm_has_series_of_its_own",
     ),
     "KER-121": (
         "reading.ReadingContract.test_nothing_is_found_under_what_nobody_has",
@@ -99,6 +106,8 @@ PROMISES: Final = {
         "reading.ReadingContract.test_of_a_group_the_newest_after_so_many_tells_that_there_are_more",
         "reading.ReadingContract.test_what_is_missing_is_brought_along_as_nothing",
         "reading.ReadingContract.test_a_reader_never_sees_part_of_a_change",
+        "reading.ReadingContract.test_of_many_ids_all_that_are_there_are_answered_at_once_in_their_order",
+        "reading.ReadingContract.test_more_than_1000_ids_at_once_are_a_defect",
     ),
     "KER-122": (
         "reading.ReadingContract.test_a_look_up_brings_along_what_it_is_asked_for",
@@ -112,7 +121,10 @@ PROMISES: Final = {
         "reading.ReadingContract.test_a_walk_meets_whatever_stays_once_though_others_come_and_go",
         "reading.ReadingContract.test_a_listing_has_the_members_of_its_group_as_of_now",
     ),
-    "KER-125": ("reading.ReadingContract.test_a_listing_is_in_order_and_ties_go_by_id",),
+    "KER-125": (
+        "reading.ReadingContract.test_a_listing_is_in_order_and_ties_go_by_id",
+        "reading.ReadingContract.test_of_many_ids_all_that_are_there_are_answered_at_once_in_their_order",
+    ),
     "KER-127": ("failures.FailuresContract.test_a_storage_that_is_not_reached_says_so",),
     "CUS-27": ("keys.KeysContract.test_keys_that_look_alike_are_different_keys",),
     "KER-130": (
@@ -166,6 +178,9 @@ PROMISES: Final = {
         "due.DueWorkContract.test_what_is_urgent_goes_before_what_is_older",
         "due.DueWorkContract.test_what_was_missed_comes_in_pages_and_none_is_skipped",
         "due.DueWorkContract.test_of_a_lane_only_the_first_that_waits_is_claimed",
+        "due.DueWorkContract.test_what_is_due_in_some_groups_is_told_the_oldest_first_claimed_or_not",
+        "due.DueWorkContract.test_what_was_put_off_or_set_aside_is_not_due_in_its_group",
+        "due.DueWorkContract.test_a_place_in_a_lane_may_be_a_time_in_microseconds",
     ),
     "KER-142": (
         "counters.LeasesContract.test_a_lease_is_held_by_one_until_it_ends_and_its_fence_grows",
@@ -191,6 +206,7 @@ PROMISES: Final = {
         "due.DueWorkContract.test_an_item_that_is_set_aside_waits_for_a_person",
         "due.DueWorkContract.test_the_list_of_what_is_set_aside_has_a_limit",
         "due.DueWorkContract.test_an_item_that_is_set_aside_holds_up_its_lane",
+        "due.DueWorkContract.test_what_was_put_off_or_set_aside_is_not_due_in_its_group",
     ),
     "KER-146": ("due.DueWorkContract.test_what_was_missed_comes_in_pages_and_none_is_skipped",),
     "KER-150": (
@@ -260,6 +276,7 @@ PROMISES: Final = {
         "events.EventsContract.test_numbers_go_on_after_the_events_are_purged",
         "keys.KeysContract.test_a_marker_stays_set_when_the_clock_steps_back",
         "writing.WritingContract.test_a_version_is_1_at_first_and_grows_by_one_with_each_write",
+        "numbers.NumbersContract.test_a_number_is_never_given_again",
     ),
     "KER-194": ("values.ValuesContract.test_extreme_values_come_back_as_they_went_in",),
     "KER-195": (
@@ -299,6 +316,7 @@ PROMISES: Final = {
     "ADA-103": (
         "races.RaceContract.test_of_two_that_each_rely_on_what_the_other_changes_one_wins",
         "writing.WritingContract.test_a_guard_that_holds_writes_nothing",
+        "writing.WritingContract.test_a_guard_holds_whatever_else_is_written",
     ),
     "ADA-107": (
         "values.ValuesContract.test_extreme_values_come_back_as_they_went_in",

@@ -31,6 +31,8 @@ READS: dict[str, Callable[[Storage, Scope], Any]] = {
     "rows": lambda s, c: s.open(c).rows(BOXES, "owner", "ann", None, 1),
     "rows-on": lambda s, c: s.open(c).rows(BOXES, "owner", "ann", Position(NOW, "a"), 10),
     "rows-of-events": lambda s, c: s.open(c).rows(EVENTS, "subject", "ann", None, 10),
+    "pick": lambda s, c: s.open(c).pick(BOXES, ("box", "missing")),
+    "due-in": lambda s, c: s.open(c).due_in(BOXES, "owner", ("ann",), NOW, 10),
     "parked": lambda s, c: s.open(c).parked(BOXES, 10),
     "read": lambda s, c: s.counters(c).read("k"),
     "read-nothing": lambda s, c: s.counters(c).read("missing"),

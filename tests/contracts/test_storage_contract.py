@@ -17,6 +17,7 @@ from shopaccounts.testing.contracts.due import DueWorkContract
 from shopaccounts.testing.contracts.events import EventsContract
 from shopaccounts.testing.contracts.failures import FailuresContract
 from shopaccounts.testing.contracts.keys import KeysContract
+from shopaccounts.testing.contracts.numbers import NumbersContract
 from shopaccounts.testing.contracts.paging import PagesContract
 from shopaccounts.testing.contracts.purging import PurgingContract
 from shopaccounts.testing.contracts.quotas import QuotasContract
@@ -149,6 +150,9 @@ class TestLeases(Flavoured, LeasesContract): ...
 
 
 class TestRaces(Flavoured, RaceContract): ...
+
+
+class TestNumbers(Flavoured, NumbersContract): ...
 
 
 class TestQuotas(Flavoured, QuotasContract): ...

@@ -9,6 +9,7 @@ from shopaccounts.testing.contracts.counters import CountersContract, LeasesCont
 from shopaccounts.testing.contracts.due import DueWorkContract
 from shopaccounts.testing.contracts.events import EventsContract
 from shopaccounts.testing.contracts.keys import KeysContract
+from shopaccounts.testing.contracts.numbers import NumbersContract
 from shopaccounts.testing.contracts.paging import PagesContract
 from shopaccounts.testing.contracts.purging import PurgingContract
 from shopaccounts.testing.contracts.quotas import QuotasContract
@@ -65,6 +66,9 @@ class TestLeases(Template, LeasesContract): ...
 
 
 class TestRaces(Template, RaceContract): ...
+
+
+class TestNumbers(Template, NumbersContract): ...
 
 
 class TestQuotas(Template, QuotasContract): ...

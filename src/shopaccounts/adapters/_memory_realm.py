@@ -34,7 +34,7 @@ class Realm:
     claims: dict[tuple[str, str], Claim] = attrs.field(factory=dict)
     once: dict[tuple[str, str], datetime] = attrs.field(factory=dict)
     receipts: dict[tuple[str, str], Receipt] = attrs.field(factory=dict)
-    last_seq: dict[str, int] = attrs.field(factory=dict)
+    numbers: dict[tuple[str, str], int] = attrs.field(factory=dict)
     counters: dict[str, tuple[bytes, int, datetime]] = attrs.field(factory=dict)
     leases: dict[str, tuple[str, int, datetime]] = attrs.field(factory=dict)
     revision: int = 0
@@ -55,7 +55,7 @@ class Realm:
             claims={place: attrs.evolve(state) for place, state in self.claims.items()},
             once=dict(self.once),
             receipts=dict(self.receipts),
-            last_seq=dict(self.last_seq),
+            numbers=dict(self.numbers),
             counters=dict(self.counters),
             leases=dict(self.leases),
             revision=self.revision,

@@ -4,6 +4,7 @@ One lock for each storage; entities are immutable, so nothing handed out can cha
 nothing until every part of it has been judged.
 """
 
+import functools
 import operator
 import threading
 from collections import defaultdict
@@ -13,13 +14,13 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
+from shopaccounts.adapters._memory_counters import MemoryCounters, MemoryLeases
 from shopaccounts.adapters._memory_realm import NEVER, Claim, Realm
-from shopaccounts.kernel.bounds import page_limit, require_counter_states
+from shopaccounts.kernel.bounds import page_limit, require_few_ids
 from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken
-from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows, Swap
+from shopaccounts.kernel.ports import BY_ID, Claimed, Parked, Position, Rows
 from shopaccounts.kernel.record import (
     MAX_ENTITY_BYTES,
     AnyBook,
@@ -118,6 +119,12 @@ class MemoryStore:
         page = tuple(rest[:limit])
         return Rows(page, Position(*sort(page[-1])) if len(rest) > limit else None)
 
+    def pick(self, book: Book[T], ids: Sequence[str]) -> tuple[T, ...]:
+        wanted = sorted(require_few_ids(ids))
+        with self._lock:
+            kept = self._realm.books.get(book.name, {})
+            return tuple(kept[id] for id in wanted if id in kept)
+
     def _by_id(self, book: Book[T], id: str) -> T | None:
         entity: T | None = self._realm.books.get(book.name, {}).get(id)
         return entity
@@ -145,8 +152,7 @@ class MemoryStore:
             if change.receipt and (answered := self._answered(change.receipt)):
                 return answered
             self._judge(change)
-            self._apply(change)
-        return Recorded()
+            return Recorded(numbers=self._apply(change))
 
     def record_page(self, changes: Sequence[Change]) -> tuple[str, ...]:
         return tuple(self._result(change) for change in [_checked(change) for change in changes])
@@ -215,7 +221,8 @@ class MemoryStore:
                     raise Taken(key[0])
                 claimed.add(key)
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: Change) -> dict[str, int]:
+        """Store everything, and answer the numbers that entities were given."""
         for sweep in change.sweeps:
             for entity in self._swept(sweep):
                 self._drop(sweep.book, entity)
@@ -224,23 +231,29 @@ class MemoryStore:
         for write in change.all_writes:
             if write.was:
                 self._free_keys(write.book, write.was)
-        for write in change.all_writes:
-            self._put(write)
+        numbers = {write.now.id: number for write in change.all_writes if (number := self._put(write)) is not None}
         for once in change.once:
             self._realm.once[(once.namespace, once.key)] = once.keep_until
         for event in change.events:
-            self._put(EVENTS.add(self._numbered(event)))
+            self._put(EVENTS.add(event))
         if change.receipt:
             self._realm.receipts[(change.receipt.namespace, change.receipt.key)] = change.receipt
+        return numbers
 
     def _swept(self, sweep: Any) -> list[Any]:
         kept = self._realm.books[sweep.book.name].values()
         return [e for e in kept if sweep.book.groups[sweep.group](e) == sweep.value and e.id not in sweep.spare]
 
-    def _put(self, write: Write) -> None:
-        self._realm.books[write.book.name][write.now.id] = write.now
-        for key in write.book.keys(write.now):
+    def _put(self, write: Write) -> int | None:
+        """Store an entity, and answer the number that it was given."""
+        book, entity = write.book, write.now
+        number = self._next_number(book, entity)
+        if number is not None:
+            entity = book.with_number(entity, number)
+        self._realm.books[book.name][entity.id] = entity
+        for key in book.keys(entity):
             self._realm.keys[key] = write.place
+        return number
 
     def _drop(self, book: AnyBook, entity: Any) -> None:
         self._realm.books[book.name].pop(entity.id, None)
@@ -251,12 +264,13 @@ class MemoryStore:
         for key in book.keys(entity):
             self._realm.keys.pop(key, None)
 
-    def _numbered(self, event: Envelope) -> Envelope:
-        if not event.subject:
-            return event
-        seq = self._realm.last_seq.get(event.subject, 0) + 1
-        self._realm.last_seq[event.subject] = seq
-        return attrs.evolve(event, seq=seq)
+    def _next_number(self, book: AnyBook, entity: Any) -> int | None:
+        series = book.series(entity)
+        if series is None:
+            return None
+        number = self._realm.numbers.get((book.name, series), 0) + 1
+        self._realm.numbers[(book.name, series)] = number
+        return number
 
     # Due work
 
@@ -272,6 +286,14 @@ class MemoryStore:
             due = [e for e in self._heads(book) if self._is_claimable(book, e, now)]
             due.sort(key=lambda e: (-book.priority(e), self._due_at(book, e), e.id))
             return tuple(self._claim(book, entity, now + lease) for entity in due[:limit])
+
+    def due_in(self, book: Book[T], group: str, values: Sequence[str], now: datetime, limit: int) -> tuple[T, ...]:
+        wanted = require_few_ids(values)
+        with self._lock:
+            kept = self._realm.books.get(book.name, {}).values()
+            due = [e for e in kept if book.groups[group](e) in wanted and self._wants_work(book, e, now)]
+            due.sort(key=lambda e: (self._due_at(book, e), e.id))
+            return tuple(due[:limit])
 
     def renew(self, book: Book[T], claims: Sequence[Claimed[T]], now: datetime, lease: timedelta) -> frozenset[str]:
         with self._lock:
@@ -323,7 +345,12 @@ class MemoryStore:
 
     def _is_claimable(self, book: AnyBook, entity: Any, now: datetime) -> bool:
         state = self._realm.claims.get((book.name, entity.id), Claim())
-        return not state.parked and state.until <= now and self._due_at(book, entity) <= now
+        return state.until <= now and self._wants_work(book, entity, now)
+
+    def _wants_work(self, book: AnyBook, entity: Any, now: datetime) -> bool:
+        state = self._realm.claims.get((book.name, entity.id), Claim())
+        wants = book.due is not None and book.due(entity) is not None
+        return wants and not state.parked and self._due_at(book, entity) <= now
 
     def _due_at(self, book: AnyBook, entity: Any) -> datetime:
         state = self._realm.claims.get((book.name, entity.id), Claim())
@@ -337,76 +364,6 @@ class MemoryStore:
     def _is_ours(self, book: AnyBook, claim: Claimed[Any]) -> bool:
         state = self._realm.claims.get((book.name, claim.item.id))
         return state is not None and state.fence == claim.fence
-
-
-class MemoryCounters:
-    """Counters of one realm; gone with the process, so assurance profiles refuse them."""
-
-    volatile = True
-
-    def __init__(self, realm: Realm, lock: threading.RLock) -> None:
-        self._realm, self._lock = realm, lock
-
-    def read(self, *keys: str) -> Mapping[str, Counted]:
-        with self._lock:
-            kept = self._realm.counters
-            return {key: Counted(*kept[key][:2]) for key in keys if key in kept}
-
-    def swap(self, *swaps: Swap) -> frozenset[str]:
-        require_counter_states(swap.state for swap in swaps)
-        with self._lock:
-            unmoved = [swap for swap in swaps if self._revision(swap.key) == swap.seen]
-            for swap in unmoved:
-                self._store(swap.key, swap.state, swap.keep_until)
-            return frozenset(swap.key for swap in unmoved)
-
-    def clear(self, key: str) -> None:
-        with self._lock:
-            self._realm.counters.pop(key, None)
-
-    def add(self, key: str, amount: int, now: datetime, keep_until: datetime) -> int:
-        with self._lock:
-            kept = self._realm.counters.get(key)
-            total = amount + (int(kept[0]) if kept and kept[2] > now else 0)
-            self._store(key, str(total).encode(), keep_until)
-            return total
-
-    def _revision(self, key: str) -> int | None:
-        kept = self._realm.counters.get(key)
-        return kept[1] if kept else None
-
-    def _store(self, key: str, state: bytes, keep_until: datetime) -> None:
-        self._realm.revision += 1
-        self._realm.counters[key] = (state, self._realm.revision, keep_until)
-
-
-class MemoryLeases:
-    """Leases of one realm."""
-
-    def __init__(self, realm: Realm, lock: threading.RLock) -> None:
-        self._realm, self._lock = realm, lock
-
-    def acquire(self, name: str, holder: WorkerId, ttl: timedelta, now: datetime) -> Lease | None:
-        with self._lock:
-            _, fence, until = self._realm.leases.get(name, ("", 0, NEVER))
-            if until > now:
-                return None
-            self._realm.leases[name] = (holder, fence + 1, now + ttl)
-            return Lease(name, fence + 1, now + ttl)
-
-    def renew(self, lease: Lease, ttl: timedelta, now: datetime) -> Lease | None:
-        with self._lock:
-            holder, fence, until = self._realm.leases.get(lease.name, ("", 0, NEVER))
-            if fence != lease.fence or until == NEVER:
-                return None
-            self._realm.leases[lease.name] = (holder, fence, now + ttl)
-            return Lease(lease.name, fence, now + ttl)
-
-    def release(self, lease: Lease) -> None:
-        with self._lock:
-            holder, fence, _ = self._realm.leases.get(lease.name, ("", 0, NEVER))
-            if fence == lease.fence:
-                self._realm.leases[lease.name] = (holder, fence, NEVER)
 
 
 def _forget(kept: Iterable[tuple[dict[Any, Any], dict[Any, datetime]]], before: datetime, limit: int) -> int:
@@ -428,17 +385,24 @@ def _checked(change: Change) -> Change:
 
 def _weight(value: Any) -> int:
     """Answer about how many bytes a value takes as text."""
-    if isinstance(value, str):
-        return len(value.encode("utf-8", "surrogatepass"))
+    kind: Any = type(value)
+    if kind is str:
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    if (names := _names(kind)) is not None:
+        return sum(len(name) + _weight(getattr(value, name)) for name in names)
     if isinstance(value, bytes):
         return len(value) * 4 // 3
     if isinstance(value, Mapping):
         return sum(_weight(key) + _weight(held) for key, held in value.items())
     if isinstance(value, (tuple, list, frozenset)):
         return sum(map(_weight, value))
-    if attrs.has(type(value)):
-        return sum(len(field.name) + _weight(getattr(value, field.name)) for field in attrs.fields(type(value)))
     return len(str(value))
+
+
+@functools.cache
+def _names(kind: Any) -> tuple[str, ...] | None:
+    """Answer the names of the fields of an attrs class; None for any other."""
+    return tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else None
 
 
 def _sort_key(book: AnyBook) -> Callable[[Any], tuple[datetime, str]]:

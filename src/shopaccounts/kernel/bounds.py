@@ -1,6 +1,7 @@
 """How much may be asked of a port at once; every storage asks here, so that all of them refuse the same.
 
 * A page of a listing has 1 to 500 entities.
+* Of up to 1,000 ids, or values of a group, everything can be read at once.
 * A counter's state has up to 256 bytes.
 
 Whoever asks for more is a programmer who has to act: nothing is read or written, and a ``Defect`` says why.
@@ -11,9 +12,10 @@ from typing import Final
 
 from shopaccounts.kernel.errors import Defect
 
-__all__ = ["MAX_PAGE", "MAX_STATE_BYTES", "page_limit", "require_counter_states"]
+__all__ = ["MAX_IDS", "MAX_PAGE", "MAX_STATE_BYTES", "page_limit", "require_counter_states", "require_few_ids"]
 
 MAX_PAGE: Final = 500
+MAX_IDS: Final = 1000
 MAX_STATE_BYTES: Final = 256
 
 
@@ -27,6 +29,19 @@ def page_limit(limit: int) -> int:
         msg = f"a page of {limit}; at least 1 and at most {MAX_PAGE}"
         raise Defect(msg)
     return limit
+
+
+def require_few_ids(ids: Iterable[str]) -> frozenset[str]:
+    """Answer *ids*, each once, if so many can be asked for at once.
+
+    Raises:
+        Defect: There are more than 1,000.
+    """
+    wanted = frozenset(ids)
+    if len(wanted) > MAX_IDS:
+        msg = f"{len(wanted)} ids at once; at most {MAX_IDS}"
+        raise Defect(msg)
+    return wanted
 
 
 def require_counter_states(states: Iterable[bytes]) -> None:

@@ -111,11 +111,13 @@ class Records(Protocol):
         4. Stale goes before taken; a receipt that is there goes before both (KER-113, KER-136).
         5. Of N callers at once exactly one wins (KER-114); no update is lost, no part of a change is seen (KER-115).
         6. Changes that touch the same things in any order both end (KER-116).
-        7. The events of one subject are numbered 1, 2, 3 without gaps, within ``record`` (REL-102).
+        7. The events of one subject are numbered 1, 2, 3 without gaps, within ``record`` (REL-102), and so are the
+           entities of one series; who loses takes no number (KER-180).
         8. Another realm's entities can't be seen, written, or collided with (KER-120).
         9. What a look-up answers is from one moment (KER-121), and equals what was written (KER-195).
         10. A listing shows every entity that was there all the while exactly once (KER-123).
         11. A store that fails raises ``Unavailable``; it never answers "nothing" (KER-127).
+        12. Of many ids, all entities that are there are answered at once, each whole and from one moment (KER-121).
     """
 
     def find(self, book: Book[T], key: str, by: str = BY_ID, bring: tuple[Bring, ...] = ()) -> Answer[Found[T] | None]:
@@ -136,6 +138,14 @@ class Records(Protocol):
 
         Raises:
             Defect: A *limit* of less than 1 or more than 500.
+        """
+        ...
+
+    def pick(self, book: Book[T], ids: Sequence[str]) -> Answer[tuple[T, ...]]:
+        """Answer the entities with these ids, ordered by id, in one statement; those that are missing are left out.
+
+        Raises:
+            Defect: More than 1,000 ids.
         """
         ...
 
@@ -174,12 +184,33 @@ class DueWork(Protocol):
         4. A change with an old fence is a ``StaleWrite`` (KER-143).
         5. ``renew`` and ``release`` move only claims that are still ours (KER-144).
         6. A released item comes back at ``retry_at`` with one attempt more; a parked one only by ``unpark`` (KER-145).
+        7. Whatever is due in some groups is told whether claimed or not; nothing that is put off or parked (KER-141).
     """
 
     def claim_due(
         self, book: Book[T], now: datetime, limit: int, lease: timedelta, worker: WorkerId
     ) -> Answer[tuple[Claimed[T], ...]]:
         """Claim up to *limit* due items until *now* + *lease*."""
+        ...
+
+    def due_in(
+        self, book: Book[T], group: str, values: Sequence[str], now: datetime, limit: int
+    ) -> Answer[tuple[T, ...]]:
+        """Answer what is due at *now* in a group with one of these values, in one statement, and claim none of it.
+
+        A worker that has claimed the first item of a lane takes those along that wait behind it. Their versions see to
+        it that nobody else changes them meanwhile.
+
+        Args:
+            book: Where they are.
+            group: By which they are listed together.
+            values: At most 1,000.
+            now: What is due later, was put off until later, or is parked, is left out; claimed or not is all the same.
+            limit: How many at most: those that have been due longest, ties by id.
+
+        Raises:
+            Defect: More than 1,000 values.
+        """
         ...
 
     def renew(

@@ -34,6 +34,9 @@ class Permission(Enum):
     CHECK_CONTACTS = "contacts.check"
     RECOVER = "recovery.help"
     IMPERSONATE = "signin.impersonate"
+    CHANGE_PRICES = "subscriptions.change_prices"
+    BILLING = "subscriptions.billing"
+    HELP_WITH_CONTRACTS = "subscriptions.help"
 
 
 @attrs.frozen(kw_only=True)

@@ -295,7 +295,13 @@ def instant_of(day: date, at: time, zone: Zone) -> datetime:
     if at.tzinfo is not None:
         msg = f"a wall time has no zone of its own: {at!r}"
         raise TypeError(msg)
-    wall = datetime.combine(require_day(day), at.replace(fold=0), zone.info)
+    return _instant_of(require_day(day), at, zone)
+
+
+@lru_cache(maxsize=4096)
+def _instant_of(day: date, at: time, zone: Zone) -> datetime:
+    """Answer the same of what was checked; in a billing run most subscriptions ask for the same few instants."""
+    wall = datetime.combine(day, at.replace(fold=0), zone.info)
     try:
         instant = wall.astimezone(UTC)
         if instant.astimezone(zone.info).replace(tzinfo=None) == wall.replace(tzinfo=None):

@@ -138,9 +138,17 @@ class LinkBuilder:
         Raises:
             Defect: No address for this store.
         """
+        mark = "?" if self.token_in == "query" else "#"  # noqa: S105  (see above)
+        return Secret(f"{self.page(store, purpose)}{mark}token={quote(ticket.reveal())}")
+
+    def page(self, store: StoreId, purpose: str) -> str:
+        """Answer the address of a page that asks to sign in, and so needs no ticket.
+
+        Raises:
+            Defect: No address for this store.
+        """
         if store not in self.base:
             msg = f"no address for store {store}"
             raise Defect(msg)
         path = self.paths.get(purpose) or f"/account/{purpose.replace('_', '-')}"
-        mark = "?" if self.token_in == "query" else "#"  # noqa: S105  (see above)
-        return Secret(f"{self.base[store].rstrip('/')}{path}{mark}token={quote(ticket.reveal())}")
+        return f"{self.base[store].rstrip('/')}{path}"

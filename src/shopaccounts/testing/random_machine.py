@@ -49,6 +49,7 @@ _contents = st.fixed_dictionaries(
         "lane": st.sampled_from(["", "lane"]),
         "place": st.integers(0, 2),
         "urgency": st.integers(0, 1),
+        "series": st.sampled_from(["", "s"]),
         "count": st.integers(0, 3),
     },
 )
@@ -114,6 +115,12 @@ class _Machine(RuleBasedStateMachine):
         shown = [[attrs.evolve(claim, fence=0) for claim in claims] for claims in pair]
         assert shown[0] == shown[1], f"in memory {shown[0]}, here {shown[1]}"
         self.claims += zip(*pair, strict=True)
+
+    @rule(limit=st.integers(1, 3), owners=st.lists(st.sampled_from(OWNERS), unique=True))
+    def look_along(self, limit: int, owners: list[str]) -> None:
+        """Look for what is due in some groups."""
+        now = self.now
+        self.same(lambda storage, scope, _: storage.open(scope).due_in(BOXES, "owner", owners, now, limit))
 
     @rule(data=st.data(), way=st.sampled_from(["renew", "release", "give back", "park"]))
     def settle(self, data: st.DataObject, way: str) -> None:
@@ -267,7 +274,7 @@ async def _settled(ask: Ask, storage: Storage, scope: Scope, n: int) -> Any:
         return type(error).__name__, error.args
     except Defect as error:
         return type(error).__name__
-    return "recorded" if isinstance(answer, Recorded) else answer
+    return ("recorded", answer.numbers) if isinstance(answer, Recorded) else answer
 
 
 async def _contents_of(storage: Storage, scope: Scope) -> dict[str, Any]:
@@ -288,6 +295,7 @@ async def _contents_of(storage: Storage, scope: Scope) -> dict[str, Any]:
         contents[f"told of {owner}"] = [(event.id, event.seq) for event in events.items]
         opened = await got(store.find(BOXES, owner, "open_box"))
         contents[f"open_box {owner}"] = opened.it.id if opened else None
+    contents["picked"] = await got(store.pick(BOXES, IDS))
     contents["parked"] = await got(store.parked(BOXES, 10))
     return contents
 

@@ -1,7 +1,9 @@
 """Trying out SQL storages: a process that dies between two statements, and a host with transactions of its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,7 +19,7 @@ from shopaccounts.testing.crashes import KillAt
 from shopaccounts.testing.toys import TOYS
 from shopaccounts.testing.wrapping import PortCall, wrapped
 
-__all__ = ["change_everything_or_die", "committing", "committing_later", "step_at_statements"]
+__all__ = ["change_everything_or_die", "committing", "committing_later", "statements_made", "step_at_statements"]
 
 SERIALIZATION = "serialization"
 RERUNS = 50
@@ -28,6 +30,25 @@ def step_at_statements(engine: Engine, kill: KillAt) -> None:
     """Make each statement of an engine a step before it and one after it, and each commit as well."""
     for moment in ("before_cursor_execute", "after_cursor_execute", "begin", "commit"):
         event.listen(engine, moment, kill.step)
+
+
+@contextmanager
+def statements_made(engine: Engine) -> Iterator[list[str]]:
+    """List the statements that an engine makes meanwhile; those that begin, end or set something up apart."""
+    made: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.lstrip().upper().startswith(_AROUND):
+            made.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield made
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+_AROUND: Final = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA", "SHOW", "SET ")
 
 
 def change_everything_or_die(url: str, realm: str, kill: KillAt) -> None:

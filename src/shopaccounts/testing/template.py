@@ -15,9 +15,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import attrs
-
-from shopaccounts.kernel.bounds import page_limit, require_counter_states
+from shopaccounts.kernel.bounds import page_limit, require_counter_states, require_few_ids
 from shopaccounts.kernel.canonical import canonical, time_text
 from shopaccounts.kernel.errors import Defect, KeyReused, StaleWrite, Taken, Unavailable
 from shopaccounts.kernel.ids import WorkerId
@@ -135,6 +133,11 @@ class TemplateStore(_Part):
         page = tuple(rest[:limit])
         return Rows(page, Position(book.order(page[-1]), page[-1].id) if book.order and len(rest) > limit else None)
 
+    def pick(self, book: AnyBook, ids: Sequence[str]) -> tuple[Any, ...]:
+        wanted = require_few_ids(ids)
+        with self.transaction() as kept:
+            return tuple(e for e in kept.entities(book) if e.id in wanted)
+
     # Writing: a receipt goes before stale, stale before taken (KER-113).
 
     def record(self, change: Change) -> Recorded | Replayed:
@@ -143,8 +146,7 @@ class TemplateStore(_Part):
             if change.receipt and (answered := _answered(kept, change.receipt)):
                 return answered
             _judge(kept, change, self._realm)
-            _apply(kept, change)
-        return Recorded()
+            return Recorded(numbers=_apply(kept, change))
 
     def record_page(self, changes: Sequence[Change]) -> tuple[str, ...]:
         return tuple([self._result(change) for change in [change.checked() for change in changes]])
@@ -178,6 +180,13 @@ class TemplateStore(_Part):
                 states[entity.id] |= {"fence": states[entity.id]["fence"] + 1, "until": time_text(now + lease)}
                 kept.put(f"work {book.name}", entity.id, states[entity.id])
             return tuple(Claimed(e, states[e.id]["fence"], now + lease, states[e.id]["tries"]) for e in due[:limit])
+
+    def due_in(self, book: AnyBook, group: str, values: Sequence[str], now: datetime, limit: int) -> tuple[Any, ...]:
+        wanted = require_few_ids(values)
+        with self.transaction() as kept:
+            members = [(_work(kept, book, e.id), e) for e in kept.entities(book) if book.groups[group](e) in wanted]
+            due = [(_due_at(book, e, state), e.id, e) for state, e in members if _wants(book, e, state, time_text(now))]
+            return tuple(e for *_, e in sorted(due, key=lambda one: one[:2])[:limit])
 
     def renew(self, book: AnyBook, claims: Sequence[Claimed[Any]], now: datetime, lease: timedelta) -> frozenset[str]:
         with self.transaction() as kept:
@@ -244,20 +253,19 @@ def _judge(kept: _Kept, change: Change, realm: str) -> None:
         raise Defect(msg)
 
 
-def _apply(kept: _Kept, change: Change) -> None:
-    """Write all of it: first what frees keys, then what takes them."""
+def _apply(kept: _Kept, change: Change) -> dict[str, int]:
+    """Write all of it: first what frees keys, then what takes them; answer the numbers that were given."""
     _clear(kept, change)
-    for write in change.all_writes:
-        _write(kept, write)
+    numbers = {write.now.id: number for write in change.all_writes if (number := _write(kept, write))}
     for once in change.once:
         if kept.get(f"once {once.namespace}", once.key, _NEVER) > time_text(once.now):
             raise Taken(once.field)
         kept.put(f"once {once.namespace}", once.key, time_text(once.keep_until))
     for event in change.events:
-        seq = kept.next("seq", event.subject) if event.subject else None
-        _write(kept, EVENTS.add(attrs.evolve(event, seq=seq)))
+        _write(kept, EVENTS.add(event))
     if change.receipt:
         kept.put(f"receipt {change.receipt.namespace}", change.receipt.key, dump(change.receipt))
+    return numbers
 
 
 def _clear(kept: _Kept, change: Change) -> None:
@@ -272,16 +280,21 @@ def _clear(kept: _Kept, change: Change) -> None:
             kept.drop(f"key {name}", key)
 
 
-def _write(kept: _Kept, write: Write) -> None:
-    body = dump(write.now)
+def _write(kept: _Kept, write: Write) -> int | None:
+    """Write an entity, with the next number of its series if it takes one; the transaction takes back what is lost."""
+    book, series = write.book, write.book.series(write.now)
+    number = None if series is None else kept.next(f"number {book.name}", series)
+    entity = write.now if number is None else book.with_number(write.now, number)
+    body = dump(entity)
     if len(body.encode()) > MAX_ENTITY_BYTES:
-        msg = f"an entity of {write.book} is too large"
+        msg = f"an entity of {book} is too large"
         raise Defect(msg)
-    kept.put(write.book.name, write.now.id, body)
-    for name, key in sorted(write.book.keys(write.now)):
+    kept.put(book.name, entity.id, body)
+    for name, key in sorted(book.keys(entity)):
         if kept.get(f"key {name}", key):
             raise Taken(name)
         kept.put(f"key {name}", key, write.place)
+    return number
 
 
 def _drop(kept: _Kept, book: AnyBook, entity: Any) -> None:
@@ -322,7 +335,12 @@ def _due_at(book: AnyBook, entity: Any, state: dict[str, Any]) -> str:
 
 
 def _is_due(book: AnyBook, entity: Any, state: dict[str, Any], now: str) -> bool:
-    return not state["parked"] and max(state["until"], _due_at(book, entity, state)) <= now
+    return bool(state["until"] <= now) and _wants(book, entity, state, now)
+
+
+def _wants(book: AnyBook, entity: Any, state: dict[str, Any], now: str) -> bool:
+    wanted = book.due is not None and book.due(entity) is not None
+    return wanted and not state["parked"] and _due_at(book, entity, state) <= now
 
 
 def _sort_key(book: AnyBook) -> Any:

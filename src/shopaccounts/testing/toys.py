@@ -1,8 +1,8 @@
 """Books of toys, with which any storage can be tried out before it keeps the books of a shop.
 
 A ``Box`` has everything that a book can be told: unique keys, some of them held only for a while, a group, an order, a
-time at which it is due, a lane, a priority and an end. Its contents are of every kind that an entity may hold. A
-``Lid`` belongs to the box of the same id.
+time at which it is due, a lane, a priority, a number and an end. Its contents are of every kind that an entity may
+hold. A ``Lid`` belongs to the box of the same id.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,6 +77,8 @@ class Box:
     lane: str = attrs.field(default="", metadata=_TOY)
     place: int = 0
     urgency: int = 0
+    series: str = attrs.field(default="", metadata=_TOY)
+    number: int | None = None
     keep_until: datetime | None = None
     text: str = attrs.field(default="", metadata=_TOY)
     note: str | None = attrs.field(default=None, metadata=_TOY)
@@ -110,6 +112,7 @@ BOXES = Book(
     unique={
         "box_name": lambda b: () if b.name is None else (b.name,),
         "box_nickname": lambda b: b.nicknames,
+        "box_number": lambda b: (f"{b.series} {b.number}",) if b.number else (),
         "open_box": lambda b: (b.owner,) if b.owner is not None and b.is_open and b.colour is Colour.BLUE else (),
     },
     groups={"owner": lambda b: b.owner},
@@ -117,6 +120,7 @@ BOXES = Book(
     due=lambda b: b.due_at,
     lane=lambda b: (b.lane, b.place) if b.lane else None,
     priority=lambda b: b.urgency,
+    numbered=lambda b: b.series or None,
     keep_until=lambda b: b.keep_until,
 )
 """``open_box`` is held by blue boxes while they are open: one for each owner."""

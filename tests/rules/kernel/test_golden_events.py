@@ -14,7 +14,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NewType
 
@@ -24,6 +24,7 @@ import pytest
 import shopaccounts
 from shopaccounts import serial
 from shopaccounts.kernel.events import Event
+from shopaccounts.kernel.money import Money
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events"
 AT = datetime(2031, 3, 1, 12, tzinfo=UTC)
@@ -32,7 +33,16 @@ TELLING = re.compile(
     r"email|mail|phone|address|(?<!store_)(?<!event_)name|birth|street|city|postcode|password|secret|token|code|digest|hash"
     r"|agent|\bip\b|text|note|comment|identifier|typed|subject"
 )
-ALLOWED = {"template", "provider_id"}
+ALLOWED = {"template", "provider_id", "credit_note"}
+WORDS = {
+    str: "text",
+    int: "whole number",
+    bool: "boolean",
+    type(None): "null",
+    Money: "amount",
+    datetime: "time",
+    date: "day",
+}
 
 
 def every_event() -> Iterator[type[Event]]:
@@ -65,9 +75,8 @@ def told_type(hint: Any) -> str:
         return " or ".join(told_type(part) for part in typing.get_args(hint))
     if typing.get_origin(hint) in {tuple, frozenset}:
         return f"list of {told_type(typing.get_args(hint)[0])}"
-    words = {str: "text", int: "whole number", bool: "boolean", type(None): "null"}
-    assert hint in words, f"an event holds ids, closed words, whole numbers and lists of them, not {hint}"
-    return words[hint]
+    assert hint in WORDS, f"an event holds ids, closed words, whole numbers, amounts, times and lists, not {hint}"
+    return WORDS[hint]
 
 
 def example_of(name: str, hint: Any) -> Any:
@@ -79,7 +88,7 @@ def example_of(name: str, hint: Any) -> Any:
         return tuple(example_of(f"{name}-{n}", typing.get_args(hint)[0]) for n in (1, 2))
     if typing.get_origin(hint) is frozenset:
         return frozenset(example_of(f"{name}-{n}", typing.get_args(hint)[0]) for n in (1, 2))
-    return {str: f"{name}-1", int: 1, bool: True}[hint]
+    return {str: f"{name}-1", int: 1, bool: True, Money: Money(1, "EUR"), datetime: AT, date: AT.date()}[hint]
 
 
 def example(kind: type[Event]) -> Event:

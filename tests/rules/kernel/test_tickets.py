@@ -132,6 +132,7 @@ class TestText:
             "change_contact_old",
             "check_contact",
             "close_account",
+            "confirm_cancellation",
             "device",
             "freeze_account",
             "invitation",
@@ -364,6 +365,7 @@ class TestLife:
             # nothing that a thief changes takes these from the owner
             **dict.fromkeys(("not_me_sign_in", "not_me_change", "freeze_account"), frozenset()),
             **dict.fromkeys(("undo_contact_change", "cancel_recovery", "check_contact"), frozenset()),
+            "confirm_cancellation": frozenset(),  # the statement decides, whoever holds the account meanwhile
         }
 
 

@@ -87,7 +87,7 @@ async def test_proving_an_address_and_coming_in_costs_nine_statements_at_most(sh
 async def test_signing_in_with_a_known_device_costs_five_statements_at_most(shop, builder) -> None:
     await shop.open_account(ANN)
     step, number, statements = await costs(builder, shop.signin.sign_in_with_password(ANN, PASSWORD, HERE))
-    assert number <= 8, statements  # a new device is kept and told: the list of devices, two links, the mail
+    assert number <= 7, statements  # a new device is kept and told: the list of devices, two links, the mail
     known = request_from(device=step.set_cookies[1].value)
     _, number, statements = await costs(builder, shop.signin.sign_in_with_password(ANN, PASSWORD, known))
     assert number <= 5, statements
@@ -150,7 +150,7 @@ async def test_coming_back_costs_one_look(shop, builder) -> None:
 
 
 @pytest.mark.proves("TES-112")
-async def test_a_reset_costs_nine_statements_at_most_however_many_sessions_it_ends(shop, builder) -> None:
+async def test_a_reset_costs_eight_statements_at_most_however_many_sessions_it_ends(shop, builder) -> None:
     for sessions in (1, SESSIONS):
         address = f"ann{sessions}@lamp.example"
         await shop.open_account(address)
@@ -159,7 +159,7 @@ async def test_a_reset_costs_nine_statements_at_most_however_many_sessions_it_en
         await shop.recovery.request_reset(address, HERE)
         resetting = shop.recovery.reset_password(builder.mailbag.last.token, NEW, HERE)
         _, number, statements = await costs(builder, resetting)
-        assert number <= 9, statements
+        assert number <= 8, statements
 
 
 @pytest.mark.proves("TES-112", "SIG-75")

@@ -51,6 +51,10 @@ class AsyncSqlStore:
         """List the entities of a group, oldest first, at most *limit*."""
         return await greenlet_spawn(self._store.rows, book, group, value, after, limit, newest_first=newest_first)
 
+    async def pick(self, book: Book[T], ids: Sequence[str]) -> tuple[T, ...]:
+        """Answer the entities with these ids, ordered by id; those that are missing are left out."""
+        return await greenlet_spawn(self._store.pick, book, ids)
+
     async def record(self, change: Change) -> Recorded | Replayed:
         """Store *change* whole."""
         return await greenlet_spawn(self._store.record, change)
@@ -68,6 +72,12 @@ class AsyncSqlStore:
     ) -> tuple[Claimed[T], ...]:
         """Claim up to *limit* due items until *now* + *lease*."""
         return await greenlet_spawn(self._store.claim_due, book, now, limit, lease, worker)
+
+    async def due_in(
+        self, book: Book[T], group: str, values: Sequence[str], now: datetime, limit: int
+    ) -> tuple[T, ...]:
+        """Answer what is due at *now* in a group with one of these values, at most *limit*; claim none of it."""
+        return await greenlet_spawn(self._store.due_in, book, group, values, now, limit)
 
     async def renew(
         self, book: Book[T], claims: Sequence[Claimed[T]], now: datetime, lease: timedelta

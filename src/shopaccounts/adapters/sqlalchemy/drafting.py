@@ -8,8 +8,10 @@ import attrs
 from shopaccounts.adapters.sqlalchemy.sealing import Bodies
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.events import Envelope
 from shopaccounts.kernel.messages import MESSAGES
-from shopaccounts.kernel.record import AnyBook, Change, Write
+from shopaccounts.kernel.outbox import EVENTS
+from shopaccounts.kernel.record import AnyBook, Change, Guard, Write
 
 __all__ = ["Draft", "Drafter", "Place", "Put"]
 
@@ -20,12 +22,32 @@ Place = tuple[str, str]
 
 @attrs.frozen
 class Put:
-    """One entity to be stored: the version that must be there before (None: nothing), and the columns it sets."""
+    """One entity to be stored.
+
+    Args:
+        shelf: Where.
+        entity: What.
+        was: The version that must be there before; None: nothing.
+        columns: What the write sets; nothing yet for one that is added with a number, which is written with it.
+        series: From which it takes a number; None: from none.
+    """
 
     shelf: Shelf
-    id: str
+    entity: Any
     was: int | None
     columns: Row
+    series: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        id: str = self.entity.id
+        return id
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is written with its number, and not before."""
+        return self.was is None and self.series is not None
 
     @property
     def place(self) -> Place:
@@ -52,9 +74,26 @@ class Draft:
     moved: Mapping[Place, int | None]
 
     @property
+    def numbered(self) -> tuple[Put, ...]:
+        """The entities that take a number."""
+        return tuple(put for put in self.puts if put.series is not None)
+
+    @property
     def relies_on_others(self) -> bool:
         """Whether something must still be so that the change doesn't write."""
         return bool(self.change.guards or self.change.claims or self.change.leases)
+
+    @property
+    def carried(self) -> tuple[Guard, ...] | None:
+        """The guards that its first write can carry; None if it relies on more than versions, or writes nothing over.
+
+        What it writes itself needs no guard. A sweep goes before all writes, and might remove what is guarded.
+        """
+        change = self.change
+        more = change.claims or change.leases or change.sweeps or any(guard.version is None for guard in change.guards)
+        if more or all(version is None for version in self.moved.values()):
+            return None
+        return tuple(guard for guard in change.guards if guard.place not in self.moved)
 
 
 class Drafter:
@@ -103,14 +142,21 @@ class Drafter:
             msg = f"{write.place} belongs to another realm"
             raise Defect(msg)
         shelf = self._tables[write.book]
-        return Put(shelf, write.now.id, write.was.version if write.was else None, self._row(realm, shelf, write))
+        was = write.was.version if write.was else None
+        series = shelf.book.series(write.now) if shelf.is_numbered else None
+        if was is not None:
+            return Put(shelf, write.now, was, self.columns(realm, shelf, write.now), series)
+        first_row = self.first_row(realm, shelf, write.now) if series is None else {}
+        return Put(shelf, write.now, None, first_row, series)
 
-    def _row(self, realm: str, shelf: Shelf, write: Write) -> Row:
-        columns = self.columns(realm, shelf, write.now)
-        return columns if write.was else self.first_row(realm, shelf, write.now, columns)
+    def told(self, event: Envelope) -> Put:
+        """Answer an event as an entity to be stored, with its place in the history of its subject."""
+        new = event if event.version == 1 else attrs.evolve(event, version=1)
+        return Put(self._tables[EVENTS], new, None, {}, EVENTS.series(new))
 
-    def first_row(self, realm: str, shelf: Shelf, entity: Any, columns: Row) -> Row:
-        """Answer a whole row: besides *columns*, those that are set once, and those that workers move."""
+    def first_row(self, realm: str, shelf: Shelf, entity: Any) -> Row:
+        """Answer a whole row: besides what each write sets, what is set once, and what workers move."""
+        columns = self.columns(realm, shelf, entity)
         row = {"realm": realm, "id": entity.id, **columns}
         if shelf.book.order:
             row["sort_at"] = shelf.book.order(entity)

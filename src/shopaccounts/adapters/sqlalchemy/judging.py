@@ -115,7 +115,7 @@ def _accept(draft: Draft, known: Known) -> None:
     for removal in draft.change.removals:
         del known.versions[removal.place]
     for put in draft.puts:
-        known.versions[put.place] = put.columns["version"]
+        known.versions[put.place] = put.entity.version
     known.keys -= {(row["name"], row["key"]) for row in draft.keys_out}
     known.keys |= {(row["name"], row["key"]) for row in draft.keys_in}
     for once in draft.change.once:

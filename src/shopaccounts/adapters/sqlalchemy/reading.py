@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, bindparam, select, tuple_
@@ -17,6 +18,7 @@ from shopaccounts.kernel.record import Book, Bring, Entity, Found
 __all__ = ["Reader"]
 
 T = TypeVar("T", bound=Entity)
+_MANY: Final = 2
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 """The sort key of entities whose book has no order."""
 
@@ -61,6 +63,14 @@ class Reader(Statements):
         items = tuple(self._bodies.read(shelf.book, realm, *row) for row in listed[:limit])
         return Rows(items, _position(book, items[-1]) if len(listed) > limit else None)
 
+    def pick(self, conn: Connection, realm: str, book: Book[T], ids: Sequence[str]) -> tuple[T, ...]:
+        """Answer the entities with these ids, ordered by id."""
+        shelf = self.tables[book]
+        params = {"is_realm": realm, **numbered("id", ids)}
+        rows = self._of_ids(shelf, min(len(ids), _MANY)).rows(conn, params)
+        found: list[T] = [self._bodies.read(shelf.book, realm, *row) for row in rows]
+        return tuple(sorted(found, key=attrgetter("id")))
+
     def _found(self, realm: str, shelf: Shelf, bring: tuple[Bring, ...], row: Sequence[Any]) -> Found[Any]:
         at = shelf.width
         it = self._bodies.read(shelf.book, realm, *row[:at])
@@ -77,6 +87,11 @@ class Reader(Statements):
         found = shelf.table.alias()
         columns, joined = self._brought(shelf, found, bring)
         return select(*columns).select_from(joined).where(*equal(found.c, "realm", "id"))
+
+    @prepared
+    def _of_ids(self, shelf: Shelf, count: int) -> Select[Any]:
+        c = shelf.table.c
+        return select(*shelf.cells(shelf.table)).where(*equal(shelf.table.c, "realm"), among(c.id, "id", count))
 
     @prepared
     def _by_key(self, shelf: Shelf, bring: tuple[Bring, ...], spellings: int) -> Select[Any]:

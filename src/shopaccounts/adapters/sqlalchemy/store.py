@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Place
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Lost
 from shopaccounts.adapters.sqlalchemy.works import Works
-from shopaccounts.kernel.bounds import page_limit, require_counter_states
+from shopaccounts.kernel.bounds import page_limit, require_counter_states, require_few_ids
 from shopaccounts.kernel.errors import StaleWrite, Taken
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import BY_ID, Claimed, Counted, Lease, Parked, Position, Rows, Swap
@@ -51,6 +51,11 @@ class SqlStore:
         rows, most = self._works.reader.rows, page_limit(limit)
         return self._alone(lambda conn: rows(conn, self._realm, book, group, value, after, most, newest_first))
 
+    def pick(self, book: Book[T], ids: Sequence[str]) -> tuple[T, ...]:
+        """Answer the entities with these ids, ordered by id; those that are missing are left out."""
+        pick, wanted = self._works.reader.pick, sorted(require_few_ids(ids))
+        return self._alone(lambda conn: pick(conn, self._realm, book, wanted)) if wanted else ()
+
     # Writing
 
     def record(self, change: Change) -> Recorded | Replayed:
@@ -59,9 +64,8 @@ class SqlStore:
         if change.is_empty:
             return Recorded(self._works.transactions.durable)
         draft = self._works.drafter.draft(self._realm, change)
-        if self._stored_straight(draft):
-            return Recorded(self._works.transactions.durable)
-        return self._judged(draft)
+        numbers = self._stored_straight(draft)
+        return self._judged(draft) if numbers is None else Recorded(self._works.transactions.durable, numbers)
 
     def record_page(self, changes: Sequence[Change]) -> tuple[str, ...]:
         """Store many changes, each whole or not at all, in a number of statements that doesn't grow with them."""
@@ -79,12 +83,11 @@ class SqlStore:
             return self._alone(lambda conn: purge(conn, self._realm, book, before, limit))
         return self._whole(lambda conn: purge(conn, self._realm, book, before, limit), (book.name, ""))
 
-    def _stored_straight(self, draft: Draft) -> bool:
+    def _stored_straight(self, draft: Draft) -> Mapping[str, int] | None:
         try:
-            self._whole(lambda conn: self._works.writer.straight(conn, self._realm, draft), _about([draft]))
+            return self._whole(lambda conn: self._works.writer.straight(conn, self._realm, draft), _about([draft]))
         except Lost:
-            return False
-        return True
+            return None
 
     def _stored_as_page(self, drafts: Sequence[Draft]) -> tuple[str, ...] | None:
         try:
@@ -95,12 +98,12 @@ class SqlStore:
     def _judged(self, draft: Draft) -> Recorded | Replayed:
         for _ in range(_ROUNDS):
             try:
-                self._whole(lambda conn: self._works.writer.judged(conn, self._realm, draft), _about([draft]))
+                numbers = self._whole(lambda conn: self._works.writer.judged(conn, self._realm, draft), _about([draft]))
             except AlreadyAnswered as earlier:
                 return Replayed(earlier.result)
             except Lost:
                 continue
-            return Recorded(self._works.transactions.durable)
+            return Recorded(self._works.transactions.durable, numbers)
         raise StaleWrite(*_about([draft]))
 
     def _one_by_one(self, changes: Sequence[Change]) -> tuple[str, ...]:
@@ -132,6 +135,11 @@ class SqlStore:
             if claims or not self._alone(lambda conn: worker_of.came_too_late(conn, self._realm, book, now)):
                 return claims
         return ()
+
+    def due_in(self, book: Book[T], group: str, values: Sequence[str], now: datetime, limit: int) -> tuple[T, ...]:
+        """Answer what is due at *now* in a group with one of these values, at most *limit*; claim none of it."""
+        due_in, wanted = self._works.worker.due_in, sorted(require_few_ids(values))
+        return self._alone(lambda conn: due_in(conn, self._realm, book, group, wanted, now, limit)) if wanted else ()
 
     def renew(self, book: Book[T], claims: Sequence[Claimed[T]], now: datetime, lease: timedelta) -> frozenset[str]:
         """Move the end of our claims; answer the ids that were still ours."""

@@ -7,6 +7,7 @@ The rules, in plain English:
 * A book's table holds each entity whole, as canonical JSON, and beside it only what it is found by: groups, the order
   of a listing, when it is due, until when it is kept.
 * All unique keys of all books stand in one table. Who inserts a key first holds it; no other rule decides.
+* The last number of each series stands in a table as well, and is counted on by whoever records.
 * Nothing is numbered by the database, filled in by default, or tied by a foreign key to another book.
 """
 
@@ -76,6 +77,11 @@ class Shelf:
         return self.is_worked and _says(self.book, "priority")
 
     @cached_property
+    def is_numbered(self) -> bool:
+        """Whether entities are given numbers."""
+        return _says(self.book, "numbered")
+
+    @cached_property
     def is_kept_for_a_time(self) -> bool:
         """Whether entities can be purged."""
         return _says(self.book, "keep_until")
@@ -98,7 +104,7 @@ class Tables:
         self.keys = self._shared("keys", ("realm", "name", "key"), ("book", "entity_id"), Column("key_id", KeyText))
         Index(self._index("keys", "entity"), self.keys.c.realm, self.keys.c.book, self.keys.c.entity_id)
         self._partial("keys", "sealed", self.keys.c.key_id.is_not(None), self.keys.c.key_id)
-        self.subjects = self._shared("subjects", ("realm", "subject"), (), _number("last_seq"))
+        self.numbers = self._shared("numbers", ("realm", "book", "series"), (), _number("last"))
         self.once = self._shared("once", ("realm", "namespace", "key"), (), _instant("set_at"), _instant("keep_until"))
         self.receipts = self._shared(
             "receipts",

@@ -109,8 +109,8 @@ class HostTransactions:
 
     def __init__(self, connection: Callable[[], Answer[Any]], tables: Tables, host: Host) -> None:
         self._connection, self._host = connection, host
-        subjects = tables.subjects
-        self._claim_right_to_write = subjects.update().values(last_seq=subjects.c.last_seq).where(text("0 = 1"))
+        numbers = tables.numbers
+        self._claim_right_to_write = numbers.update().values(last=numbers.c.last).where(text("0 = 1"))
 
     def alone(self, work: Work[R]) -> R:
         """Run a single statement in the host's transaction."""

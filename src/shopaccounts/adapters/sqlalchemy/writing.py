@@ -1,13 +1,15 @@
 """Storing a change, or a page of them, whole or not at all.
 
 A change on its own is stored straight away, and each statement says whether it had its effect: an update names the
-version it expects, an insert leaves out what is there already. Only if one had none, all is taken back, everything
-that counts is read under locks, and it is judged who has lost and why. A page is read and judged at once, so that the
-number of statements doesn't grow with it. Where a WITH may write (PostgreSQL), new rows of all tables go in one.
+version it expects, an insert leaves out what is there already. Where there is one writer at a time (SQLite), the first
+update names the versions that are relied on as well, which saves a look at them. Only if one had none, all is taken
+back, everything that counts is read under locks, and it is judged who has lost and why. A page is read and judged at
+once, so that the number of statements doesn't grow with it. Where a WITH may write (PostgreSQL), new rows of all tables
+go in one.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from itertools import groupby
@@ -17,6 +19,7 @@ from typing import Any, Final
 import attrs
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Delete,
     Select,
@@ -25,6 +28,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     literal_column,
     select,
@@ -35,14 +39,13 @@ from sqlalchemy.dialects import postgresql
 from shopaccounts.adapters.sqlalchemy.checking import Checker, expect
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, Lost, judge, judge_places
+from shopaccounts.adapters.sqlalchemy.numbering import Series, counts, further, given
 from shopaccounts.adapters.sqlalchemy.prepared import Prepared, prepared
 from shopaccounts.adapters.sqlalchemy.statements import among, built_once, equal, insert_into, insert_new, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.errors import Conflict, KeyReused, Taken
-from shopaccounts.kernel.events import Envelope
-from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.kernel.record import AnyBook, PageResult, Sweep
+from shopaccounts.kernel.record import AnyBook, Guard, PageResult, Sweep
 
 __all__ = ["Writer"]
 
@@ -52,6 +55,8 @@ _FEW: Final = 20
 _MOST_IDS: Final = 10_000
 """How many ids one statement names; databases allow some 32,000 parameters."""
 NewRow = tuple[Table, Row]
+Numbers = Mapping[str, int]
+"""The numbers that entities were given, by their ids."""
 Shape = tuple[tuple[Any, ...], ...]
 """For each row its table, and the columns that it sets."""
 
@@ -63,22 +68,23 @@ class Writer(Checker):
         super().__init__(tables)
         self._drafter = drafter
 
-    def straight(self, conn: Connection, realm: str, draft: Draft) -> None:
-        """Store one change in as few statements as can be.
+    def straight(self, conn: Connection, realm: str, draft: Draft) -> Numbers:
+        """Store one change in as few statements as can be, and answer the numbers that its entities were given.
 
         Raises:
             StaleWrite: Something that it relies on has moved.
             Lost: A statement had no effect.
         """
         self._answer(conn, realm, [draft])
-        if draft.relies_on_others:
+        carried = draft.carried if conn.dialect.name == "sqlite" else None  # others have to lock what is relied on
+        if draft.relies_on_others and carried is None:
             judge_places(draft, self.places(conn, realm, [draft]))
             self.hold_absent(conn, realm, [draft])
         self._sweep(conn, realm, [draft])
-        self._apply(conn, realm, [draft])
+        return self._apply(conn, realm, [draft], carried or ())
 
-    def judged(self, conn: Connection, realm: str, draft: Draft) -> None:
-        """Read all that counts, judge, and store one change.
+    def judged(self, conn: Connection, realm: str, draft: Draft) -> Numbers:
+        """Read all that counts, judge, and store one change; answer the numbers that its entities were given.
 
         Raises:
             AlreadyAnswered, KeyReused, StaleWrite, Taken: As it was judged.
@@ -88,7 +94,7 @@ class Writer(Checker):
         self._sweep(conn, realm, [draft])
         self.keys(conn, realm, [draft], known)
         judge(draft, known)
-        self._store(conn, realm, [draft])
+        return self._store(conn, realm, [draft])
 
     def page(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> tuple[str, ...]:
         """Judge many changes that sweep nothing, store those that pass, and answer how each ended.
@@ -109,10 +115,10 @@ class Writer(Checker):
         self.answers(conn, realm, drafts, known)
         return known
 
-    def _store(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> None:
+    def _store(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> Numbers:
         self._answer(conn, realm, drafts)
         self.hold_absent(conn, realm, drafts)
-        self._apply(conn, realm, drafts)
+        return self._apply(conn, realm, drafts)
 
     # The parts of a change, in the order in which they are stored
 
@@ -134,19 +140,36 @@ class Writer(Checker):
         swept = self._swept(shelf, sweep.group, min(len(spare), _MANY)).cells(conn, params)
         self.free_keys_of(conn, realm, shelf, swept)
 
-    def _apply(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> None:
+    def _apply(self, conn: Connection, realm: str, drafts: Sequence[Draft], carried: Sequence[Guard] = ()) -> Numbers:
+        """Store everything; the first write that has to find something carries the guards."""
         removals = [removal for draft in drafts for removal in draft.change.removals]
         puts = [put for draft in drafts for put in draft.puts]
         for name in sorted({book for draft in drafts for book, _ in draft.moved}):
             shelf = self.tables.shelf(name)
             gone = [_expecting(realm, r.was.id, r.was.version) for r in removals if r.book.name == name]
-            changed = [_changed_row(realm, put, put.was) for put in puts if put.shelf is shelf and put.was is not None]
-            _each(conn, self._removed(shelf), gone)
-            _each(conn, self._changed(shelf), changed)
+            changed = [
+                _changed_row(realm, shelf, put.columns, put.id, put.was)
+                for put in puts
+                if put.shelf is shelf and put.was is not None
+            ]
+            for statement, rows in ((self._removed, gone), (self._changed, changed)):
+                if rows:
+                    guards, carried = carried, ()
+                    _each(conn, statement(shelf, *(g.book.name for g in guards)), _guarding(rows, guards))
         self._free_keys(conn, drafts)
         self._mark(conn, realm, drafts)
-        events = [event for draft in drafts for event in draft.change.events]
-        self._tell(conn, realm, events, self._add(conn, self._new_rows(drafts), _counts(realm, events)))
+        told = [self._drafter.told(event) for draft in drafts for event in draft.change.events]
+        last = self._add(conn, self._new_rows(drafts), counts(realm, told))
+        self._write_numbered(conn, realm, given(told, last))
+        return self._number(conn, realm, [put for draft in drafts for put in draft.numbered])
+
+    def _number(self, conn: Connection, realm: str, puts: Sequence[Put]) -> Numbers:
+        """Give entities their numbers; from here on nobody else gets one of the same series until we are done."""
+        if not puts:
+            return {}
+        numbered = given(puts, self._add(conn, (), counts(realm, puts)))
+        self._write_numbered(conn, realm, numbered)
+        return {put.id: getattr(entity, put.shelf.book.numbered_as) for put, entity in numbered}
 
     def _free_keys(self, conn: Connection, drafts: Sequence[Draft]) -> None:
         freed = sorted((row for draft in drafts for row in draft.keys_out), key=itemgetter("name", "key"))
@@ -155,13 +178,13 @@ class Writer(Checker):
 
     def _new_rows(self, drafts: Sequence[Draft]) -> list[NewRow]:
         """Answer what is to be inserted, in the order of tables and ids, and the unique keys that are claimed."""
-        added = [put for draft in drafts for put in draft.puts if put.was is None]
+        added = [put for draft in drafts for put in draft.puts if put.was is None and not put.waits]
         claimed = sorted((row for draft in drafts for row in draft.keys_in), key=itemgetter("name", "key"))
         entities: list[NewRow] = [(put.shelf.table, put.columns) for put in sorted(added, key=attrgetter("place"))]
         return entities + [(self.tables.keys, row) for row in claimed]
 
-    def _add(self, conn: Connection, new: Sequence[NewRow], counts: Sequence[Row]) -> Mapping[str, int]:
-        """Insert rows, then count events, and answer how many each subject has by now.
+    def _add(self, conn: Connection, new: Sequence[NewRow], counts: Sequence[Row]) -> Mapping[Series, int]:
+        """Insert rows, then count series on, and answer the last number of each.
 
         Raises:
             Lost: A row's place is taken.
@@ -171,18 +194,18 @@ class Writer(Checker):
             return self._add_at_once(conn, new, counts)
         for table, rows in groupby(new, key=itemgetter(0)):
             expect(conn, self.new(table, dialect), [row for _, row in rows])
-        sums: Any = self._counted(dialect).rows(conn, *counts) if counts else ()
-        return dict(sums)
+        sums = self._counted(dialect).rows(conn, *counts) if counts else ()
+        return {(book, series): last for book, series, last in sums}
 
-    def _add_at_once(self, conn: Connection, new: Sequence[NewRow], counts: Sequence[Row]) -> Mapping[str, int]:
+    def _add_at_once(self, conn: Connection, new: Sequence[NewRow], counts: Sequence[Row]) -> Mapping[Series, int]:
         """Do the same in one statement, which saves ways to the database and back."""
-        rows = [*new, *((self.tables.subjects, row) for row in counts)]
+        rows = [*new, *((self.tables.numbers, row) for row in counts)]
         shape = tuple((table, *row) for table, row in rows)
         params = {f"{name}_{n}": value for n, (_, row) in enumerate(rows) for name, value in row.items()}
         ((added, *sums),) = self._at_once(shape).rows(conn, params)
         if added != len(new):
             raise Lost
-        return dict(zip((row["subject"] for row in counts), sums, strict=True))
+        return {(row["book"], row["series"]): last for row, last in zip(counts, sums, strict=True)}
 
     def _mark(self, conn: Connection, realm: str, drafts: Sequence[Draft]) -> None:
         once = {(o.namespace, o.key): o for draft in drafts for o in draft.change.once}
@@ -193,14 +216,23 @@ class Writer(Checker):
         if rows:
             expect(conn, self._marked(conn.dialect.name), rows)
 
-    def _tell(self, conn: Connection, realm: str, events: Sequence[Envelope], last: Mapping[str, int]) -> None:
-        """Give each event its place in the history of its subject, and store all of them."""
-        if not events:
-            return
-        shelf = self.tables[EVENTS]
-        numbered = _numbered(events, last)
-        rows = [self._drafter.first_row(realm, shelf, e, self._drafter.columns(realm, shelf, e)) for e in numbered]
-        expect(conn, self.new(shelf.table, conn.dialect.name), rows)
+    def _write_numbered(self, conn: Connection, realm: str, numbered: Sequence[tuple[Put, Any]]) -> None:
+        """Store entities that were given their numbers, and the keys that they hold with them."""
+        new: defaultdict[Table, list[Row]] = defaultdict(list)
+        changed: defaultdict[Shelf, list[Row]] = defaultdict(list)
+        for put, entity in numbered:
+            shelf, book = put.shelf, put.shelf.book
+            if put.was is None:
+                new[shelf.table].append(self._drafter.first_row(realm, shelf, entity))
+            else:
+                columns = self._drafter.columns(realm, shelf, entity)
+                changed[shelf].append(_changed_row(realm, shelf, columns, put.id, entity.version))
+            if book.unique:
+                held = book.keys(entity) - book.keys(put.entity)
+                new[self.tables.keys] += self._drafter.key_rows(realm, book, put.id, held)
+        for shelf, rows in changed.items():
+            _each(conn, self._changed(shelf), rows)
+        self._add(conn, [(table, row) for table, rows in new.items() for row in rows], ())
 
     def free_keys_of(self, conn: Connection, realm: str, shelf: Shelf, ids: Sequence[str]) -> None:
         """Free every unique key of entities that are gone."""
@@ -242,18 +274,27 @@ class Writer(Checker):
         return gone.returning(shelf.table.c.id)
 
     @prepared
-    def _removed(self, shelf: Shelf) -> Delete:
-        return delete(shelf.table).where(*equal(shelf.table.c, "realm", "id", "version"))
+    def _removed(self, shelf: Shelf, *guarded: str) -> Delete:
+        mine = equal(shelf.table.c, "realm", "id", "version")
+        return delete(shelf.table).where(*mine, *self._unchanged(*guarded))
 
     @prepared
-    def _changed(self, shelf: Shelf) -> Update:
+    def _changed(self, shelf: Shelf, *guarded: str) -> Update:
         """Update at the expected version; an item stays put off until its ``retry_at``."""
         c = shelf.table.c
-        changed = update(shelf.table).where(*equal(shelf.table.c, "realm", "id", "version"))
+        mine = equal(shelf.table.c, "realm", "id", "version")
+        changed = update(shelf.table).where(*mine, *self._unchanged(*guarded))
         if not shelf.is_worked:
             return changed
         wants_at = bindparam("is_wanted_at", type_=Instant)
         return changed.values(due_at=case((c.retry_at > wants_at, c.retry_at), else_=wants_at))
+
+    def _unchanged(self, *books: str) -> Iterator[ColumnElement[bool]]:
+        """Say that there is the guarded entity of each of these books, at the version that was relied on."""
+        for n, book in enumerate(books):
+            c = self.tables.shelf(book).table.alias(f"guarded_{n}").c
+            held = (c.id == bindparam(f"guarded_id_{n}")) & (c.version == bindparam(f"guarded_version_{n}"))
+            yield exists().where(*equal(c, "realm"), held)
 
     @prepared
     def _freed(self) -> Delete:
@@ -278,47 +319,25 @@ class Writer(Checker):
 
     @prepared
     def _counted(self, dialect: str) -> Any:
-        subjects = self.tables.subjects
-        return _further(insert_into(subjects, dialect), subjects).returning(subjects.c.subject, subjects.c.last_seq)
+        numbers = self.tables.numbers
+        return further(insert_into(numbers, dialect), numbers).returning(
+            numbers.c.book, numbers.c.series, numbers.c.last
+        )
 
     @prepared
     def _at_once(self, shape: Shape) -> Select[Any]:
-        """Insert rows, and count events, each by a part of one statement (which PostgreSQL takes in this order)."""
+        """Insert rows, and count series on, each by a part of one statement (which PostgreSQL takes in this order)."""
         added: list[Any] = [literal_column("0", BigInteger)]
         sums: list[Any] = []
         for n, (table, *names) in enumerate(shape):
             row = {name: bindparam(f"{name}_{n}", type_=table.c[name].type) for name in names}
-            if table is self.tables.subjects:
-                counted = _further(postgresql.insert(table).values(row), table).returning(table.c.last_seq).cte()
-                sums.append(select(counted.c.last_seq).scalar_subquery())
+            if table is self.tables.numbers:
+                counted = further(postgresql.insert(table).values(row), table).returning(table.c.last).cte()
+                sums.append(select(counted.c.last).scalar_subquery())
             else:
                 inserted = insert_new(table, "postgresql").values(row).returning(table.c.realm).cte()
                 added.append(select(func.count()).select_from(inserted).scalar_subquery())
         return select(reduce(add, added), *sums)
-
-
-def _further(new: Any, subjects: Table) -> Any:
-    """Count on where a subject has events."""
-    return new.on_conflict_do_update(
-        index_elements=list(subjects.primary_key.columns),
-        set_={"last_seq": subjects.c.last_seq + new.excluded.last_seq},
-    )
-
-
-def _counts(realm: str, events: Sequence[Envelope]) -> list[Row]:
-    counts = Counter(event.subject for event in events if event.subject)
-    return [{"realm": realm, "subject": subject, "last_seq": count} for subject, count in sorted(counts.items())]
-
-
-def _numbered(events: Sequence[Envelope], last: Mapping[str, int]) -> list[Envelope]:
-    """Give each event its place; *last* is that of each subject's last one."""
-    still = Counter(event.subject for event in events)
-    numbered = []
-    for event in events:
-        still[event.subject] -= 1
-        seq = last[event.subject] - still[event.subject] if event.subject else None
-        numbered.append(attrs.evolve(event, seq=seq, version=1))
-    return numbered
 
 
 def _result(draft: Draft, known: Known) -> str:
@@ -334,14 +353,19 @@ def _result(draft: Draft, known: Known) -> str:
 
 
 def _each(conn: Connection, statement: Prepared, rows: list[Row]) -> None:
-    if rows:
-        expect(conn, statement, sorted(rows, key=itemgetter("is_id")))
+    expect(conn, statement, sorted(rows, key=itemgetter("is_id")))
+
+
+def _guarding(rows: list[Row], guards: Sequence[Guard]) -> list[Row]:
+    ids = {f"guarded_id_{n}": guard.id for n, guard in enumerate(guards)}
+    versions = {f"guarded_version_{n}": guard.version for n, guard in enumerate(guards)}
+    return [row | ids | versions for row in rows] if guards else rows
 
 
 def _expecting(realm: str, id: str, version: int) -> Row:
     return {"is_realm": realm, "is_id": id, "is_version": version}
 
 
-def _changed_row(realm: str, put: Put, was: int) -> Row:
-    row = put.columns | _expecting(realm, put.id, was)
-    return row | {"is_wanted_at": put.columns["wants_at"]} if put.shelf.is_worked else row
+def _changed_row(realm: str, shelf: Shelf, columns: Row, id: str, was: int) -> Row:
+    row = columns | _expecting(realm, id, was)
+    return row | {"is_wanted_at": columns["wants_at"]} if shelf.is_worked else row

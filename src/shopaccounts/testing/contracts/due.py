@@ -195,6 +195,55 @@ class DueWorkContract:
         await got(store.park(BOXES, first, "broken"))
         assert await self.claim(store, LEASE) == ()
 
+    @pytest.mark.proves("KER-141")
+    async def test_what_is_due_in_some_groups_is_told_the_oldest_first_claimed_or_not(
+        self, store: Store, scope: Scope
+    ) -> None:
+        await put(
+            store,
+            BOXES,
+            box(scope, "b", owner="ann", due_at=NOW, lane="ann", place=2),
+            box(scope, "a", owner="ann", due_at=NOW, lane="ann", place=1, urgency=-9),
+            box(scope, "old", owner="ben", due_at=NOW - LEASE),
+            box(scope, "soon", owner="ann", due_at=NOW + timedelta(microseconds=1)),
+            box(scope, "never", owner="ann"),
+            box(scope, "of-another", owner="Ann", due_at=NOW),
+            box(scope, "of-nobody", due_at=NOW),
+        )
+        assert sorted(await self.ids(store)) == ["a", "of-another", "of-nobody", "old"]
+        due = await got(store.due_in(BOXES, "owner", ("ben", "nobody", "ann"), NOW, 10))
+        assert [item.id for item in due] == ["old", "a", "b"]
+        assert due[1] == await find(store, BOXES, "a")
+        for limit, owners, expected in ((2, ["ann", "ben"], ["old", "a"]), (1, ["ann"], ["a"]), (9, ["eve"], [])):
+            due = await got(store.due_in(BOXES, "owner", owners, NOW, limit))
+            assert [item.id for item in due] == expected
+        assert await got(store.due_in(BOXES, "owner", (), NOW, 10)) == ()
+        assert await got(store.due_in(LIDS, "box", ("ann",), NOW, 10)) == ()
+
+    @pytest.mark.proves("KER-141", "KER-145")
+    async def test_what_was_put_off_or_set_aside_is_not_due_in_its_group(self, store: Store, scope: Scope) -> None:
+        await put(store, BOXES, *(box(scope, id, owner="ann", due_at=NOW) for id in ("aside", "free", "later")))
+        aside, free, later = await self.claim(store)
+        await got(store.release(BOXES, (free,), None))
+        await got(store.release(BOXES, (later,), NOW + SECOND))
+        await got(store.park(BOXES, aside, "reason"))
+        for at, expected in ((NOW, ["free"]), (NOW + SECOND, ["free", "later"])):
+            assert [item.id for item in await got(store.due_in(BOXES, "owner", ("ann",), at, 10))] == expected
+        await got(store.unpark(BOXES, "aside"))
+        due = await got(store.due_in(BOXES, "owner", ("ann",), NOW + SECOND, 10))
+        assert [item.id for item in due] == ["aside", "free", "later"]
+
+    @pytest.mark.proves("KER-141")
+    async def test_a_place_in_a_lane_may_be_a_time_in_microseconds(self, store: Store, scope: Scope) -> None:
+        first, latest = (NOW - timedelta(days=1)).timestamp(), 2**63 - 1
+        await put(
+            store,
+            BOXES,
+            box(scope, "a", due_at=NOW, lane="ann", place=latest),
+            box(scope, "z", due_at=NOW, lane="ann", place=int(first * 1_000_000)),
+        )
+        assert await self.ids(store) == ["z"]
+
     @pytest.mark.proves("KER-142")
     async def test_what_is_written_keeps_its_claim(self, store: Store, scope: Scope) -> None:
         await put(store, BOXES, box(scope, due_at=NOW))

@@ -115,6 +115,28 @@ class ReadingContract:
         assert found is not None
         assert found.count == ROUNDS
 
+    @pytest.mark.proves("KER-121", "KER-125")
+    async def test_of_many_ids_all_that_are_there_are_answered_at_once_in_their_order(
+        self, store: Store, scope: Scope
+    ) -> None:
+        ids = ["b", "a", "Z", "é", "\\", "~"]
+        kept = await put(store, BOXES, *(box(scope, id, name=f"n{id}", put_at=NOW - SECOND) for id in ids))
+        await put(store, BOXES, box(scope, "other"))
+        await put(store, LIDS, lid(scope, "missing"))
+        in_order = tuple(sorted(kept, key=lambda one: one.id))
+        assert await got(store.pick(BOXES, [*ids, "missing", "na", "b"])) == in_order
+        assert await got(store.pick(BOXES, ("b",))) == kept[:1]
+        assert await got(store.pick(BOXES, ("missing",))) == await got(store.pick(BOXES, ())) == ()
+
+    @pytest.mark.proves("KER-121")
+    async def test_more_than_1000_ids_at_once_are_a_defect(self, store: Store, scope: Scope) -> None:
+        (kept,) = await put(store, BOXES, box(scope, "7"))
+        ids = [str(n) for n in range(1001)]
+        await refused(Defect, store.pick, BOXES, ids)
+        assert await got(store.pick(BOXES, ids[:1000])) == (kept,)
+        await refused(Defect, store.due_in, BOXES, "owner", ids, NOW, 10)
+        assert await got(store.due_in(BOXES, "owner", ids[:1000], NOW, 10)) == ()
+
     @pytest.mark.proves("KER-123", "KER-125")
     async def test_a_listing_is_in_order_and_ties_go_by_id(self, store: Store, scope: Scope) -> None:
         ids = ["b", "a", "Z", "é", "z", "10", "9", "\U0001f411", "ﬀ", "a-", "aa"]

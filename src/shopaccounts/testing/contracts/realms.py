@@ -59,6 +59,8 @@ class RealmsContract:
         assert await find(ours, BOXES, "box") is None
         assert await find(ours, BOXES, "n", "box_name") is None
         assert await listed(ours, BOXES, "owner", "ann") == ()
+        assert [item.id for item in await got(ours.pick(BOXES, ("box", "b")))] == ["b"]
+        assert await got(ours.due_in(BOXES, "owner", ("ann",), NOW, 10)) == ()
         for bring in (LIDS.via(), LIDS.newest("box")):
             found = await got(ours.find(BOXES, "b", bring=(bring,)))
             assert found is not None

@@ -250,6 +250,34 @@ class WritingContract:
         assert isinstance(await got(store.record(shelf.change(scope))), Recorded)
         assert await got(store.record(shelf.change(scope))) == Replayed(b"answer")
 
+    @pytest.mark.proves("KER-103", "KER-111", "ADA-103")
+    @pytest.mark.parametrize("kind", ["change", "changes", "remove", "both", "other-book", "swept"])
+    async def test_a_guard_holds_whatever_else_is_written(self, store: Store, scope: Scope, kind: str) -> None:
+        one, two, relied_on = await put(
+            store, BOXES, box(scope, "a", name="a"), box(scope, "b"), box(scope, "r", owner="ann")
+        )
+        (cover,) = await put(store, LIDS, lid(scope, "a"))
+        changes = tuple(BOXES.change(item, attrs.evolve(item, count=1)) for item in (one, two))
+        also = BOXES.unchanged(one) if "change" in kind else LIDS.unchanged(cover)
+        parts = {
+            "change": Change(writes=changes[:1]),
+            "changes": Change(writes=changes),
+            "remove": Change(removals=(BOXES.remove(one),)),
+            "both": Change(writes=changes[1:], removals=(BOXES.remove(one),)),
+            "other-book": Change(writes=(LIDS.change(cover, attrs.evolve(cover, count=1)),)),
+            "swept": Change(writes=changes[:1], sweeps=(Sweep(book=BOXES, group="owner", value="ann"),)),
+        }
+        asked = parts[kind] | Change(guards=(also, BOXES.unchanged(relied_on)))
+        for wrong in (attrs.evolve(relied_on, version=2), attrs.evolve(relied_on, id="missing")):
+            moved = attrs.evolve(asked, guards=(also, BOXES.unchanged(wrong)))
+            await refused(StaleWrite("toy_boxes", wrong.id), store.record, moved)
+            assert [await find(store, BOXES, id) for id in "abr"] == [one, two, relied_on]
+            assert await find(store, LIDS, "a") == cover
+        assert isinstance(await got(store.record(asked)), Recorded)
+        held = await find(store, BOXES, "r")
+        assert held == (None if kind == "swept" else relied_on)
+        assert await find(store, BOXES, "a") != one or await find(store, LIDS, "a") != cover
+
     @pytest.mark.proves("KER-108")
     async def test_the_answer_tells_nothing_that_a_rule_could_decide_on(
         self, store: Store, scope: Scope, recorded: Recorded
@@ -262,7 +290,7 @@ class WritingContract:
         removing = Change(removals=(BOXES.remove(other),))
         answers = [await got(store.record(change)) for change in (sweep, adding, told, sweep, removing)]
         assert answers == [recorded] * 5
-        assert [field.name for field in attrs.fields(Recorded)] == ["durable"]
+        assert [field.name for field in attrs.fields(Recorded)] == ["durable", "numbers"]
 
     @pytest.mark.proves("KER-106")
     async def test_an_empty_change_does_nothing(self, store: Store) -> None:

@@ -16,7 +16,7 @@ branch_labels = ("shopaccounts",)
 depends_on = None
 
 
-SHARED = ("keys", "subjects", "once", "receipts", "counters", "leases")
+SHARED = ("keys", "numbers", "once", "receipts", "counters", "leases")
 """What all books use."""
 
 
@@ -41,7 +41,8 @@ def _shared_tables() -> None:
     )
     _index("keys", "entity", ("realm", "book", "entity_id"))
     _index("keys", "sealed", ("key_id",), "key_id IS NOT NULL")
-    _table("subjects", (_key("realm"), _key("subject"), _number("last_seq")), primary=("realm", "subject"))
+    series = ("realm", "book", "series")
+    _table("numbers", (*map(_key, series), _number("last")), primary=series)
     _table(
         "once",
         (_key("realm"), _key("namespace"), _key("key"), _instant("set_at"), _instant("keep_until")),
@@ -90,6 +91,24 @@ def _books() -> dict[str, tuple[Column[Any], ...]]:
         "stop_notices": (_keep_until(),),
         "security_questions": _work(),
         "recovery_cases": (_key_id(), *_groups("account", "asked", "cancelled"), _keep_until(), *_work()),
+        "billing_accounts": (Column("g_customer", KeyText),),
+        "subscriptions": (*_groups("account", "customer"), *_work(), *lane),
+        "invoices": (*_groups("account", "customer", "unsettled"), *_work()),
+        "credit_notes": _groups("invoice", "account", "customer"),
+        "billed_cycles": _groups("subscription", "invoice"),
+        "balance_entries": _groups("account", "customer"),
+        "payment_intents": (*_groups("invoice", "account"), *_work()),
+        "price_changes": _groups("store"),
+        "price_answers": (Column("g_subscription", KeyText),),
+        "sent_notices": _groups("subscription"),
+        "notice_agendas": _work(),
+        "subscription_meters": (Column("g_customer", KeyText),),
+        "subscription_deliveries": _groups("subscription", "open", "customer"),
+        "subscription_delivery_rounds": (Column("g_customer", KeyText), *_work()),
+        "trial_uses": (Column("g_customer", KeyText),),
+        "clerk_acts": _groups("account", "customer"),
+        "cancellation_statements": _groups("queue", "subscription"),
+        "withdrawal_statements": _groups("queue", "subscription"),
     }
 
 
