@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import attrs
 from babel.dates import format_date, format_timedelta, get_timezone
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 
 from shopaccounts.adapters.catalogues import moment, region, texts
 from shopaccounts.kernel.errors import Rejected
+from shopaccounts.kernel.money import Money
 
 __all__ = ["Messages"]
 
@@ -57,9 +58,9 @@ class Messages:
                 return moment(fact, self._zone, self._region)
             case date():
                 return format_date(fact, "long", self._region)
-            case bool():
-                return str(fact)
-            case int():
+            case Money():
+                return format_currency(fact.to_decimal(), fact.currency, locale=self._region)
+            case int() if not isinstance(fact, bool):
                 return format_decimal(fact, locale=self._region)
             case _:
                 return str(fact)

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+from babel import Locale
 from babel.dates import format_date, get_timezone
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError, UndefinedError, meta
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
@@ -230,6 +231,7 @@ class JinjaTemplates:
             "date": lambda text: format_date(date.fromisoformat(text), "long", where),
             "datetime": lambda text: moment(datetime.fromisoformat(text), self._zone, where),
             "number": lambda text: format_decimal(Decimal(text), locale=where),
+            "money": lambda text: _amount(text, where),
         }
         direction = "rtl" if where.character_order == "right-to-left" else "ltr"
         environment.globals |= {"lang": closest(locale), "dir": direction}
@@ -312,6 +314,12 @@ _GETTEXT: Final = frozenset({"_", "gettext", "ngettext", "pgettext", "npgettext"
 
 def _has_no_text(words: str, locale: str) -> bool:
     return texts(locale).gettext(words) == words
+
+
+def _amount(text: str, where: Locale) -> str:
+    """Word what ``str`` makes of an amount of money, such as ``17.90 EUR``."""
+    number, currency = text.split()
+    return format_currency(Decimal(number), currency, locale=where)
 
 
 def _folder(template: str) -> str:
