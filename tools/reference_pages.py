@@ -320,7 +320,8 @@ def events_page() -> str:
     for context, found in grouped((kind for kind in classes(Event) if "name" in vars(kind)), package_of):
         rows = (event_row(kind) for kind in sorted(found, key=lambda kind: kind.name))
         head = ("Event", "Schema", "When", "Fields", "OWASP")
-        parts.append(f"\n## {context}\n\nFrom `shopaccounts.{context}.events`.\n\n{table(head, rows)}")
+        homes = " and ".join(code(module) for module in sorted({kind.__module__ for kind in found}, key=len))
+        parts.append(f"\n## {context}\n\nFrom {homes}.\n\n{table(head, rows)}")
     return "".join(parts)
 
 

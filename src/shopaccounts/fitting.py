@@ -17,6 +17,7 @@ from shopaccounts.registration import Confusables, DisposableDomains, EmailSynta
 from shopaccounts.relay import Courier, Target, Templates
 from shopaccounts.settings import Adapters, Policies
 from shopaccounts.signin import Passkeys, Places, QrCode, RiskSignals, Totp
+from shopaccounts.subscriptions import Gateway, Jurisdictions, PaymentMethods, Plans, Taxes, Usage
 
 __all__ = ["refuse_async", "refuse_blocking", "with_defaults"]
 
@@ -85,6 +86,12 @@ def refuse_async(adapters: Adapters, scope: Scope) -> None:
         (adapters.confusables, Confusables),
         (adapters.human_check, HumanCheck),
         (adapters.places, Places),
+        (adapters.billing.plans, Plans),
+        (adapters.billing.gateway, Gateway),
+        (adapters.billing.methods, PaymentMethods),
+        (adapters.billing.taxes, Taxes),
+        (adapters.billing.usage, Usage),
+        (adapters.billing.jurisdictions, Jurisdictions),
         *((courier, Courier) for courier in adapters.couriers.values()),
         *((target, Target) for target in adapters.targets),
         *((objections, ClosingObjections) for objections in adapters.closing_objections),

@@ -49,6 +49,7 @@ from shopaccounts.signin import (
     Totp,
     TotpPolicy,
 )
+from shopaccounts.subscriptions import BillingPorts, SubscriptionPolicy
 
 __all__ = ["Adapters", "Policies"]
 
@@ -79,6 +80,7 @@ class Policies:
     cases: CasePolicy = attrs.field(factory=CasePolicy)
     lifecycle: LifecyclePolicy = attrs.field(factory=LifecyclePolicy)
     notices: NoticePolicy = attrs.field(factory=NoticePolicy)
+    subscriptions: SubscriptionPolicy = attrs.field(factory=SubscriptionPolicy)
     relay: RelayPolicy = attrs.field(factory=RelayPolicy)
     transport: TransportPolicy = attrs.field(factory=TransportPolicy)
 
@@ -116,6 +118,7 @@ class Adapters:
         breached_passwords: Knows passwords that were seen in leaked data; None knows none.
         places: Knows about where an address is; the default knows no place.
         bell: Wakes the relay after a change; None delivers in the background.
+        billing: What subscriptions ask of the outside: plans, taxes, a gateway; the default sells nothing.
         id_tokens: Checks signatures of providers; None takes joserfc, if the policy has providers.
         clock, entropy: None takes the system's.
     """
@@ -145,5 +148,6 @@ class Adapters:
     qr: QrCode | None = None
     risk_signals: RiskSignals = attrs.field(factory=NoRiskSignals)
     id_tokens: SignedTokens | None = None
+    billing: BillingPorts = attrs.field(factory=BillingPorts)
     clock: Clock = attrs.field(factory=SystemClock)
     entropy: Entropy = attrs.field(factory=SystemEntropy)

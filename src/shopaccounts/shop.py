@@ -58,6 +58,15 @@ class AsyncShopAccounts:
         self.passkey_signin, self.passkeys = wired.passkey_signin, wired.passkeys
         self.another_device = wired.another_device
         self.providers = wired.providers
+        self.subscriptions, self.billing = wired.subscriptions, wired.billing
+        self.sweeping = wired.sweeping
+        self.subscription_changes, self.pauses = wired.subscription_changes, wired.pauses
+        self.subscription_views, self.payments = wired.subscription_views, wired.payments
+        self.cancellations, self.statements = wired.cancellations, wired.statements
+        self.subscription_prices, self.billing_notices = wired.subscription_prices, wired.billing_notices
+        self.billing_desk, self.document_desk = wired.billing_desk, wired.document_desk
+        self.subscription_imports = wired.subscription_imports
+        self.boxes, self.usage_watch = wired.boxes, wired.usage_watch
         self.relay, self.upkeep = wired.relay, wired.upkeep
         self.password_imports = wired.password_imports
 
@@ -95,14 +104,22 @@ class ShopAccounts:
         from shopaccounts.blocking import (  # noqa: PLC0415  (only sync hosts need the generated faces)
             BlockingAnotherDevice,
             BlockingAssistedRegistration,
+            BlockingBillingDesk,
+            BlockingBillingNotices,
+            BlockingBillingRun,
+            BlockingBoxes,
+            BlockingCancellations,
             BlockingCaseHelp,
             BlockingCases,
+            BlockingChanging,
             BlockingClosings,
             BlockingCodeSignIn,
+            BlockingCollecting,
             BlockingContactCare,
             BlockingContactChanges,
             BlockingContacts,
             BlockingCustomers,
+            BlockingDocumentDesk,
             BlockingFactors,
             BlockingHistory,
             BlockingImpersonation,
@@ -113,6 +130,8 @@ class ShopAccounts:
             BlockingPasskeySignIn,
             BlockingPasswordImports,
             BlockingPasswords,
+            BlockingPauses,
+            BlockingPrices,
             BlockingProviders,
             BlockingQuestions,
             BlockingRecovery,
@@ -121,9 +140,15 @@ class ShopAccounts:
             BlockingSecondStep,
             BlockingSessions,
             BlockingSignIn,
+            BlockingStatements,
             BlockingStepCodes,
+            BlockingSubscribing,
+            BlockingSubscriptionImports,
+            BlockingSweeping,
             BlockingUpkeep,
+            BlockingUsageWatch,
             BlockingUsernames,
+            BlockingViewing,
         )
 
         self.policies = policies or Policies()
@@ -166,6 +191,25 @@ class ShopAccounts:
         self.cases = BlockingCases(wired.cases)
         self.case_help = BlockingCaseHelp(wired.case_help)
         self.lost_factor = BlockingLostFactor(wired.lost_factor)
+        self.subscriptions = BlockingSubscribing(wired.subscriptions)
+        self.subscription_changes = BlockingChanging(wired.subscription_changes)
+        self.pauses = BlockingPauses(wired.pauses)
+        self.subscription_prices = BlockingPrices(wired.subscription_prices)
+        self.billing_desk = BlockingBillingDesk(wired.billing_desk)
+        self.document_desk, self.subscription_imports = (
+            BlockingDocumentDesk(wired.document_desk),
+            BlockingSubscriptionImports(wired.subscription_imports),
+        )
+        self.billing_notices = BlockingBillingNotices(wired.billing_notices)
+        self.billing, self.boxes, self.usage_watch = (
+            BlockingBillingRun(wired.billing),
+            BlockingBoxes(wired.boxes),
+            BlockingUsageWatch(wired.usage_watch),
+        )
+        self.subscription_views = BlockingViewing(wired.subscription_views)
+        self.payments, self.sweeping = BlockingCollecting(wired.payments), BlockingSweeping(wired.sweeping)
+        self.cancellations = BlockingCancellations(wired.cancellations)
+        self.statements = BlockingStatements(wired.statements)
         self.relay = BlockingRelay(wired.relay)
         self.upkeep = BlockingUpkeep(wired.upkeep)
         self.password_imports = BlockingPasswordImports(wired.password_imports)

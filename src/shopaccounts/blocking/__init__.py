@@ -2,6 +2,11 @@
 
 from shopaccounts.blocking.another_device import BlockingAnotherDevice
 from shopaccounts.blocking.assisted import BlockingAssistedRegistration
+from shopaccounts.blocking.billing import BlockingBillingRun
+from shopaccounts.blocking.billing_desk import BlockingBillingDesk
+from shopaccounts.blocking.billing_notices import BlockingBillingNotices
+from shopaccounts.blocking.boxes import BlockingBoxes
+from shopaccounts.blocking.cancellations import BlockingCancellations
 from shopaccounts.blocking.case_help import BlockingCaseHelp
 from shopaccounts.blocking.cases import BlockingCases
 from shopaccounts.blocking.closings import BlockingClosings
@@ -10,6 +15,7 @@ from shopaccounts.blocking.contact_care import BlockingContactCare
 from shopaccounts.blocking.contact_changes import BlockingContactChanges
 from shopaccounts.blocking.contacts import BlockingContacts
 from shopaccounts.blocking.customers import BlockingCustomers
+from shopaccounts.blocking.document_desk import BlockingDocumentDesk
 from shopaccounts.blocking.factors import BlockingFactors
 from shopaccounts.blocking.history import BlockingHistory
 from shopaccounts.blocking.impersonation import BlockingImpersonation
@@ -20,6 +26,8 @@ from shopaccounts.blocking.passkey_signin import BlockingPasskeySignIn
 from shopaccounts.blocking.passkeys import BlockingPasskeyCare
 from shopaccounts.blocking.password_imports import BlockingPasswordImports
 from shopaccounts.blocking.passwords import BlockingPasswords
+from shopaccounts.blocking.pauses import BlockingPauses
+from shopaccounts.blocking.payments import BlockingCollecting
 from shopaccounts.blocking.providers import BlockingProviders
 from shopaccounts.blocking.questions import BlockingQuestions
 from shopaccounts.blocking.recovery import BlockingRecovery
@@ -28,21 +36,37 @@ from shopaccounts.blocking.relay import BlockingRelay
 from shopaccounts.blocking.second_step import BlockingSecondStep
 from shopaccounts.blocking.sessions import BlockingSessions
 from shopaccounts.blocking.signin import BlockingSignIn
+from shopaccounts.blocking.statements import BlockingStatements
 from shopaccounts.blocking.step_codes import BlockingStepCodes
+from shopaccounts.blocking.subscription_changes import BlockingChanging
+from shopaccounts.blocking.subscription_imports import BlockingSubscriptionImports
+from shopaccounts.blocking.subscription_prices import BlockingPrices
+from shopaccounts.blocking.subscription_views import BlockingViewing
+from shopaccounts.blocking.subscriptions import BlockingSubscribing
+from shopaccounts.blocking.sweeping import BlockingSweeping
 from shopaccounts.blocking.upkeep import BlockingUpkeep
+from shopaccounts.blocking.usage_watch import BlockingUsageWatch
 from shopaccounts.blocking.usernames import BlockingUsernames
 
 __all__ = [
     "BlockingAnotherDevice",
     "BlockingAssistedRegistration",
+    "BlockingBillingDesk",
+    "BlockingBillingNotices",
+    "BlockingBillingRun",
+    "BlockingBoxes",
+    "BlockingCancellations",
     "BlockingCaseHelp",
     "BlockingCases",
+    "BlockingChanging",
     "BlockingClosings",
     "BlockingCodeSignIn",
+    "BlockingCollecting",
     "BlockingContactCare",
     "BlockingContactChanges",
     "BlockingContacts",
     "BlockingCustomers",
+    "BlockingDocumentDesk",
     "BlockingFactors",
     "BlockingHistory",
     "BlockingImpersonation",
@@ -53,6 +77,8 @@ __all__ = [
     "BlockingPasskeySignIn",
     "BlockingPasswordImports",
     "BlockingPasswords",
+    "BlockingPauses",
+    "BlockingPrices",
     "BlockingProviders",
     "BlockingQuestions",
     "BlockingRecovery",
@@ -61,7 +87,13 @@ __all__ = [
     "BlockingSecondStep",
     "BlockingSessions",
     "BlockingSignIn",
+    "BlockingStatements",
     "BlockingStepCodes",
+    "BlockingSubscribing",
+    "BlockingSubscriptionImports",
+    "BlockingSweeping",
     "BlockingUpkeep",
+    "BlockingUsageWatch",
     "BlockingUsernames",
+    "BlockingViewing",
 ]

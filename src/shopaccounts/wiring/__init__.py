@@ -7,6 +7,7 @@ Each file makes the parts of one thing, and builds on those before it:
 * ``accounts``: opening accounts, their addresses, closing them.
 * ``way_back``, ``resets``: what brings back an account whose password or mailbox is lost.
 * ``doors``: the ways in, which may lead to a reset. ``providers``: accounts elsewhere, which may open one here.
+* ``subscriptions``: what comes again, and is billed.
 * Here: what hands on messages, and what does all that is due.
 """
 
@@ -17,12 +18,12 @@ import attrs
 from shopaccounts.kernel.desk import SilentBell
 from shopaccounts.relay import Relay
 from shopaccounts.upkeep import Upkeep
-from shopaccounts.wiring.providers import ProviderParts
+from shopaccounts.wiring.subscriptions import SubscriptionParts
 
 __all__ = ["Wiring"]
 
 
-class Wiring(ProviderParts):
+class Wiring(SubscriptionParts):
     """The use-cases of one shop in one scope."""
 
     @cached_property
@@ -56,5 +57,6 @@ class Wiring(ProviderParts):
                 self.passwords.remind,
                 self.questions.remind_to_review,
                 self.cases.attend_cases,
+                self.sweeping.sweep_page,
             ),
         )
