@@ -12,7 +12,6 @@ from typing import Any, Final, TypeVar
 
 import attrs
 
-from shopaccounts.adapters.argon2 import Argon2Hasher
 from shopaccounts.adapters.crypto import AesVault, RootKeyring
 from shopaccounts.adapters.memory import MemoryStorage
 from shopaccounts.customers import (
@@ -33,7 +32,6 @@ from shopaccounts.kernel.chance import Entropy, SystemEntropy
 from shopaccounts.kernel.contact import EmailAddress, PhoneNumber, looks_like_phone
 from shopaccounts.kernel.desk import SilentBell
 from shopaccounts.kernel.ids import AccountId, ContactId, StoreId
-from shopaccounts.kernel.limits import MAX_WINDOW, Window
 from shopaccounts.kernel.messages import Channel
 from shopaccounts.kernel.ports import Storage
 from shopaccounts.kernel.record import Book, Change, Entity
@@ -41,12 +39,11 @@ from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.security import SECURITY, Stamp
-from shopaccounts.kernel.sending import SendPolicy
 from shopaccounts.kernel.staff import Agents, NoAgents
 from shopaccounts.kernel.storefront import Storefront
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.kernel.web import LinkBuilder
-from shopaccounts.passwords import Argon2Profile, BreachedPasswords, PasswordImports, PasswordPolicy, Passwords
+from shopaccounts.passwords import BreachedPasswords, PasswordImports, Passwords
 from shopaccounts.providers import Providers
 from shopaccounts.recovery import CaseHelp, Cases, LostFactor, Objections, Questions, Recovery
 from shopaccounts.registration import (
@@ -60,7 +57,7 @@ from shopaccounts.registration import (
     RegistrationForm,
     Usernames,
 )
-from shopaccounts.relay import Courier, Relay, Wording
+from shopaccounts.relay import Courier, Relay
 from shopaccounts.shop import Adapters, AsyncShopAccounts, Policies, ShopAccounts
 from shopaccounts.signin import (
     AnotherDevice,
@@ -80,11 +77,31 @@ from shopaccounts.signin import (
     StepCodes,
     TotpCode,
 )
+from shopaccounts.subscriptions import (
+    BillingDesk,
+    BillingNotices,
+    BillingPorts,
+    BillingRun,
+    Boxes,
+    Cancellations,
+    Changing,
+    Collecting,
+    DocumentDesk,
+    Pauses,
+    Prices,
+    Statements,
+    Subscribing,
+    SubscriptionImports,
+    Sweeping,
+    UsageWatch,
+    Viewing,
+)
 from shopaccounts.testing.apps import AuthenticatorApp, enrol_app
 from shopaccounts.testing.between import Between
 from shopaccounts.testing.doubles import Late, ScriptedEntropy
 from shopaccounts.testing.mailbag import Mailbag
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
+from shopaccounts.testing.quick import PlainTemplates, QuickHasher, quick_policies, without_gaps
 from shopaccounts.upkeep import Upkeep
 
 __all__ = [
@@ -137,23 +154,6 @@ def request_from(
     )
 
 
-class QuickHasher(Argon2Hasher):
-    """Real hashes that cost next to nothing, so they hold up nobody."""
-
-    holds_up_the_loop = False
-
-
-class PlainTemplates:
-    """Words for tests: a message's name, and its variables one a line."""
-
-    def render(
-        self, template: str, locale: str, variables: Mapping[str, str], channel: Channel = Channel.EMAIL
-    ) -> Wording:
-        """Word one message; a phone gets no subject."""
-        text = "\n".join(f"{name}: {value}" for name, value in sorted(variables.items()))
-        return Wording(subject=template if channel is Channel.EMAIL else "", text=text, locale=locale)
-
-
 @attrs.frozen(kw_only=True)
 class OpenAccount:
     """An account that was opened, and what its owner has in hand."""
@@ -197,6 +197,22 @@ class BuiltShop:
     cases: Cases
     case_help: CaseHelp
     lost_factor: LostFactor
+    subscriptions: Subscribing
+    subscription_changes: Changing
+    billing: BillingRun
+    sweeping: Sweeping
+    boxes: Boxes
+    usage_watch: UsageWatch
+    payments: Collecting
+    subscription_views: Viewing
+    pauses: Pauses
+    cancellations: Cancellations
+    statements: Statements
+    subscription_prices: Prices
+    billing_desk: BillingDesk
+    document_desk: DocumentDesk
+    subscription_imports: SubscriptionImports
+    billing_notices: BillingNotices
     relay: Relay
     upkeep: Upkeep
     password_imports: PasswordImports
@@ -280,11 +296,6 @@ _STEPS: Final = {
 }
 
 
-def quick_policies(**policies: Any) -> Policies:
-    """Answer policies whose passwords are hashed at no cost."""
-    return Policies(**{"passwords": PasswordPolicy(hashing=Argon2Profile.tests_only()), **policies})
-
-
 @attrs.define(kw_only=True)
 class ShopBuilder:
     """What outlives a process, and the shops that work on it.
@@ -355,7 +366,7 @@ class ShopBuilder:
             bell=around(SilentBell()),
             clock=self.clock,
             entropy=self.entropy,
-            **{name: around(port) for name, port in self.ports.items()},
+            **{name: _each(port, around) for name, port in self.ports.items()},
         )
 
     async def edit(self, book: Book[T], id: str, change: Callable[[T], T]) -> T:
@@ -388,6 +399,14 @@ class ShopBuilder:
         return BuiltShop(builder=self, **{name: as_face(getattr(shop, name)) for name in names})
 
 
+def _each(port: Any, around: Wrap) -> Any:
+    """Put *around* around a port, or around each of those that billing brings in one piece."""
+    if not isinstance(port, BillingPorts):
+        return around(port)
+    asked = {field.name: getattr(port, field.name) for field in attrs.fields(BillingPorts) if field.name != "holidays"}
+    return attrs.evolve(port, **{name: around(one) for name, one in asked.items() if one is not None})
+
+
 class _Awaitable:
     """A blocking face that is awaited, so that one test serves both hosts."""
 
@@ -417,12 +436,3 @@ def opened_account(done: Registered, email: str, password: str | None) -> OpenAc
     """Answer the account that a registration opened."""
     assert isinstance(done.step, SignedIn), done.step
     return OpenAccount(id=done.account, email=email, password=password, session=done.step.session)
-
-
-def without_gaps() -> SendPolicy:
-    """Answer a policy that lets as many messages out at once as any policy can."""
-    wide = Window(limit=MAX_WINDOW, per=timedelta(hours=1))
-    return SendPolicy(
-        mailbox_hourly=wide, mailbox_daily=wide, phone_hourly=wide, phone_daily=wide,
-        network_hourly=wide, kept_for_owner=0,
-    )  # fmt: skip
