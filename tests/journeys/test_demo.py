@@ -42,6 +42,9 @@ def test_the_demo_comes_to_a_good_end(tmp_path: Path) -> None:
     assert "Each of them works once." in told.stdout
     assert "That counts as two factors: the laptop, and her finger on it." in told.stdout
     assert "signin.repudiated, by customer" in told.stdout
+    assert "  | no. 2   29 Feb  29 Feb to 31 Mar    19.15 EUR  paid" in told.stdout
+    assert "She clicks, and pays 8.69 EUR: as shown." in told.stdout
+    assert "Billed 296.38 EUR, debited 296.38 EUR, each invoice once." in told.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,7 +12,7 @@ from shopaccounts.testing.crashes import walk_crashes
 LEASE = timedelta(minutes=1)
 
 
-async def assert_ends_well(begin, perform, done_before="", repeated=frozenset()):
+async def assert_ends_well(begin, perform, done_before="", repeated=frozenset(), also=lambda _world: None):
     """Stop the machine at every port call of a command, do the same again, and look at what stands then.
 
     Args:
@@ -20,6 +20,7 @@ async def assert_ends_well(begin, perform, done_before="", repeated=frozenset())
         perform: Does it in that world, through ``wrap``.
         done_before: What the same request is told whose effect was stored before the machine stopped.
         repeated: What is there again because somebody asks again; none of it is a thing that may happen once.
+        also: Tells what else must stand then as it does without a crash.
     """
 
     async def run(world, wrap):
@@ -31,11 +32,12 @@ async def assert_ends_well(begin, perform, done_before="", repeated=frozenset())
         return ""
 
     async def check(found):
-        assert found.result in {found.quiet_result, done_before}, (found.call, found.side)
+        assert found.result in {found.quiet_result, done_before}, (found.call, found.side, found.result)
         hit, quiet = standing(found.world), standing(found.quiet_world)
-        assert not quiet - hit, (found.call, found.side, "lost")
+        assert not quiet - hit, (found.call, found.side, "lost", quiet - hit)
         extra = {name for name, *_ in hit - quiet}
         assert extra <= repeated, (found.call, found.side, hit - quiet)
+        assert also(found.world) == also(found.quiet_world), (found.call, found.side)
 
     assert await walk_crashes(begin, run, check) >= 1
 

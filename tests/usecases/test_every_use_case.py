@@ -23,7 +23,10 @@ from shopaccounts.testing.faces import use_cases
 from shopaccounts.testing.leaks import assert_no_leak
 from shopaccounts.testing.plugin import ASYNC, BLOCKING
 from tests.usecases import (
+    billing_looks,
     test_account_status_crashes,
+    test_billing_desk_crashes,
+    test_billing_run_crashes,
     test_code_crashes,
     test_contact_crashes,
     test_factor_crashes,
@@ -32,7 +35,9 @@ from tests.usecases import (
     test_passkey_crashes,
     test_provider_crashes,
     test_recovery_crashes,
+    test_subscription_crashes,
 )
+from tests.usecases.billing_worlds import BillingWorld
 from tests.usecases.test_code_crashes import asked_for_a_code
 from tests.usecases.test_factor_crashes import with_an_app
 from tests.usecases.test_other_crashes import (
@@ -119,9 +124,12 @@ READS: dict[str, Any] = {
     "sessions.list_devices": (from_elsewhere, lambda work, hand: work(hand["session"], HERE)),
     "sessions.list_sessions": (from_elsewhere, lambda work, hand: work(hand["session"], HERE)),
     "usernames.is_username_free": (nothing, lambda work, _: work("lanternkeeper", HERE)),
+    **billing_looks.READS,
 }
 CRASHES = (
     test_account_status_crashes,
+    test_billing_desk_crashes,
+    test_billing_run_crashes,
     test_code_crashes,
     test_contact_crashes,
     test_factor_crashes,
@@ -130,6 +138,7 @@ CRASHES = (
     test_passkey_crashes,
     test_provider_crashes,
     test_recovery_crashes,
+    test_subscription_crashes,
 )
 ELSEWHERE = {
     "relay.deliver_pending": "walked in relay/test_relay_events.py, stopped at random in relay/test_relay_machine.py",
@@ -164,7 +173,7 @@ def look_of(read):
     face, _, name = read.partition(".")
 
     async def begin(host):
-        world = World(host)
+        world = BillingWorld(host) if read in billing_looks.READS else World(host)
         await arrange(world)
         return world
 
@@ -240,22 +249,24 @@ def left(world):
     """Everything that is kept, as text."""
     realm = world.builder.storage.snapshot()["main"]
     books = {book.name: {id: serial.dump(it) for id, it in realm.books[book.name].items()} for book in BOOKS}
-    return books, realm.keys, realm.counters, realm.once, realm.last_seq
+    return books, realm.keys, realm.counters, realm.once, realm.numbers
 
 
 # What nobody may read over the shop's shoulder
 
 
 TYPED = {PASSWORD, AFRESH, *map(str, ANSWERS.values())}
-ADDRESSES = {ANN, NEW, "bob@lamp.example", "ann@second.example"}
+ADDRESSES = {ANN, NEW, "bob@lamp.example", "ann@second.example", "mia@lamp.example"}
 MAY_HOLD_ADDRESSES = {
     "attempts",
+    "cancellation_statements",
     "contact_additions",
     "contact_changes",
     "customers",
     "invitations",
     "recovery_cases",
     "sent_codes",
+    "withdrawal_statements",
 }
 
 

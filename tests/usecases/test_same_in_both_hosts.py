@@ -205,7 +205,7 @@ class Visit:
         """Everything that is kept, as text."""
         realm = self.builder.storage.snapshot()["main"]
         books = {book.name: {id: serial.dump(it) for id, it in realm.books[book.name].items()} for book in BOOKS}
-        return books, realm.keys, realm.counters, realm.once, realm.last_seq
+        return books, realm.keys, realm.counters, realm.once, realm.numbers
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,107 @@
+"""What a person decides late comes to what would have been decided in time."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shopaccounts.kernel.cycles import Interval
+from shopaccounts.kernel.money import Rate
+from shopaccounts.subscriptions.discounts import AppliedDiscount, Discount, Percent
+from shopaccounts.subscriptions.documents import BilledFor, CycleEnd
+from shopaccounts.subscriptions.errors import NothingToChange
+from shopaccounts.subscriptions.holds import HoldMode, resolve_hold
+from shopaccounts.subscriptions.phases import Cycles
+from shopaccounts.subscriptions.plans import CatchUpMode, Term
+from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.policy.running import CatchUpPolicy
+from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
+from shopaccounts.subscriptions.states import Lifecycle
+from shopaccounts.testing.subscribers import Course, flat_plan
+
+BEGAN = datetime(2031, 1, 31, 12, tzinfo=UTC)
+HOLDING = SubscriptionPolicy(catch_up=CatchUpPolicy(digital=CatchUpMode.HOLD))
+HALF = AppliedDiscount(discount=Discount(code="HALF", kind=Percent(Rate.percent(50)), duration=Cycles(4)))
+INTERVALS = st.sampled_from([Interval.days(1), Interval.weeks(1), Interval.months(1)])
+
+
+def resolved(course: Course, mode: HoldMode, at: datetime) -> Course:
+    """Decide until nothing is on hold any more."""
+    while course.subscription.hold is not None:
+        course.take(resolve_hold(course.subscription, mode, course.facts, course.policy, at), at)
+    return course
+
+
+def held(at: datetime, **more: Any) -> Course:
+    course = Course.begin(flat_plan("10", **more), BEGAN, policy=HOLDING, discounts=(HALF,))
+    course.settle(at)
+    return course
+
+
+@pytest.mark.proves("RUN-8", "RUN-12")
+@settings(max_examples=25, deadline=None)
+@given(days=st.integers(2, 90), interval=INTERVALS)
+def test_each_is_what_quiet_runs_would_have_billed(days: int, interval: Interval) -> None:
+    at = BEGAN + timedelta(days=days)
+    late = resolved(held(at, interval=interval), HoldMode.EACH, at)
+    in_time = Course.begin(flat_plan("10", interval), BEGAN, discounts=(HALF,))
+    for step in range(days + 1):
+        in_time.settle(BEGAN + timedelta(days=step))
+    assert late.totals == in_time.totals
+    assert late.subscription.billed_to == in_time.subscription.billed_to
+    assert late.subscription.discounts == in_time.subscription.discounts
+    assert late.subscription.due_at == in_time.subscription.due_at
+
+
+@pytest.mark.proves("RUN-8")
+@settings(max_examples=25, deadline=None)
+@given(days=st.integers(2, 200), interval=INTERVALS, mode=st.sampled_from(HoldMode))
+def test_every_cycle_ends_in_exactly_one_way_whatever_is_decided(days: int, interval: Interval, mode: HoldMode) -> None:
+    at = BEGAN + timedelta(days=days)
+    course = resolved(held(at, interval=interval), mode, at)
+    rows = [row for row in course.cycles if row.part is BilledFor.ADVANCE]
+    assert sorted(row.index for row in rows) == list(range(course.subscription.billed_to))
+    assert course.subscription.due_at is not None
+    assert course.subscription.due_at > at
+
+
+@pytest.mark.proves("RUN-8")
+@settings(max_examples=25, deadline=None)
+@given(days=st.integers(70, 200))
+def test_waived_cycles_cost_nothing_use_no_discount_and_count_toward_the_term(days: int) -> None:
+    at = BEGAN + timedelta(days=days)
+    course = held(at, term=Term(cycles=12))
+    before, papers = course.subscription, len(course.invoices)
+    after = resolved(course, HoldMode.WAIVE, at).subscription
+    waived = sum(row.ended is CycleEnd.WAIVED for row in course.cycles)
+    assert len(course.invoices) == papers
+    assert waived == after.billed_to - before.billed_to > 1
+    assert (before.term, after.term) != (None, None)
+    assert after.term is not None
+    assert before.term is not None
+    assert after.term.begun == before.term.begun + waived
+    assert after.discounts == before.discounts
+
+
+@pytest.mark.proves("RUN-12")
+@pytest.mark.parametrize("mode", HoldMode)
+def test_an_end_that_came_meanwhile_ends_it_and_nothing_after_it_is_billed(mode: HoldMode) -> None:
+    course = Course.begin(flat_plan("10"), BEGAN, policy=HOLDING)
+    ends = datetime(2031, 4, 29, 22, tzinfo=UTC)
+    planned = Scheduled(cancel=CancelAt(at=ends, asked_at=BEGAN))
+    course.subscription = attrs.evolve(course.subscription, scheduled=planned)
+    at = BEGAN + timedelta(days=200)
+    course.settle(at)
+    assert course.subscription.hold is not None
+    over = resolved(course, mode, at).subscription
+    assert (over.lifecycle, over.ended_at) == (Lifecycle.CANCELED, ends)
+    assert max(row.index for row in course.cycles) == 2
+
+
+def test_what_isnt_on_hold_needs_no_decision() -> None:
+    course = Course.begin(flat_plan("10"), BEGAN)
+    with pytest.raises(NothingToChange):
+        resolve_hold(course.subscription, HoldMode.EACH, course.facts, course.policy, BEGAN)
