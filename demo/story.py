@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from demo.coffee import tell_of_coffee
 from demo.doomed import die_before_the_commit, die_before_the_mail
 from demo.looking import contains, fingerprint
 from demo.postbox import Letter
@@ -50,6 +51,7 @@ class Story(Strangers, SecondSteps):
             self._use_recovery_code()
             self._make_passkey()
             self._look_back()
+            tell_of_coffee(self._teller)
             self._end()
         finally:
             self._opened.storage.close()
