@@ -17,6 +17,8 @@ BENCHMARKS: Final[Mapping[str, str]] = MappingProxyType(
         "recording": "benchmarks.recording",
         "statements": "benchmarks.counting",
         "accounts": "benchmarks.accounts",
+        "cycles": "benchmarks.cycles",
+        "billing": "benchmarks.billing",
     }
 )
 """Name to the module whose ``run`` does it."""

@@ -1,7 +1,8 @@
 """Listening to what a store tells its database, and telling it again through the bare driver."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from sqlalchemy import Engine, event
@@ -10,7 +11,17 @@ from benchmarks.peers.sites import PRAGMAS, Place
 from benchmarks.sessions import Sessions
 from shopaccounts.kernel.record import Change
 
-__all__ = ["Work", "connect", "connect_later", "overhear", "record", "record_later", "replay", "replay_later"]
+__all__ = [
+    "Work",
+    "connect",
+    "connect_later",
+    "overhear",
+    "overhearing",
+    "record",
+    "record_later",
+    "replay",
+    "replay_later",
+]
 
 Statement: TypeAlias = tuple[str, Any, bool]
 Work: TypeAlias = list[list[Statement]]
@@ -43,6 +54,27 @@ def overhear(sessions: Sessions, changes: Sequence[Change]) -> Work:
         sessions.store.record(change)
     event.remove(engine, "before_cursor_execute", note)
     return work
+
+
+@contextmanager
+def overhearing(engine: Engine) -> Iterator[Work]:
+    """Write down all that a database is told meanwhile, a list for each transaction that is committed."""
+    work: Work = [[]]
+
+    def note(_conn: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:  # noqa: FBT001  (as SQLAlchemy calls it)
+        in_one = not isinstance(values, list)  # SQLAlchemy makes one INSERT of many where it wants answers
+        work[-1].append((statement, values, many and not in_one))
+
+    def end(_conn: Any) -> None:
+        work.append([])
+
+    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "commit", end)
+    try:
+        yield work
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "commit", end)
 
 
 def connect(place: Place) -> Any:

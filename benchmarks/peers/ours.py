@@ -40,6 +40,7 @@ __all__ = [
     "open_async_shop",
     "open_shop",
     "set_cookie",
+    "shop_on",
 ]
 
 S = TypeVar("S")
@@ -104,11 +105,16 @@ class Shop(Generic[S]):
 
 def open_shop(place: Place, clock: Clock | None = None) -> Shop[ShopAccounts]:
     """Answer a blocking shop whose tables are made."""
-    storage, mailbox = SqlStorage(place.url), Mailbox(KEYS, SystemEntropy())
+    storage = SqlStorage(place.url)
     storage.tables.metadata.create_all(storage.engine)
-    adapters = attrs.evolve(_adapters(storage, mailbox), clock=clock or SystemClock())
-    accounts = ShopAccounts(adapters=adapters, storefront=FRONT, policies=POLICIES)
-    return Shop(accounts, storage, mailbox)
+    return shop_on(storage, clock)
+
+
+def shop_on(storage: Any, clock: Clock | None = None, **more: Any) -> Shop[ShopAccounts]:
+    """Answer a blocking shop that keeps its books in a storage; *more* are other adapters of it."""
+    mailbox = Mailbox(KEYS, SystemEntropy())
+    adapters = attrs.evolve(_adapters(storage, mailbox), clock=clock or SystemClock(), **more)
+    return Shop(ShopAccounts(adapters=adapters, storefront=FRONT, policies=POLICIES), storage, mailbox)
 
 
 async def open_async_shop(place: Place) -> Shop[AsyncShopAccounts]:
