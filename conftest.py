@@ -17,6 +17,6 @@ class ConsoleSessionParser(PythonCodeBlockParser):
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(doctest_optionflags=ELLIPSIS), ConsoleSessionParser()],
-    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md", "docs/contexts/**/*.md"],
     excludes=["docs/_build/**"],
 ).pytest()
