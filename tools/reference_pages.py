@@ -20,6 +20,7 @@ import shopaccounts
 from shopaccounts.adapters.babel import Messages
 from shopaccounts.kernel.errors import Conflict, Defect, Kind, Rejected, Unavailable
 from shopaccounts.kernel.events import Event
+from shopaccounts.subscriptions.notice_rules import LawRow
 
 NOTICE: Final = "*Written from the code by `tools/generate_reference.py`; change the code instead of this page.*\n"
 TECHNOLOGY: Final = {"adapters", "blocking", "locale", "testing"}
@@ -192,8 +193,15 @@ def is_policy(kind: type[Any]) -> bool:
 
 def policies() -> list[type[Any]]:
     """Find every policy, and every value that a policy is made of."""
-    values = {type(part) for kind in classes(object) if is_policy(kind) for part in defaults_of(kind)}
+    values = {
+        type(part) for kind in classes(object) if is_policy(kind) for part in defaults_of(kind) if not is_law(part)
+    }
     return [kind for kind in classes(object) if is_policy(kind) or (kind in values and attrs.has(kind))]
+
+
+def is_law(value: Any) -> bool:
+    """Tell whether a value is a row of somebody's law: those have a page of their own, and no defaults of ours."""
+    return isinstance(value, LawRow)
 
 
 def defaults_of(kind: type[Any]) -> Iterator[Any]:
@@ -266,6 +274,8 @@ def worded(value: Any) -> str:
             return "required"
         case "" | None:
             return "none"
+        case LawRow(id=id):
+            return code(id)
         case tuple() | frozenset():
             parts = [worded(part) for part in value]
             return ", ".join(parts if isinstance(value, tuple) else sorted(parts)) or "none"
@@ -286,6 +296,8 @@ def plain(value: Any) -> str:
     """Answer a single value as people read it."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, tuple) and any(map(is_law, value)):
+        return f"{len(value)} laws"
     return span(value) if isinstance(value, timedelta) else str(value)
 
 

@@ -312,10 +312,6 @@ class NoticeRule(LawRow):
         effect: What happens where it was not sent in time.
         missed_frees: Whether a customer who did not get it may leave at any time.
 
-    Why these defaults:
-        valid_until, earliest, applies, facts, effect, missed_frees: what a law doesn't say: no end, no earliest day,
-            all contracts, nothing that has to be said, no consequence but that it is told; of the house.
-
     Raises:
         BadPolicy: Its latest lies before its earliest, or it is about nothing.
     """

@@ -27,9 +27,10 @@ class SubscriptionPolicy:
     """How a shop bills its subscriptions.
 
     Why these defaults:
-        cycles, proration, tax, trials, subscribing, operations, changes, pausing, skipping, cancelling,
-            winning_back, prices, invoices, dunning, catch_up, running, usage, notices, deliveries: each part
-            says so itself.
+        cycles, proration, tax, trials, subscribing, operations: as their own fields say.
+        changes, pausing, skipping, cancelling, winning_back, prices: as their own fields say.
+        invoices, dunning, catch_up, running, usage, notices: as their own fields say.
+        deliveries: as their own fields say.
     """
 
     cycles: CyclePolicy = attrs.field(factory=CyclePolicy)
