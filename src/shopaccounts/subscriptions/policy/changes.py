@@ -54,7 +54,7 @@ class ChangePolicy:
         conversion_every_days: How many days lie between two conversions of time at least.
 
     Why these defaults:
-        upgrade, downgrade: now and at the end of the period, as Lago does it.
+        upgrade, upgrade_with_frequency, downgrade: now and at the end of the period, as Lago does it.
         sideways, more, less, swap: nobody pays for what they already have; of the house.
         new_interval: RESET, of the house: who changes to a year pays for a year.
         credit_form: LINES, as Kill Bill and Stripe do it.

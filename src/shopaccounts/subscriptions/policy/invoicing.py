@@ -65,6 +65,7 @@ class InvoicePolicy:
         credit_to: Where goes what a credit note leaves after what is owed, unless somebody says.
 
     Why these defaults:
+        payment_terms: as its own fields say.
         issue_zero_invoices: no, of the house: that it was billed is kept with the cycle, and nobody needs the paper.
         min_charge: none, of the house: only the shop's gateway knows the least that it moves.
         credit_to: BALANCE, as with Kill Bill and Stripe, which refund nothing by themselves.
