@@ -7,7 +7,7 @@ import pytest
 
 from shopaccounts.kernel.errors import BadPolicy, InvalidInput
 from shopaccounts.kernel.ids import CustomerId, WorkerId
-from shopaccounts.subscriptions import SUBSCRIPTIONS, SubscriptionPolicy
+from shopaccounts.subscriptions import SUBSCRIPTIONS
 from shopaccounts.subscriptions.errors import (
     AlreadySubscribed,
     BadQuantity,
@@ -22,7 +22,6 @@ from shopaccounts.subscriptions.phases import Days, Phase, PhaseKind
 from shopaccounts.subscriptions.plans import Alignment, PlanId, PlanVersionId
 from shopaccounts.subscriptions.policy.cycles import CyclePolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment
-from shopaccounts.subscriptions.policy.trials import TrialCycles, TrialPolicy
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.subscriptions.timeline import UpcomingKind
 from shopaccounts.testing.billing_doubles import FixedPlans
@@ -191,8 +190,6 @@ async def test_later_subscriptions_follow_the_customers_day_and_may_share_one(co
 
 
 @pytest.mark.proves("POL-1")
-def test_a_shared_invoice_needs_a_shared_day_and_a_cut_trial_a_day_of_others() -> None:
+def test_a_shared_invoice_needs_a_shared_day() -> None:
     with pytest.raises(BadPolicy):
         CyclePolicy(consolidate=True)
-    with pytest.raises(BadPolicy):
-        SubscriptionPolicy(trials=TrialPolicy(cycles=TrialCycles.GRID))

@@ -2,8 +2,6 @@
 
 import attrs
 
-from shopaccounts.kernel.policy import require
-from shopaccounts.subscriptions.plans import Alignment
 from shopaccounts.subscriptions.policy.cancelling import CancelPolicy, WinBackPolicy
 from shopaccounts.subscriptions.policy.changes import ChangePolicy
 from shopaccounts.subscriptions.policy.cycles import CyclePolicy, ProrationPolicy
@@ -16,7 +14,7 @@ from shopaccounts.subscriptions.policy.pausing import PausePolicy, SkipPolicy
 from shopaccounts.subscriptions.policy.pricing import PricePolicy
 from shopaccounts.subscriptions.policy.running import CatchUpPolicy, RunPolicy
 from shopaccounts.subscriptions.policy.subscribing import SubscribePolicy
-from shopaccounts.subscriptions.policy.trials import TrialCycles, TrialPolicy
+from shopaccounts.subscriptions.policy.trials import TrialPolicy
 from shopaccounts.subscriptions.policy.usage import UsagePolicy
 
 __all__ = ["SubscriptionPolicy"]
@@ -52,8 +50,3 @@ class SubscriptionPolicy:
     usage: UsagePolicy = attrs.field(factory=UsagePolicy)
     notices: NoticePolicy = attrs.field(factory=NoticePolicy)
     deliveries: DeliveryPolicy = attrs.field(factory=DeliveryPolicy)
-
-    def __attrs_post_init__(self) -> None:
-        grid = self.trials.cycles is TrialCycles.GRID
-        follows_others = self.cycles.alignment is not Alignment.SUBSCRIPTION
-        require(not grid or follows_others, "a trial is cut by billing days that others have set")

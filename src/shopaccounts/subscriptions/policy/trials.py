@@ -7,7 +7,7 @@ import attrs
 
 from shopaccounts.kernel.policy import require
 
-__all__ = ["OnMissingMethod", "OncePer", "TrialChange", "TrialCycles", "TrialPolicy"]
+__all__ = ["OnMissingMethod", "OncePer", "TrialChange", "TrialPolicy"]
 
 
 class OnMissingMethod(Enum):
@@ -16,13 +16,6 @@ class OnMissingMethod(Enum):
     CANCEL = "cancel"
     PAUSE = "pause"
     CREATE_INVOICE = "create_invoice"
-
-
-class TrialCycles(Enum):
-    """Whether a trial is one period, or is cut by the billing days of the calendar or the customer."""
-
-    WHOLE = "whole"
-    GRID = "grid"
 
 
 class TrialChange(Enum):
@@ -47,8 +40,6 @@ class TrialPolicy:
     Args:
         needs_payment_method: Whether a trial begins with a payment method only.
         on_missing_method: What becomes of one that ends without.
-        cycles: Whether it is one period or several.
-        cut_at_end: With several, whether the one in which it ends is cut there.
         plan_change: When it ends after a change of plan.
         once_per: What a customer may try once.
         again_after: After how long it may be tried once more; None for never.
@@ -58,8 +49,6 @@ class TrialPolicy:
     Why these defaults:
         needs_payment_method: no, of the house: asking for nothing is what makes people try.
         on_missing_method: CANCEL avoids a debt that nobody asked for; Stripe offers the same three.
-        cycles: WHOLE, as Stripe does it.
-        cut_at_end: yes, as Silver does it.
         plan_change: FROM_START, as Lago does it: hopping between plans lengthens no trial.
         once_per: PLAN_GROUP, of the house.
         again_after: never, of the house.
@@ -69,8 +58,6 @@ class TrialPolicy:
 
     needs_payment_method: bool = False
     on_missing_method: OnMissingMethod = OnMissingMethod.CANCEL
-    cycles: TrialCycles = TrialCycles.WHOLE
-    cut_at_end: bool = True
     plan_change: TrialChange = TrialChange.FROM_START
     once_per: OncePer = OncePer.PLAN_GROUP
     again_after: timedelta | None = None
