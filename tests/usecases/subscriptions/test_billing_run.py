@@ -11,7 +11,7 @@ from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.record import Change
-from shopaccounts.subscriptions import SUBSCRIPTIONS, SubscriptionPolicy
+from shopaccounts.subscriptions import ACCOUNTS, SUBSCRIPTIONS, SubscriptionPolicy
 from shopaccounts.subscriptions.billing_run import FAILED, MOST_FAILURES
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.tariffs import Flat
@@ -105,8 +105,9 @@ async def test_what_cant_be_written_up_is_set_aside_too(coffee) -> None:
     ]
 
 
-@pytest.mark.proves("RUN-4")
-async def test_what_somebody_changed_meanwhile_is_left_and_the_rest_of_the_page_is_recorded(coffee) -> None:
+@pytest.mark.proves("RUN-4", "KER-103")
+@pytest.mark.parametrize("book", [SUBSCRIPTIONS, ACCOUNTS], ids=["the subscription", "its account"])
+async def test_what_somebody_changed_meanwhile_is_left_and_the_rest_of_the_page_is_recorded(coffee, book) -> None:
     slow = (await coffee.subscribed(customer=CustomerId("slow"))).subscription
     await coffee.subscribed(customer=CustomerId("quick"))
     coffee.builder.clock.advance(timedelta(days=30))
@@ -115,8 +116,8 @@ async def test_what_somebody_changed_meanwhile_is_left_and_the_rest_of_the_page_
     def in_between(call: PortCall) -> Answer[Any]:
         if call.method == "record_page" and not touched:
             store = storage.open(coffee.builder.scope)
-            now = store.find(SUBSCRIPTIONS, slow.id)
-            touched.append(store.record(Change(writes=(SUBSCRIPTIONS.change(now.it, now.it),))))
+            now = store.find(book, slow.id if book is SUBSCRIPTIONS else slow.account)
+            touched.append(store.record(Change(writes=(book.change(now.it, now.it),))))
         return call.make()
 
     touched: list[object] = []
