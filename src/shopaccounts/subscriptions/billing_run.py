@@ -33,7 +33,7 @@ from shopaccounts.subscriptions.delivery_filing import NOTHING_ON_FILE, BoxesOnF
 from shopaccounts.subscriptions.documents import INVOICES, CycleEnd, Invoice
 from shopaccounts.subscriptions.events import SubscriptionHeld
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.filing import filed
+from shopaccounts.subscriptions.filing import filed, new_ids
 from shopaccounts.subscriptions.known import Known, Lookups, PriceList
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Hold, Subscription
 from shopaccounts.subscriptions.planning import plan
@@ -243,13 +243,10 @@ class BillingRun:
             stored = [page.subscriptions[one.subscription.id] for one in its]
             try:
                 facts = attrs.evolve(facts, watched=page.known.watched(stored, page.accounts, self.policy))
-                papers.append(write_up(account, its, facts, self.policy, page.now, self._new_id))
+                papers.append(write_up(account, its, facts, self.policy, page.now, new_ids(self.desk)))
             except Exception as failure:  # noqa: BLE001  (whatever it is, the others are billed)
                 page.failures += [(page.subscriptions[one.subscription.id], failure) for one in its]
         return papers
-
-    def _new_id(self, _key: str) -> str:
-        return self.desk.entropy.new_id(self.desk.now())
 
     def _change(self, page: _Page, papers: Papers) -> Change:
         account = page.accounts[papers.account.id]

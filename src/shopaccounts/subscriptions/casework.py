@@ -25,7 +25,7 @@ from shopaccounts.subscriptions.documents import INVOICES, Invoice, InvoiceState
 from shopaccounts.subscriptions.dossiers import Dossier, Outcome, Unsettled, owed
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.dunning_letters import DunningLetters
-from shopaccounts.subscriptions.filing import filed
+from shopaccounts.subscriptions.filing import filed, new_ids
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.outcomes import after_its_time
 from shopaccounts.subscriptions.payments import INTENTS, PaymentIntent
@@ -246,7 +246,7 @@ class Casework:
         now: datetime,
         boxes: BoxesOnFile,
     ) -> Change:
-        papers = write_up(outcome.account, decisions, facts, self.policy, now, self._new_id)
+        papers = write_up(outcome.account, decisions, facts, self.policy, now, new_ids(self.desk))
         before = {dossier.invoice.id: dossier.invoice, **{draft.id: draft for draft in dossier.drafts}}
         after = {**outcome.invoices, **{one.id: one for one in papers.changed}}
         papers = attrs.evolve(
@@ -270,9 +270,6 @@ class Casework:
         stored = {id: one for dossier, _ in decided for id, one in dossier.subscriptions.items()}
         paid = {id for dossier, outcome in decided if _is_paid(dossier, outcome) for id in dossier.subscriptions}
         return await boxes_on_file(self.desk.records, after, stored, now, paid=paid)
-
-    def _new_id(self, _key: str) -> str:
-        return self.desk.entropy.new_id(self.desk.now())
 
 
 def _is_paid(dossier: Dossier, outcome: Outcome) -> bool:

@@ -27,7 +27,7 @@ from shopaccounts.subscriptions.documents import INVOICES, CreditTo, Invoice
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.errors import SubscriptionUnknown
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.filing import filed
+from shopaccounts.subscriptions.filing import filed, new_ids
 from shopaccounts.subscriptions.known import Known, Lookups, PriceList
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.payments import INTENTS, PaymentIntent, Purpose
@@ -203,7 +203,7 @@ class Office:
             invoices=invoices,
             watched=known.watched([stored], {account.id: account}, self.policy),
         )
-        papers = write_up(account, [decision], paper_facts, self.policy, now, self._new_id)
+        papers = write_up(account, [decision], paper_facts, self.policy, now, new_ids(self.desk))
         boxes = await boxes_on_file(self.desk.records, papers.subscriptions, {stored.id: stored}, now)
         change = filed(
             self.desk,
@@ -265,6 +265,3 @@ class Office:
         await got(self.desk.records.find(SUBSCRIPTIONS, _NOBODYS, bring=(ACCOUNTS.via("account"),)))
         await self._picked((_NOBODYS,))
         await self.desk.record(await part())
-
-    def _new_id(self, _key: str) -> str:
-        return self.desk.entropy.new_id(self.desk.now())

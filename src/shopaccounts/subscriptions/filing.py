@@ -15,12 +15,21 @@ from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAcc
 from shopaccounts.subscriptions.notice_agenda import NOTICE_AGENDAS, NoticeAgenda, opened_agenda
 from shopaccounts.subscriptions.payments import INTENTS
 from shopaccounts.subscriptions.usage import METERS, Meter
-from shopaccounts.subscriptions.writing_up import Papers
+from shopaccounts.subscriptions.writing_up import NameId, Papers
 
-__all__ = ["filed"]
+__all__ = ["filed", "new_ids"]
 
 _NO_AGENDAS: Final[Mapping[str, NoticeAgenda]] = MappingProxyType({})
 _NO_METERS: Final[Mapping[str, Meter]] = MappingProxyType({})
+
+
+def new_ids(desk: Desk) -> NameId:
+    """Answer what names papers that are written up for good; a preview names them by their keys.
+
+    Args:
+        desk: Has the clock, and the chance that ids are drawn from.
+    """
+    return lambda _key: desk.entropy.new_id(desk.now())
 
 
 def filed(

@@ -29,7 +29,7 @@ from shopaccounts.subscriptions.errors import (
     PlanUnknown,
     RequestIdReused,
 )
-from shopaccounts.subscriptions.filing import filed
+from shopaccounts.subscriptions.filing import filed, new_ids
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription, account_id
 from shopaccounts.subscriptions.payments import INTENTS, IntentState, PaymentIntent
 from shopaccounts.subscriptions.plans import Alignment, PlanVersion, PlanVersionId
@@ -329,7 +329,7 @@ class Subscribing:
     async def _written(self, account: BillingAccount, signed: Decision, now: datetime) -> Papers:
         rates = await rates_for(self.taxes, [signed], {account.id: account})
         facts = PaperFacts(rates=rates.get(account.id, {}), method=account.payment_method)
-        return write_up(account, [signed], facts, self.policy, now, lambda _: self.desk.entropy.new_id(now))
+        return write_up(account, [signed], facts, self.policy, now, new_ids(self.desk))
 
     async def _again(self, made: Subscription, asked: str) -> SubscribeAnswer:
         """Answer what an order led to that came before."""
