@@ -30,7 +30,6 @@ from shopaccounts.subscriptions.granting import grant_discount, take_discount_aw
 from shopaccounts.subscriptions.guards import Operation, require_operation
 from shopaccounts.subscriptions.holds import HoldMode, resolve_hold
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, Subscription, account_id
-from shopaccounts.subscriptions.overrides import begins_on
 from shopaccounts.subscriptions.planning import plan
 from shopaccounts.subscriptions.plans import PlanVersion, PlanVersionId
 from shopaccounts.subscriptions.relocating import relocate
@@ -395,7 +394,7 @@ def _price(subscription: Subscription) -> Mapping[str, str]:
 
 
 def _next_cycle(subscription: Subscription) -> Mapping[str, str]:
-    return {"next_cycle": begins_on(subscription, subscription.billed_to).isoformat()}
+    return {"next_cycle": subscription.begins_on(subscription.billed_to).isoformat()}
 
 
 def _hold(subscription: Subscription) -> Mapping[str, str]:

@@ -27,7 +27,7 @@ from shopaccounts.subscriptions.delivery_dates import DeliverySegment
 from shopaccounts.subscriptions.discounts import AppliedDiscount
 from shopaccounts.subscriptions.documents import LineDraft, PendingLine, TaxMode
 from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED, Override, OverrideKind, Scheduled
-from shopaccounts.subscriptions.segments import NOTHING_MOVED
+from shopaccounts.subscriptions.segments import NOTHING_MOVED, service_period_of
 from shopaccounts.subscriptions.states import ENDED, Collection, Lifecycle
 
 __all__ = [
@@ -295,6 +295,14 @@ class Subscription:
     def plan_line(self) -> SubscribedLine:
         """The line that is the plan itself."""
         return self.lines[0]
+
+    def begins_on(self, index: int) -> date:
+        """Answer the local day on which a cycle begins, as far as is known now.
+
+        Args:
+            index: Which cycle.
+        """
+        return service_period_of(self.segments, index, moved=self.moved).start
 
     def but(self, **changes: Any) -> "Subscription":
         """Answer the subscription with other values in some fields, as ``attrs.evolve`` does, in a third of its time.

@@ -35,10 +35,9 @@ from shopaccounts.subscriptions.plans import Goods
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.pausing import SkipPolicy
 from shopaccounts.subscriptions.scheduled import Override, OverrideKind
-from shopaccounts.subscriptions.segments import segment_of, service_period_of, start_instant_of
+from shopaccounts.subscriptions.segments import segment_of, start_instant_of
 
 __all__ = [
-    "begins_on",
     "cut_off_of_cycle",
     "override_of",
     "require_not_over",
@@ -66,12 +65,7 @@ def cut_off_of_cycle(subscription: Subscription, index: int, policy: Subscriptio
         days = policy.skipping.cut_off_days_physical
     if terms.deliveries is not None:
         days = max(days, terms.deliveries.cut_off_days)
-    return start_of_day(begins_on(subscription, index) - timedelta(days=days), subscription.zone)
-
-
-def begins_on(subscription: Subscription, index: int) -> date:
-    """Answer the local day on which a cycle begins, as far as is known now."""
-    return service_period_of(subscription.segments, index, moved=subscription.moved).start
+    return start_of_day(subscription.begins_on(index) - timedelta(days=days), subscription.zone)
 
 
 def require_open(
@@ -195,7 +189,7 @@ def _require_apart(subscription: Subscription, index: int, policy: SkipPolicy) -
         return
     following = range(index + 1, index + len(skipped) + 3)
     possible = next((each for each in following if each not in skipped and _in_a_row(skipped, each) <= most), None)
-    available = date.max if possible is None else begins_on(subscription, possible)
+    available = date.max if possible is None else subscription.begins_on(possible)
     raise SkipLimitReached(limit=most, available_on=available)
 
 

@@ -24,7 +24,6 @@ from shopaccounts.subscriptions.events import BillingDayMoved, CycleRescheduled
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.overrides import (
-    begins_on,
     override_of,
     require_not_over,
     require_open,
@@ -72,12 +71,12 @@ def reschedule_cycle(
     """
     require_day(on)
     require_open(subscription, index, now, facts, policy)
-    if on == begins_on(subscription, index):
+    if on == subscription.begins_on(index):
         raise NothingToChange
     _require_possible(subscription, index, on, now)
     gone = override_of(subscription, index, OverrideKind.MOVE)
     after = without_override(subscription, gone)
-    if on != begins_on(after, index):
+    if on != after.begins_on(index):
         made_on = local_date(now, subscription.zone)
         after = with_override(after, Override(kind=OverrideKind.MOVE, index=index, on=on, made_on=made_on))
     return _rescheduled(subscription, after, index, now)
@@ -108,7 +107,7 @@ def unreschedule_cycle(
     if gone is None:
         raise NothingToChange
     after = without_override(subscription, gone)
-    _require_possible(subscription, index, begins_on(after, index), now)
+    _require_possible(subscription, index, after.begins_on(index), now)
     return _rescheduled(subscription, after, index, now)
 
 
@@ -116,10 +115,10 @@ def _require_possible(subscription: Subscription, index: int, on: date, now: dat
     """Refuse a day that isn't strictly between the cycles before and after, or has passed."""
     segment = segment_of(subscription.segments, index)
     if index == segment.first_index and segment.reason in _FIXED:
-        fixed = begins_on(subscription, index)
+        fixed = subscription.begins_on(index)
         raise DateNotPossible(fixed, fixed)
-    earliest = max(begins_on(subscription, index - 1) + _ONE_DAY, local_date(now, subscription.zone))
-    latest = begins_on(subscription, index + 1) - _ONE_DAY
+    earliest = max(subscription.begins_on(index - 1) + _ONE_DAY, local_date(now, subscription.zone))
+    latest = subscription.begins_on(index + 1) - _ONE_DAY
     if not earliest <= on <= latest:
         raise DateNotPossible(earliest, latest)
 
@@ -133,7 +132,7 @@ def _rescheduled(before: Subscription, after: Subscription, index: int, now: dat
         subscription=moved.id,
         segment=segment_of(moved.segments, index).number,
         index=index,
-        on=begins_on(moved, index),
+        on=moved.begins_on(index),
     )
     return Decision(subscription=moved, events=(told,))
 
@@ -177,7 +176,7 @@ def postpone_all(subscription: Subscription, days: int, now: datetime) -> Decisi
     index = subscription.billed_to
     require_not_over(subscription, index)
     was = start_instant_of(subscription.segments, index, moved=subscription.moved)
-    return _postponed(subscription, begins_on(subscription, index) + days * _ONE_DAY, was, now)
+    return _postponed(subscription, subscription.begins_on(index) + days * _ONE_DAY, was, now)
 
 
 def _postponed(subscription: Subscription, day: date, was: datetime, now: datetime) -> Decision:

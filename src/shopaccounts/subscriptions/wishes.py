@@ -155,7 +155,7 @@ def _phases(subscription: Subscription, lasting: RunningPhase, day: date) -> tup
     start = min(day, period.scheduled_start) if day == period.start else day
     since = period.start
     if any(map(is_in_arrears, subscription.lines)):
-        since = min(since, _unbilled_from(subscription, subscription.arrears_to))
+        since = min(since, subscription.begins_on(subscription.arrears_to))
     before = tuple(
         attrs.evolve(phase, end=start if phase.end is None else min(phase.end, start))
         for phase in subscription.terms.phases
@@ -191,10 +191,6 @@ def _is_paid_later(line: SubscribedLine) -> bool:
     return is_in_arrears(line) or bool(line.meter)
 
 
-def _unbilled_from(subscription: Subscription, index: int) -> date:
-    return service_period_of(subscription.segments, index, moved=subscription.moved).start
-
-
 def _cut(before: Subscription, after: Subscription, day: date) -> Subscription:
     """Cut what is paid in arrears where it changes within a cycle; what is restored on its day is as it was."""
     if before.lifecycle is not Lifecycle.ACTIVE:
@@ -202,7 +198,7 @@ def _cut(before: Subscription, after: Subscription, day: date) -> Subscription:
     old, new = _paid_later(before), _paid_later(after)
     cut = list(before.cut)
     for key, line in old.items():
-        first = _unbilled_from(before, before.usage_to if line.meter else before.arrears_to)
+        first = before.begins_on(before.usage_to if line.meter else before.arrears_to)
         start = max(line.since or first, first)
         if not _same(line, new.get(key)) and start < day:
             cut.append(CutLine(line=line, start=start, end=day))
