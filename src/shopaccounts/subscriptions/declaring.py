@@ -310,10 +310,7 @@ class Statements:
         statement = cancellation_statement(form, found, realm=scope.realm, store=scope.store, now=now)
         kept = await self._kept(statement, contract, to)
         if found[0] is Match.MATCHED:
-
-            async def told(done: Done) -> Change:
-                return kept | await self.letters.outcome(statement.id, now, contract, done)
-
+            told = self._told_with(kept, statement.id, now, contract)
             await self.office.conclude(None, statement.subscription, self._ending(statement), part=told)
         else:
             asks = found[0] is Match.CONFIRM and may_ask
@@ -323,6 +320,16 @@ class Statements:
 
             await self.office.record_alone(asked)
         return receipt_of(statement)
+
+    def _told_with(
+        self, kept: Change, statement: str, now: datetime, contract: Contract
+    ) -> Callable[[Done], Awaitable[Change]]:
+        """Answer what is recorded together with the end of a contract: the statement, and the letter about it."""
+
+        async def told(done: Done) -> Change:
+            return kept | await self.letters.outcome(statement, now, contract, done)
+
+        return told
 
     def _ending(self, statement: CancellationStatement) -> Callable[[Case], Decision]:
         return lambda case: cancel_as_stated(
@@ -384,10 +391,7 @@ class Statements:
             return receipt_of(statement)
         await self.office.bring_up_to_date(None, subscription.id)
         contract = await contract_under(self.desk, subscription.id)
-
-        async def told(done: Done) -> Change:
-            return kept | await self.letters.outcome(statement.id, now, contract, done)
-
+        told = self._told_with(kept, statement.id, now, contract)
         await self.office.conclude(None, subscription.id, self._withdrawing(statement), part=told)
         return receipt_of(statement)
 
