@@ -13,11 +13,11 @@ from shopaccounts.kernel.cycles import Anchor, Cycle, Interval
 from shopaccounts.kernel.money import Money, allocate, share
 from shopaccounts.kernel.time import zone
 from shopaccounts.serial import dump
-from shopaccounts.subscriptions.cycles import Segment
+from shopaccounts.subscriptions.cycles.schedules import Segment
 from shopaccounts.subscriptions.facts import NO_FACTS
-from shopaccounts.subscriptions.planning import plan
-from shopaccounts.subscriptions.timeline import upcoming
-from shopaccounts.subscriptions.writing_up import PaperFacts, write_up
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.timeline import upcoming
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, write_up
 from shopaccounts.testing.subscribers import Course, flat_plan
 
 __all__ = ["run"]

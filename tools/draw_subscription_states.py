@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from shopaccounts.subscriptions.delivery_states import DELIVERY
+from shopaccounts.subscriptions.boxes.states import DELIVERY
 from shopaccounts.subscriptions.states import COLLECTION, LIFECYCLE
 from state_pictures import CONTEXTS, StatePicture, keep
 

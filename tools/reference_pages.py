@@ -20,7 +20,7 @@ import shopaccounts
 from shopaccounts.adapters.babel import Messages
 from shopaccounts.kernel.errors import Conflict, Defect, Kind, Rejected, Unavailable
 from shopaccounts.kernel.events import Event
-from shopaccounts.subscriptions.notice_rules import LawRow
+from shopaccounts.subscriptions.laws.notice_rules import LawRow
 
 NOTICE: Final = "*Written from the code by `tools/generate_reference.py`; change the code instead of this page.*\n"
 TECHNOLOGY: Final = {"adapters", "blocking", "locale", "testing"}

@@ -7,8 +7,8 @@ import pytest
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.metering import Measured, UsageRequest
-from shopaccounts.subscriptions.plans import (
+from shopaccounts.subscriptions.charges.metering import Measured, UsageRequest
+from shopaccounts.subscriptions.plans.offers import (
     Goods,
     Phase,
     PhaseKind,
@@ -17,8 +17,8 @@ from shopaccounts.subscriptions.plans import (
     PlanVersion,
     PlanVersionId,
 )
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.ports import MethodFacts, TaxRequest
-from shopaccounts.subscriptions.tariffs import PerUnit
 from shopaccounts.testing.billing_doubles import FixedDetails, FixedPlans, FixedUsage, FlatTax, NoTax, OneJurisdiction
 from shopaccounts.testing.contracts.billing import (
     JurisdictionsContract,

@@ -6,7 +6,7 @@ import pytest
 
 from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.charging import (
+from shopaccounts.subscriptions.payments.charging import (
     ActionNeeded,
     Charged,
     ChargeRequest,

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money, total
-from shopaccounts.subscriptions.charging import (
+from shopaccounts.subscriptions.payments.charging import (
     ActionNeeded,
     Charged,
     ChargeRequest,
@@ -37,8 +37,15 @@ from shopaccounts.subscriptions.charging import (
     DeclineKind,
     NoAnswer,
 )
-from shopaccounts.subscriptions.dunning import Retry, Stop, StopReason, attempts_of, limit_reached, next_attempt
-from shopaccounts.subscriptions.payments import (
+from shopaccounts.subscriptions.payments.dunning import (
+    Retry,
+    Stop,
+    StopReason,
+    attempts_of,
+    limit_reached,
+    next_attempt,
+)
+from shopaccounts.subscriptions.payments.intents import (
     IntentReason,
     IntentState,
     PaymentIntent,

@@ -20,9 +20,19 @@ from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Money, Rate, currency, share, total
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.balance import credit, pay_out, replay, waiting
-from shopaccounts.subscriptions.crediting import credit_draft, credit_note, credit_note_lines, returned, taken_back
-from shopaccounts.subscriptions.documents import (
+from shopaccounts.subscriptions.invoices.balance import credit, pay_out, replay, waiting
+from shopaccounts.subscriptions.invoices.crediting import (
+    credit_draft,
+    credit_note,
+    credit_note_lines,
+    returned,
+    taken_back,
+)
+from shopaccounts.subscriptions.invoices.invoicing import InvoiceDraft, assemble
+from shopaccounts.subscriptions.invoices.issuing import Issued, issue, issue_kept, keep
+from shopaccounts.subscriptions.invoices.settling import pay, refund, reverse, void, write_off
+from shopaccounts.subscriptions.model import BillingAccount
+from shopaccounts.subscriptions.papers.documents import (
     BalanceEntry,
     BalanceReason,
     CreditNote,
@@ -34,11 +44,7 @@ from shopaccounts.subscriptions.documents import (
     LineKind,
     TaxMode,
 )
-from shopaccounts.subscriptions.invoicing import InvoiceDraft, assemble
-from shopaccounts.subscriptions.issuing import Issued, issue, issue_kept, keep
-from shopaccounts.subscriptions.model import BillingAccount
 from shopaccounts.subscriptions.policy.invoicing import InvoicePolicy, TaxPolicy, TaxRounding
-from shopaccounts.subscriptions.settling import pay, refund, reverse, void, write_off
 
 EUR = currency("EUR")
 NOTHING = Money.zero(EUR)

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from shopaccounts.subscriptions import CycleContent
-from shopaccounts.subscriptions.cycles import DayOfMonth
+from shopaccounts.subscriptions.cycles.schedules import DayOfMonth
 from tests.usecases.billing_worlds import EVE, LARGE, SMALL, WHY, YEARLY, a_customer, order_of
 from tests.usecases.test_other_crashes import HERE
 from tests.usecases.test_subscription_crashes import (

@@ -16,13 +16,13 @@ from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.subscriptions import INVOICES, SUBSCRIPTIONS, BillingPorts, Order, SubscriptionPolicy
-from shopaccounts.subscriptions.add_ons import Metered
-from shopaccounts.subscriptions.metering import Measured
-from shopaccounts.subscriptions.phases import Days
-from shopaccounts.subscriptions.plans import DeliveryPlan, Goods, Phase, PhaseKind, Plan, PlanId, PlanVersionId
+from shopaccounts.subscriptions.charges.metering import Measured
+from shopaccounts.subscriptions.plans.add_ons import Metered
+from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods, Phase, PhaseKind, Plan, PlanId, PlanVersionId
+from shopaccounts.subscriptions.plans.phases import Days
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.policy.usage import UsagePolicy
-from shopaccounts.subscriptions.tariffs import PerUnit
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax, OneJurisdiction
 from shopaccounts.testing.builders import ShopBuilder, quick_policies, without_gaps
 from shopaccounts.testing.changing import a_plan

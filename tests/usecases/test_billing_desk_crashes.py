@@ -8,9 +8,9 @@ import pytest
 
 from shopaccounts.kernel.money import Rate
 from shopaccounts.subscriptions import SUBSCRIPTIONS, HoldMode, RunningElsewhere
-from shopaccounts.subscriptions.discounts import Discount, Forever, Percent
-from shopaccounts.subscriptions.documents import CreditTo
 from shopaccounts.subscriptions.model import Hold
+from shopaccounts.subscriptions.papers.documents import CreditTo
+from shopaccounts.subscriptions.plans.discounts import Discount, Forever, Percent
 from shopaccounts.testing.builders import BEGINNING
 from tests.usecases.billing_worlds import (
     DEARER,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.subscriptions.charging import Charged, Declined, DeclineKind
+from shopaccounts.subscriptions.payments.charging import Charged, Declined, DeclineKind
 from tests.usecases.billing_worlds import (
     BOX,
     PHONE,

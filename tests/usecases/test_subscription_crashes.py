@@ -14,8 +14,8 @@ from shopaccounts.subscriptions import (
     When,
     WithdrawalForm,
 )
-from shopaccounts.subscriptions.charging import Declined, DeclineKind
-from shopaccounts.subscriptions.cycles import DayOfMonth
+from shopaccounts.subscriptions.cycles.schedules import DayOfMonth
+from shopaccounts.subscriptions.payments.charging import Declined, DeclineKind
 from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.policy.pausing import PauseHow, Unused
 from shopaccounts.subscriptions.pricing import Consent

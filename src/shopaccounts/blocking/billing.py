@@ -2,7 +2,7 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.subscriptions.billing_run import BillingRun, RunReport
+from shopaccounts.subscriptions.usecases.billing_run import BillingRun, RunReport
 
 __all__ = ["BlockingBillingRun"]
 

@@ -5,10 +5,10 @@ from datetime import date, datetime
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.ports import Position
-from shopaccounts.subscriptions.clerk_work import Acted, ActPage
-from shopaccounts.subscriptions.clerking import BillingDesk
-from shopaccounts.subscriptions.discounts import Discount
-from shopaccounts.subscriptions.holds import HoldMode
+from shopaccounts.subscriptions.desk.clerking import BillingDesk
+from shopaccounts.subscriptions.desk.holds import HoldMode
+from shopaccounts.subscriptions.desk.work import Acted, ActPage
+from shopaccounts.subscriptions.plans.discounts import Discount
 
 __all__ = ["BlockingBillingDesk"]
 

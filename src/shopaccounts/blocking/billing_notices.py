@@ -2,7 +2,7 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.subscriptions.notifying import BillingNotices, NoticeReport
+from shopaccounts.subscriptions.announcing.notifying import BillingNotices, NoticeReport
 
 __all__ = ["BlockingBillingNotices"]
 

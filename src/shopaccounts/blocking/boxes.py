@@ -5,9 +5,9 @@ from datetime import date
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId, WorkerId
-from shopaccounts.subscriptions.boxes import Boxes
-from shopaccounts.subscriptions.deliveries import Delivery
-from shopaccounts.subscriptions.delivery_run import DeliveryReport
+from shopaccounts.subscriptions.boxes.deliveries import Delivery
+from shopaccounts.subscriptions.boxes.rounds import DeliveryReport
+from shopaccounts.subscriptions.boxes.usecases import Boxes
 
 __all__ = ["BlockingBoxes"]
 

@@ -2,10 +2,10 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.subscriptions.cancellations import Cancellations
-from shopaccounts.subscriptions.cancelling import CancelWish
-from shopaccounts.subscriptions.desk_work import Done
-from shopaccounts.subscriptions.winning_back import Return
+from shopaccounts.subscriptions.leaving.cancelling import CancelWish
+from shopaccounts.subscriptions.leaving.winning_back import Return
+from shopaccounts.subscriptions.office.desk_work import Done
+from shopaccounts.subscriptions.usecases.cancellations import Cancellations
 
 __all__ = ["BlockingCancellations"]
 

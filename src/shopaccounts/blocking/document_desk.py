@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.clerk_work import Acted
-from shopaccounts.subscriptions.document_desk import DocumentDesk
-from shopaccounts.subscriptions.documents import CreditTo
+from shopaccounts.subscriptions.desk.document_desk import DocumentDesk
+from shopaccounts.subscriptions.desk.work import Acted
+from shopaccounts.subscriptions.papers.documents import CreditTo
 
 __all__ = ["BlockingDocumentDesk"]
 

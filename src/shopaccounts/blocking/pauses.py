@@ -4,10 +4,10 @@ from datetime import date, datetime
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.subscriptions.cycle_content import CycleContent
-from shopaccounts.subscriptions.desk_work import Done
-from shopaccounts.subscriptions.pauses import Pauses
-from shopaccounts.subscriptions.pausing import PauseWish
+from shopaccounts.subscriptions.office.desk_work import Done
+from shopaccounts.subscriptions.pausing.cycle_content import CycleContent
+from shopaccounts.subscriptions.pausing.pauses import PauseWish
+from shopaccounts.subscriptions.usecases.pauses import Pauses
 
 __all__ = ["BlockingPauses"]
 

@@ -3,11 +3,11 @@
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.charging import ActionNeeded, Charged, Declined
-from shopaccounts.subscriptions.collecting import Collecting, CollectReport, MethodChanged
-from shopaccounts.subscriptions.debts import MethodChange
-from shopaccounts.subscriptions.documents import Invoice
-from shopaccounts.subscriptions.payments import PaymentIntent
+from shopaccounts.subscriptions.collecting.usecases import Collecting, CollectReport, MethodChanged
+from shopaccounts.subscriptions.papers.documents import Invoice
+from shopaccounts.subscriptions.payments.charging import ActionNeeded, Charged, Declined
+from shopaccounts.subscriptions.payments.debts import MethodChange
+from shopaccounts.subscriptions.payments.intents import PaymentIntent
 
 __all__ = ["BlockingCollecting"]
 

@@ -5,14 +5,14 @@ from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.ports import Position, Rows
 from shopaccounts.kernel.request import RequestContext
 from shopaccounts.kernel.secret import Secret
-from shopaccounts.subscriptions.declaring import Statements
-from shopaccounts.subscriptions.statements import (
+from shopaccounts.subscriptions.leaving.statements import (
     CancellationForm,
     CancellationStatement,
     StatementReceipt,
     WithdrawalForm,
     WithdrawalStatement,
 )
+from shopaccounts.subscriptions.usecases.declaring import Statements
 
 __all__ = ["BlockingStatements"]
 

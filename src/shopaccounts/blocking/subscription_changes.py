@@ -2,10 +2,10 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.subscriptions.change_requests import Changed, How
-from shopaccounts.subscriptions.changing import _ANY_WAY, Changing
-from shopaccounts.subscriptions.cycles import BillingDay
-from shopaccounts.subscriptions.plans import PLAN_LINE, PlanVersionId
+from shopaccounts.subscriptions.cycles.schedules import BillingDay
+from shopaccounts.subscriptions.plans.offers import PLAN_LINE, PlanVersionId
+from shopaccounts.subscriptions.usecases.change_requests import Changed, How
+from shopaccounts.subscriptions.usecases.changing import _ANY_WAY, Changing
 
 __all__ = ["BlockingChanging"]
 

@@ -4,8 +4,8 @@ from datetime import date
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.subscriptions.plans import PlanVersionId
-from shopaccounts.subscriptions.price_changing import OpenPriceChange, Prices
+from shopaccounts.subscriptions.announcing.price_changing import OpenPriceChange, Prices
+from shopaccounts.subscriptions.plans.offers import PlanVersionId
 from shopaccounts.subscriptions.pricing import AppliesTo, Consent, PriceAnswer, PriceChange
 
 __all__ = ["BlockingPrices"]

@@ -5,8 +5,8 @@ from datetime import datetime
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.ports import Position
-from shopaccounts.subscriptions.timeline import Upcoming
-from shopaccounts.subscriptions.viewing import InvoicePage, SubscriptionView, Viewing
+from shopaccounts.subscriptions.planning.timeline import Upcoming
+from shopaccounts.subscriptions.usecases.viewing import InvoicePage, SubscriptionView, Viewing
 
 __all__ = ["BlockingViewing"]
 

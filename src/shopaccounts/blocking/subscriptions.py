@@ -2,7 +2,7 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.subscriptions.subscribing import Order, Preview, SubscribeAnswer, Subscribing
+from shopaccounts.subscriptions.usecases.subscribing import Order, Preview, SubscribeAnswer, Subscribing
 
 __all__ = ["BlockingSubscribing"]
 

@@ -2,7 +2,7 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import WorkerId
-from shopaccounts.subscriptions.sweeping import Sweeping, SweepReport
+from shopaccounts.subscriptions.usecases.sweeping import Sweeping, SweepReport
 
 __all__ = ["BlockingSweeping"]
 

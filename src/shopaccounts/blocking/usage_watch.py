@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shopaccounts.kernel.answers import run
-from shopaccounts.subscriptions.usage_watch import UsageWatch
+from shopaccounts.subscriptions.usecases.usage_watch import UsageWatch
 
 __all__ = ["BlockingUsageWatch"]
 

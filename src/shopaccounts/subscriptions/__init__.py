@@ -5,36 +5,44 @@ anchor and never drift, phases, discounts, terms. What is due is billed by a run
 many workers at once; what is owed is an invoice, and what pays it an intent that outlives every crash.
 """
 
-from shopaccounts.subscriptions.billing_run import BillingFailure, BillingRun, RunReport
-from shopaccounts.subscriptions.boxes import Boxes
-from shopaccounts.subscriptions.cancellations import Cancellations
-from shopaccounts.subscriptions.cancelling import CancelWish
-from shopaccounts.subscriptions.change_requests import Changed, How
-from shopaccounts.subscriptions.changes import When
-from shopaccounts.subscriptions.changing import Changing
-from shopaccounts.subscriptions.clerk_acts import CLERK_ACTS, ActKind, ClerkAct
-from shopaccounts.subscriptions.clerk_work import Acted, ActPage, Clerks
-from shopaccounts.subscriptions.clerking import BillingDesk
-from shopaccounts.subscriptions.collecting import Collecting, CollectReport, MethodChanged
-from shopaccounts.subscriptions.cycle_content import CycleContent
-from shopaccounts.subscriptions.declaring import Statements
-from shopaccounts.subscriptions.deliveries import SUBSCRIPTION_DELIVERIES
-from shopaccounts.subscriptions.delivering import DELIVERY_ROUNDS
-from shopaccounts.subscriptions.delivery_run import DeliveryFailure, DeliveryReport
-from shopaccounts.subscriptions.desk_work import Done, Office
-from shopaccounts.subscriptions.document_desk import DocumentDesk
-from shopaccounts.subscriptions.documents import BALANCE_ENTRIES, CREDIT_NOTES, CYCLES, INVOICES
-from shopaccounts.subscriptions.holds import HoldMode
-from shopaccounts.subscriptions.importing import RunningElsewhere
-from shopaccounts.subscriptions.known import Lookups
+from shopaccounts.subscriptions.announcing.letters import NoticeLetters
+from shopaccounts.subscriptions.announcing.notifying import BillingNotices, NoticeReport
+from shopaccounts.subscriptions.announcing.price_changing import OpenPriceChange, Prices
+from shopaccounts.subscriptions.boxes.deliveries import SUBSCRIPTION_DELIVERIES
+from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS
+from shopaccounts.subscriptions.boxes.rounds import DeliveryFailure, DeliveryReport
+from shopaccounts.subscriptions.boxes.usecases import Boxes
+from shopaccounts.subscriptions.changing.changes import When
+from shopaccounts.subscriptions.charges.usage import METERS
+from shopaccounts.subscriptions.collecting.usecases import Collecting, CollectReport, MethodChanged
+from shopaccounts.subscriptions.desk.acts import CLERK_ACTS, ActKind, ClerkAct
+from shopaccounts.subscriptions.desk.clerking import BillingDesk
+from shopaccounts.subscriptions.desk.document_desk import DocumentDesk
+from shopaccounts.subscriptions.desk.holds import HoldMode
+from shopaccounts.subscriptions.desk.imports import SubscriptionImports
+from shopaccounts.subscriptions.desk.work import Acted, ActPage, Clerks
+from shopaccounts.subscriptions.laws.notices import SENT_NOTICES
+from shopaccounts.subscriptions.leaving.cancelling import CancelWish
+from shopaccounts.subscriptions.leaving.statements import (
+    CANCELLATION_STATEMENTS,
+    WITHDRAWAL_STATEMENTS,
+    CancellationForm,
+    CancellationKind,
+    StatementReceipt,
+    WithdrawalForm,
+)
+from shopaccounts.subscriptions.leaving.winning_back import Return
+from shopaccounts.subscriptions.lifecycle.importing import RunningElsewhere
+from shopaccounts.subscriptions.lifecycle.trials import TRIALS
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
-from shopaccounts.subscriptions.notice_agenda import NOTICE_AGENDAS
-from shopaccounts.subscriptions.notice_letters import NoticeLetters
-from shopaccounts.subscriptions.notices import SENT_NOTICES
-from shopaccounts.subscriptions.notifying import BillingNotices, NoticeReport
-from shopaccounts.subscriptions.pauses import Pauses
-from shopaccounts.subscriptions.pausing import PauseWish
-from shopaccounts.subscriptions.payments import INTENTS
+from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS
+from shopaccounts.subscriptions.office.desk_work import Done, Office
+from shopaccounts.subscriptions.office.known import Lookups
+from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, CREDIT_NOTES, CYCLES, INVOICES
+from shopaccounts.subscriptions.pausing.cycle_content import CycleContent
+from shopaccounts.subscriptions.pausing.pauses import PauseWish
+from shopaccounts.subscriptions.payments.intents import INTENTS
+from shopaccounts.subscriptions.planning.timeline import Upcoming, UpcomingKind
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import (
     Gateway,
@@ -46,19 +54,16 @@ from shopaccounts.subscriptions.ports import (
     Taxes,
     Usage,
 )
-from shopaccounts.subscriptions.price_changing import OpenPriceChange, Prices
 from shopaccounts.subscriptions.pricing import PRICE_ANSWERS, PRICE_CHANGES
 from shopaccounts.subscriptions.stand_ins import BillingPorts
-from shopaccounts.subscriptions.statement_letters import StatementLetters
-from shopaccounts.subscriptions.statements import (
-    CANCELLATION_STATEMENTS,
-    WITHDRAWAL_STATEMENTS,
-    CancellationForm,
-    CancellationKind,
-    StatementReceipt,
-    WithdrawalForm,
-)
-from shopaccounts.subscriptions.subscribing import (
+from shopaccounts.subscriptions.usecases.billing_run import BillingFailure, BillingRun, RunReport
+from shopaccounts.subscriptions.usecases.cancellations import Cancellations
+from shopaccounts.subscriptions.usecases.change_requests import Changed, How
+from shopaccounts.subscriptions.usecases.changing import Changing
+from shopaccounts.subscriptions.usecases.declaring import Statements
+from shopaccounts.subscriptions.usecases.pauses import Pauses
+from shopaccounts.subscriptions.usecases.statement_letters import StatementLetters
+from shopaccounts.subscriptions.usecases.subscribing import (
     ActionNeeded,
     Order,
     PaymentPending,
@@ -66,14 +71,9 @@ from shopaccounts.subscriptions.subscribing import (
     Subscribed,
     Subscribing,
 )
-from shopaccounts.subscriptions.subscription_imports import SubscriptionImports
-from shopaccounts.subscriptions.sweeping import Sweeping, SweepReport
-from shopaccounts.subscriptions.timeline import Upcoming, UpcomingKind
-from shopaccounts.subscriptions.trials import TRIALS
-from shopaccounts.subscriptions.usage import METERS
-from shopaccounts.subscriptions.usage_watch import UsageWatch
-from shopaccounts.subscriptions.viewing import InvoicePage, SubscriptionView, Viewing
-from shopaccounts.subscriptions.winning_back import Return
+from shopaccounts.subscriptions.usecases.sweeping import Sweeping, SweepReport
+from shopaccounts.subscriptions.usecases.usage_watch import UsageWatch
+from shopaccounts.subscriptions.usecases.viewing import InvoicePage, SubscriptionView, Viewing
 
 __all__ = [
     "ACCOUNTS",

@@ -14,11 +14,11 @@ import attrs
 
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.cycles import CycleRef
-from shopaccounts.subscriptions.documents import BilledCycle, BilledFor, CreditTo, InvoiceKind
-from shopaccounts.subscriptions.lines import LineDraft, LineRef, PendingLine
+from shopaccounts.subscriptions.charges.usage import Meter
+from shopaccounts.subscriptions.cycles.schedules import CycleRef
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.usage import Meter
+from shopaccounts.subscriptions.papers.documents import BilledCycle, BilledFor, CreditTo, InvoiceKind
+from shopaccounts.subscriptions.papers.lines import LineDraft, LineRef, PendingLine
 
 __all__ = ["Bill", "Claimed", "Decision", "Outdated", "TakenBack", "Waits"]
 

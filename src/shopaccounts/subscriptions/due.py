@@ -19,11 +19,11 @@ from enum import IntEnum
 import attrs
 
 from shopaccounts.kernel.time import instant_of, local_date
+from shopaccounts.subscriptions.charges.period_lines import is_in_arrears
+from shopaccounts.subscriptions.cycles.segments import delay_of, due_in_advance, due_in_arrears, start_instant_of
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.period_lines import is_in_arrears
-from shopaccounts.subscriptions.plans import Goods
+from shopaccounts.subscriptions.plans.offers import Goods
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
-from shopaccounts.subscriptions.segments import delay_of, due_in_advance, due_in_arrears, start_instant_of
 from shopaccounts.subscriptions.states import ENDED, Collection, Lifecycle
 
 __all__ = [

@@ -15,15 +15,15 @@ from enum import Enum
 import attrs
 
 from shopaccounts.kernel.time import require_instant
-from shopaccounts.subscriptions.billing import is_skipped
-from shopaccounts.subscriptions.documents import CycleEnd
+from shopaccounts.subscriptions.billing.bills import is_skipped
+from shopaccounts.subscriptions.cycles.segments import end_instant_of, index_at, start_instant_of
 from shopaccounts.subscriptions.due import fixed_end
-from shopaccounts.subscriptions.dunning import grace_ends
 from shopaccounts.subscriptions.guards import Standing, standing_of
 from shopaccounts.subscriptions.model import Subscription
+from shopaccounts.subscriptions.papers.documents import CycleEnd
+from shopaccounts.subscriptions.payments.dunning import grace_ends
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.scheduled import OverrideKind
-from shopaccounts.subscriptions.segments import end_instant_of, index_at, start_instant_of
 
 __all__ = ["Entitlement", "EntitlementReason", "entitlement"]
 

@@ -6,12 +6,12 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.subscriptions.documents import Invoice
-from shopaccounts.subscriptions.lines import PendingLine
-from shopaccounts.subscriptions.metering import NOTHING_COUNTED, Counts
-from shopaccounts.subscriptions.notices import SentNotice
+from shopaccounts.subscriptions.charges.metering import NOTHING_COUNTED, Counts
+from shopaccounts.subscriptions.charges.usage import Meter
+from shopaccounts.subscriptions.laws.notices import SentNotice
+from shopaccounts.subscriptions.papers.documents import Invoice
+from shopaccounts.subscriptions.papers.lines import PendingLine
 from shopaccounts.subscriptions.pricing import PriceAnswer, PriceChange
-from shopaccounts.subscriptions.usage import Meter
 
 __all__ = ["NO_FACTS", "Facts"]
 

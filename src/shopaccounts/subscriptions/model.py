@@ -21,13 +21,13 @@ from shopaccounts.kernel.money import Currency, Money
 from shopaccounts.kernel.personal import Category, OnErase, personal
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import Zone
-from shopaccounts.subscriptions.agreed import RunningTerm, SubscribedLine, Terms, Trial
-from shopaccounts.subscriptions.cycles import Segment
-from shopaccounts.subscriptions.delivery_dates import DeliverySegment
-from shopaccounts.subscriptions.discounts import AppliedDiscount
-from shopaccounts.subscriptions.documents import LineDraft, PendingLine, TaxMode
+from shopaccounts.subscriptions.cycles.schedules import Segment
+from shopaccounts.subscriptions.cycles.segments import NOTHING_MOVED, service_period_of
+from shopaccounts.subscriptions.papers.documents import LineDraft, PendingLine, TaxMode
+from shopaccounts.subscriptions.plans.agreed import RunningTerm, SubscribedLine, Terms, Trial
+from shopaccounts.subscriptions.plans.delivery_dates import DeliverySegment
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount
 from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED, Override, OverrideKind, Scheduled
-from shopaccounts.subscriptions.segments import NOTHING_MOVED, service_period_of
 from shopaccounts.subscriptions.states import ENDED, Collection, Lifecycle
 
 __all__ = [

@@ -8,9 +8,9 @@ import attrs
 
 from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.money import Rate
-from shopaccounts.subscriptions.charging import ChargeRequest, Found, Outcome, RefundRequest
-from shopaccounts.subscriptions.metering import UsageAnswer, UsageRequest
-from shopaccounts.subscriptions.plans import PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.charges.metering import UsageAnswer, UsageRequest
+from shopaccounts.subscriptions.payments.charging import ChargeRequest, Found, Outcome, RefundRequest
+from shopaccounts.subscriptions.plans.offers import PlanVersion, PlanVersionId
 
 __all__ = [
     "Gateway",

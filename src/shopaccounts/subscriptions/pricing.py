@@ -27,11 +27,11 @@ from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import Zone, require_day
 from shopaccounts.subscriptions.errors import PriceChangeOver
-from shopaccounts.subscriptions.notice_rules import NoticeRule
-from shopaccounts.subscriptions.notices import SentNotice, notice_window
-from shopaccounts.subscriptions.plan_checks import require_plan
+from shopaccounts.subscriptions.laws.notice_rules import NoticeRule
+from shopaccounts.subscriptions.laws.notices import SentNotice, notice_window
+from shopaccounts.subscriptions.plans.checks import require_plan
+from shopaccounts.subscriptions.plans.tariffs import Graduated, Packages, Tariff, Volume, charge, require_prices
 from shopaccounts.subscriptions.policy.pricing import OnSilence, PricePolicy
-from shopaccounts.subscriptions.tariffs import Graduated, Packages, Tariff, Volume, charge, require_prices
 
 __all__ = [
     "PRICE_ANSWERS",

@@ -14,9 +14,9 @@ from typing import Final
 import attrs
 
 from shopaccounts.kernel.personal import Category, OnErase, personal
-from shopaccounts.subscriptions.agreed import SubscribedLine, Terms
-from shopaccounts.subscriptions.cycles import BillingDay
-from shopaccounts.subscriptions.plans import PLAN_LINE, Term
+from shopaccounts.subscriptions.cycles.schedules import BillingDay
+from shopaccounts.subscriptions.plans.agreed import SubscribedLine, Terms
+from shopaccounts.subscriptions.plans.offers import PLAN_LINE, Term
 
 __all__ = [
     "NOTHING_SCHEDULED",

@@ -6,8 +6,8 @@ from datetime import date
 import attrs
 
 from shopaccounts.kernel.money import Rate
-from shopaccounts.subscriptions.metering import Missing, UsageRequest
-from shopaccounts.subscriptions.plans import PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.charges.metering import Missing, UsageRequest
+from shopaccounts.subscriptions.plans.offers import PlanVersion, PlanVersionId
 from shopaccounts.subscriptions.ports import (
     Gateway,
     Jurisdictions,

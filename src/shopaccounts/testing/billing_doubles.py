@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from shopaccounts.kernel.money import Rate
-from shopaccounts.subscriptions.metering import Measured, Missing, UsageAnswer, UsageRequest
-from shopaccounts.subscriptions.plans import PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.charges.metering import Measured, Missing, UsageAnswer, UsageRequest
+from shopaccounts.subscriptions.plans.offers import PlanVersion, PlanVersionId
 from shopaccounts.subscriptions.ports import MethodFacts, TaxRequest
 
 __all__ = ["FixedDetails", "FixedPlans", "FixedUsage", "FlatTax", "NoTax", "OneJurisdiction"]

@@ -6,14 +6,14 @@ from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import Zone, local_date, start_of_day, zone
-from shopaccounts.subscriptions.agreed import RunningPhase, SubscribedLine, Terms
-from shopaccounts.subscriptions.cycles import BillingDay, SegmentReason, StartDay, open_cycle
-from shopaccounts.subscriptions.delivery_dates import open_deliveries
+from shopaccounts.subscriptions.cycles.schedules import BillingDay, SegmentReason, StartDay, open_cycle
+from shopaccounts.subscriptions.cycles.segments import open_segment
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.plans import Alignment, DeliveryPlan, Goods, PhaseKind
-from shopaccounts.subscriptions.segments import open_segment
+from shopaccounts.subscriptions.plans.agreed import RunningPhase, SubscribedLine, Terms
+from shopaccounts.subscriptions.plans.delivery_dates import open_deliveries
+from shopaccounts.subscriptions.plans.offers import Alignment, DeliveryPlan, Goods, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import PerUnit
 
 __all__ = ["box_subscription"]
 

@@ -7,27 +7,36 @@ from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Money, Rate, currency
 from shopaccounts.kernel.time import start_of_day, zone
-from shopaccounts.subscriptions.agreeing import Choice, agree
-from shopaccounts.subscriptions.beginning import sign_up
+from shopaccounts.subscriptions.changing.quoting import ChangeQuote, quote_change
+from shopaccounts.subscriptions.changing.wanting import plan_wish
 from shopaccounts.subscriptions.decision import Decision
-from shopaccounts.subscriptions.discounts import AppliedDiscount, Discount
-from shopaccounts.subscriptions.documents import Invoice, TaxMode
 from shopaccounts.subscriptions.due import next_due
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.lines import LineKind
+from shopaccounts.subscriptions.invoices.taxing import taxes_of
+from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree
+from shopaccounts.subscriptions.lifecycle.beginning import sign_up
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
-from shopaccounts.subscriptions.planning import plan
-from shopaccounts.subscriptions.plans import AddOn, Goods, Phase, PhaseKind, Plan, PlanId, PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.papers.documents import Invoice, TaxMode
+from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount
+from shopaccounts.subscriptions.plans.offers import (
+    AddOn,
+    Goods,
+    Phase,
+    PhaseKind,
+    Plan,
+    PlanId,
+    PlanVersion,
+    PlanVersionId,
+)
+from shopaccounts.subscriptions.plans.tariffs import Flat, PerUnit
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.changes import CreditForm, Preset
 from shopaccounts.subscriptions.policy.invoicing import TaxRounding
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
-from shopaccounts.subscriptions.quoting import ChangeQuote, quote_change
 from shopaccounts.subscriptions.scheduled import Wish
-from shopaccounts.subscriptions.tariffs import Flat, PerUnit
-from shopaccounts.subscriptions.taxing import taxes_of
-from shopaccounts.subscriptions.wanting import plan_wish
-from shopaccounts.subscriptions.writing_up import PaperFacts, Papers, write_up
 
 __all__ = ["Ledger", "a_plan", "no_first_payment"]
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import attrs
 
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.charging import (
+from shopaccounts.subscriptions.payments.charging import (
     ActionNeeded,
     Charged,
     ChargeRequest,

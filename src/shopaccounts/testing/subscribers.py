@@ -14,19 +14,19 @@ from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Currency, Money, currency
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.agreeing import Choice, agree
-from shopaccounts.subscriptions.beginning import first_paid, sign_up
 from shopaccounts.subscriptions.decision import Decision
-from shopaccounts.subscriptions.documents import BilledCycle, Invoice
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.facts import NO_FACTS, Facts
+from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree
+from shopaccounts.subscriptions.lifecycle.beginning import first_paid, sign_up
 from shopaccounts.subscriptions.model import BillingAccount, Subscription, account_id
-from shopaccounts.subscriptions.planning import plan
-from shopaccounts.subscriptions.plans import Goods, Phase, PhaseKind, Plan, PlanId, PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.papers.documents import BilledCycle, Invoice
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
+from shopaccounts.subscriptions.plans.offers import Goods, Phase, PhaseKind, Plan, PlanId, PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
-from shopaccounts.subscriptions.writing_up import PaperFacts, Papers, write_up
 
 __all__ = ["EUR", "Course", "flat_plan", "somebody"]
 

@@ -25,9 +25,9 @@ from shopaccounts.subscriptions import (
     UsageWatch,
     Viewing,
 )
-from shopaccounts.subscriptions.asking import Asking
-from shopaccounts.subscriptions.casework import Casework
-from shopaccounts.subscriptions.dunning_letters import DunningLetters
+from shopaccounts.subscriptions.collecting.asking import Asking
+from shopaccounts.subscriptions.collecting.casework import Casework
+from shopaccounts.subscriptions.collecting.dunning_letters import DunningLetters
 from shopaccounts.wiring.providers import ProviderParts
 
 __all__ = ["SubscriptionParts"]

@@ -63,8 +63,8 @@ from shopaccounts.signin.codes.sent import SIGN_IN, SIGN_IN_LINK, STEP
 from shopaccounts.signin.model import SESSION, ActingScope
 from shopaccounts.signin.passkeys.ceremonies import CEREMONY
 from shopaccounts.signin.progress import PROGRESS
-from shopaccounts.subscriptions.statement_letters import CONFIRM_CANCELLATION
-from shopaccounts.subscriptions.statements import CancellationForm, WithdrawalForm
+from shopaccounts.subscriptions.leaving.statements import CancellationForm, WithdrawalForm
+from shopaccounts.subscriptions.usecases.statement_letters import CONFIRM_CANCELLATION
 from shopaccounts.testing.doubles import ScriptedEntropy, StaffRoom
 from shopaccounts.testing.faces import use_cases
 from shopaccounts.testing.recording import Recorder

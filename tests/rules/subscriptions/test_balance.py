@@ -12,7 +12,8 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Money, Rate, currency, total
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.balance import (
+from shopaccounts.subscriptions.errors import BalanceTooLow
+from shopaccounts.subscriptions.invoices.balance import (
     apply,
     credit,
     give_back,
@@ -23,7 +24,10 @@ from shopaccounts.subscriptions.balance import (
     require_amount,
     waiting,
 )
-from shopaccounts.subscriptions.documents import (
+from shopaccounts.subscriptions.invoices.invoicing import assemble
+from shopaccounts.subscriptions.invoices.issuing import Issued, NotIssued, issue
+from shopaccounts.subscriptions.model import BillingAccount
+from shopaccounts.subscriptions.papers.documents import (
     BALANCE_ENTRIES,
     BalanceEntry,
     BalanceReason,
@@ -32,10 +36,6 @@ from shopaccounts.subscriptions.documents import (
     LineKind,
     TaxMode,
 )
-from shopaccounts.subscriptions.errors import BalanceTooLow
-from shopaccounts.subscriptions.invoicing import assemble
-from shopaccounts.subscriptions.issuing import Issued, NotIssued, issue
-from shopaccounts.subscriptions.model import BillingAccount
 from shopaccounts.subscriptions.policy.invoicing import InvoicePolicy
 
 NOW = datetime(2026, 5, 12, 9, tzinfo=UTC)

@@ -6,16 +6,16 @@ import attrs
 import pytest
 
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.add_ons import SetupFee, SetupFeeWhen
-from shopaccounts.subscriptions.beginning import first_paid
-from shopaccounts.subscriptions.documents import Invoice
 from shopaccounts.subscriptions.events import STEPS
-from shopaccounts.subscriptions.lines import LineKind
-from shopaccounts.subscriptions.phases import Days, Phase, PhaseKind
-from shopaccounts.subscriptions.plans import PlanVersion
+from shopaccounts.subscriptions.lifecycle.beginning import first_paid
+from shopaccounts.subscriptions.papers.documents import Invoice
+from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.plans.add_ons import SetupFee, SetupFeeWhen
+from shopaccounts.subscriptions.plans.offers import PlanVersion
+from shopaccounts.subscriptions.plans.phases import Days, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan
 
 START = datetime(2031, 1, 31, 12, tzinfo=UTC)

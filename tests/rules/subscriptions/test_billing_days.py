@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from shopaccounts.kernel.cycles import Anchor, Interval, Unit
 from shopaccounts.kernel.time import DateOutOfRange, add_months, days_in_month, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.cycles import (
+from shopaccounts.subscriptions.cycles.schedules import (
     CalendarDay,
     DayOfMonth,
     DayOfYear,

@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
-from shopaccounts.subscriptions.deliveries import deliveries
-from shopaccounts.subscriptions.delivery_filing import in_step
-from shopaccounts.subscriptions.ending import end
+from shopaccounts.subscriptions.boxes.deliveries import deliveries
+from shopaccounts.subscriptions.boxes.filing import in_step
+from shopaccounts.subscriptions.lifecycle.ending import end
+from shopaccounts.subscriptions.lifecycle.trials import end_trial_now
 from shopaccounts.subscriptions.model import PauseReason
-from shopaccounts.subscriptions.pausing import pause_now
-from shopaccounts.subscriptions.phases import Days, Phase, PhaseKind
-from shopaccounts.subscriptions.plans import DeliveryPlan, Goods
+from shopaccounts.subscriptions.pausing.pauses import pause_now
+from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods
+from shopaccounts.subscriptions.plans.phases import Days, Phase, PhaseKind
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.pausing import OnResume, PausePolicy
 from shopaccounts.subscriptions.states import Trigger
-from shopaccounts.subscriptions.trials import end_trial_now
 from shopaccounts.testing.subscribers import Course, flat_plan
 
 START = datetime(2031, 1, 10, 9, tzinfo=UTC)

@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.money import Money, Rate, total
-from shopaccounts.subscriptions.add_ons import MinimumSpend, SetupFee
-from shopaccounts.subscriptions.cancelling import CancelWish, cancel, cancel_as_stated, undo_cancellation
-from shopaccounts.subscriptions.discounts import Discount, Once, Percent
-from shopaccounts.subscriptions.documents import InvoiceKind, InvoiceState
 from shopaccounts.subscriptions.due import projected
-from shopaccounts.subscriptions.ending import INVOLUNTARY, end
 from shopaccounts.subscriptions.errors import (
     CancellationReached,
     CancellationScheduled,
@@ -31,21 +26,26 @@ from shopaccounts.subscriptions.events import (
     SubscriptionCanceled,
     SubscriptionReactivated,
 )
+from shopaccounts.subscriptions.invoices.settling import pay
+from shopaccounts.subscriptions.leaving.cancelling import CancelWish, cancel, cancel_as_stated, undo_cancellation
+from shopaccounts.subscriptions.leaving.winning_back import Return, owed, reactivate
+from shopaccounts.subscriptions.leaving.withdrawing import withdraw
+from shopaccounts.subscriptions.lifecycle.ending import INVOLUNTARY, end
 from shopaccounts.subscriptions.model import PastDue
-from shopaccounts.subscriptions.pausing import PauseWish, pause
-from shopaccounts.subscriptions.phases import Days, Phase, PhaseKind
+from shopaccounts.subscriptions.papers.documents import InvoiceKind, InvoiceState
+from shopaccounts.subscriptions.pausing.pauses import PauseWish, pause
+from shopaccounts.subscriptions.plans.add_ons import MinimumSpend, SetupFee
+from shopaccounts.subscriptions.plans.discounts import Discount, Once, Percent
+from shopaccounts.subscriptions.plans.phases import Days, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat
+from shopaccounts.subscriptions.plans.terms import Fee, Refuse, RemainderDue, Term
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.cancelling import CancelPolicy, CancelWhen, WinBackAnchor, WinBackPolicy
 from shopaccounts.subscriptions.policy.pausing import PauseHow, Unused
 from shopaccounts.subscriptions.policy.running import RunPolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.scheduled import Override, OverrideKind, PauseAt
-from shopaccounts.subscriptions.settling import pay
 from shopaccounts.subscriptions.states import Lifecycle, Trigger
-from shopaccounts.subscriptions.tariffs import Flat
-from shopaccounts.subscriptions.terms import Fee, Refuse, RemainderDue, Term
-from shopaccounts.subscriptions.winning_back import Return, owed, reactivate
-from shopaccounts.subscriptions.withdrawing import withdraw
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan
 
 START = datetime(2031, 1, 5, 9, tzinfo=UTC)

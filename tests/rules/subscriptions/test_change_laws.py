@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.money import Money, Rate, currency
-from shopaccounts.subscriptions.cycles import DayOfMonth
-from shopaccounts.subscriptions.discounts import Discount, Duration, Fixed, Forever, Once, Percent
-from shopaccounts.subscriptions.documents import TaxMode
+from shopaccounts.subscriptions.changing.wanting import quantity_wish
+from shopaccounts.subscriptions.cycles.schedules import DayOfMonth
 from shopaccounts.subscriptions.errors import CannotConvertTime
-from shopaccounts.subscriptions.phases import Cycles
-from shopaccounts.subscriptions.plans import PlanVersion
+from shopaccounts.subscriptions.papers.documents import TaxMode
+from shopaccounts.subscriptions.plans.discounts import Discount, Duration, Fixed, Forever, Once, Percent
+from shopaccounts.subscriptions.plans.offers import PlanVersion
+from shopaccounts.subscriptions.plans.phases import Cycles
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.changes import ChangePolicy, CreditForm, Preset
 from shopaccounts.subscriptions.policy.cycles import ChangeDay, Method, ProrationPolicy
 from shopaccounts.subscriptions.policy.invoicing import TaxPolicy, TaxRounding
 from shopaccounts.subscriptions.scheduled import Wish
-from shopaccounts.subscriptions.wanting import quantity_wish
 from shopaccounts.testing.changing import Ledger, a_plan, no_first_payment
 
 EUR = currency("EUR")

@@ -8,9 +8,7 @@ import pytest
 from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.errors import BadPolicy, InvalidInput
 from shopaccounts.kernel.time import start_of_day
-from shopaccounts.subscriptions.add_ons import QuantityRule
-from shopaccounts.subscriptions.agreed import RunningTerm
-from shopaccounts.subscriptions.changes import (
+from shopaccounts.subscriptions.changing.changes import (
     When,
     change,
     change_due,
@@ -18,7 +16,9 @@ from shopaccounts.subscriptions.changes import (
     end_of_paid_time,
     move_billing_day,
 )
-from shopaccounts.subscriptions.cycles import CalendarDay, DayOfMonth, Weekday
+from shopaccounts.subscriptions.changing.wanting import product_wish, quantity_wish, removal_wish
+from shopaccounts.subscriptions.changing.wishes import merged
+from shopaccounts.subscriptions.cycles.schedules import CalendarDay, DayOfMonth, Weekday
 from shopaccounts.subscriptions.errors import (
     BackdatedTooFar,
     BadPlan,
@@ -27,11 +27,14 @@ from shopaccounts.subscriptions.errors import (
     NothingToChange,
 )
 from shopaccounts.subscriptions.model import PauseReason
-from shopaccounts.subscriptions.pausing import pause_now
-from shopaccounts.subscriptions.phases import Cycles, Phase, PhaseKind
-from shopaccounts.subscriptions.plans import Term
+from shopaccounts.subscriptions.pausing.pauses import pause_now
+from shopaccounts.subscriptions.pausing.resuming import resume_now
+from shopaccounts.subscriptions.plans.add_ons import QuantityRule
+from shopaccounts.subscriptions.plans.agreed import RunningTerm
+from shopaccounts.subscriptions.plans.offers import Term
+from shopaccounts.subscriptions.plans.phases import Cycles, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.changes import ChangePolicy, Preset
-from shopaccounts.subscriptions.resuming import resume_now
 from shopaccounts.subscriptions.scheduled import (
     Aspect,
     CancelAt,
@@ -41,9 +44,6 @@ from shopaccounts.subscriptions.scheduled import (
     PauseAt,
     Scheduled,
 )
-from shopaccounts.subscriptions.tariffs import Flat
-from shopaccounts.subscriptions.wanting import product_wish, quantity_wish, removal_wish
-from shopaccounts.subscriptions.wishes import merged
 from shopaccounts.testing.changing import Ledger, a_plan, no_first_payment
 
 SMALL, LARGE = a_plan("31.00"), a_plan("62.00")

@@ -12,7 +12,8 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import CurrencyMismatch, Money, Rate, share, total
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.crediting import (
+from shopaccounts.subscriptions.errors import CreditTooLarge, InvoiceNotOpen
+from shopaccounts.subscriptions.invoices.crediting import (
     NoteUse,
     credit_draft,
     credit_note,
@@ -21,7 +22,11 @@ from shopaccounts.subscriptions.crediting import (
     settle_note,
     taken_back,
 )
-from shopaccounts.subscriptions.documents import (
+from shopaccounts.subscriptions.invoices.invoicing import assemble
+from shopaccounts.subscriptions.invoices.issuing import Issued, issue, keep
+from shopaccounts.subscriptions.invoices.settling import pay, void, write_off
+from shopaccounts.subscriptions.model import BillingAccount
+from shopaccounts.subscriptions.papers.documents import (
     CREDIT_NOTES,
     BalanceReason,
     CreditNote,
@@ -34,12 +39,7 @@ from shopaccounts.subscriptions.documents import (
     LineRef,
     TaxMode,
 )
-from shopaccounts.subscriptions.errors import CreditTooLarge, InvoiceNotOpen
-from shopaccounts.subscriptions.invoicing import assemble
-from shopaccounts.subscriptions.issuing import Issued, issue, keep
-from shopaccounts.subscriptions.model import BillingAccount
 from shopaccounts.subscriptions.policy.invoicing import InvoicePolicy, TaxPolicy, TaxRounding
-from shopaccounts.subscriptions.settling import pay, void, write_off
 
 NOW = datetime(2026, 5, 12, 9, tzinfo=UTC)
 VAT, REDUCED = Rate.percent(19), Rate.percent(7)

@@ -10,17 +10,7 @@ from shopaccounts.kernel.cycles import Interval, Unit
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import instant_of, start_of_day, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions import delivery_dates
-from shopaccounts.subscriptions.agreed import SubscribedLine
-from shopaccounts.subscriptions.cycles import (
-    CycleRef,
-    DayOfMonth,
-    SegmentReason,
-    StartDay,
-    Weekday,
-    open_cycle,
-)
-from shopaccounts.subscriptions.deliveries import (
+from shopaccounts.subscriptions.boxes.deliveries import (
     Delivery,
     DeliveryKey,
     DeliveryRecord,
@@ -30,12 +20,22 @@ from shopaccounts.subscriptions.deliveries import (
     delivery_value,
     joined,
 )
-from shopaccounts.subscriptions.delivery_dates import DeliverySegment, open_deliveries
-from shopaccounts.subscriptions.delivery_states import DeliveryState
+from shopaccounts.subscriptions.boxes.states import DeliveryState
+from shopaccounts.subscriptions.cycles.schedules import (
+    CycleRef,
+    DayOfMonth,
+    SegmentReason,
+    StartDay,
+    Weekday,
+    open_cycle,
+)
+from shopaccounts.subscriptions.cycles.segments import change_zone, open_segment, service_period_of
 from shopaccounts.subscriptions.model import Pause, PauseReason, Subscription
-from shopaccounts.subscriptions.plans import DeliveryPlan, FirstDelivery
+from shopaccounts.subscriptions.plans import delivery_dates
+from shopaccounts.subscriptions.plans.agreed import SubscribedLine
+from shopaccounts.subscriptions.plans.delivery_dates import DeliverySegment, open_deliveries
+from shopaccounts.subscriptions.plans.offers import DeliveryPlan, FirstDelivery
 from shopaccounts.subscriptions.scheduled import CancelAt, Override, OverrideKind, PauseAt, ResumeAt, Scheduled
-from shopaccounts.subscriptions.segments import change_zone, open_segment, service_period_of
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.testing.boxes import box_subscription
 

@@ -14,9 +14,15 @@ from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.money import Money, total
 from shopaccounts.kernel.time import start_of_day, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.agreed import SubscribedLine
 from shopaccounts.subscriptions.billing_events import DeliveryDue, DeliveryMissed, DeliverySkipped
-from shopaccounts.subscriptions.deliveries import (
+from shopaccounts.subscriptions.boxes.changes import (
+    canceled_by_pause,
+    edit_delivery,
+    make_good,
+    move_delivery,
+    skip_delivery,
+)
+from shopaccounts.subscriptions.boxes.deliveries import (
     SUBSCRIPTION_DELIVERIES,
     Delivery,
     DeliveryRecord,
@@ -24,7 +30,7 @@ from shopaccounts.subscriptions.deliveries import (
     deliveries_of_cycle,
     joined,
 )
-from shopaccounts.subscriptions.delivering import (
+from shopaccounts.subscriptions.boxes.delivering import (
     DELIVERY_ROUNDS,
     DeliveryRound,
     DueDeliveries,
@@ -33,19 +39,13 @@ from shopaccounts.subscriptions.delivering import (
     reached,
     settlement,
 )
-from shopaccounts.subscriptions.delivery_changes import (
-    canceled_by_pause,
-    edit_delivery,
-    make_good,
-    move_delivery,
-    skip_delivery,
-)
-from shopaccounts.subscriptions.delivery_dates import open_deliveries
-from shopaccounts.subscriptions.delivery_states import DELIVERY, DeliveryState, DeliveryTrigger, delivered
-from shopaccounts.subscriptions.documents import BilledCycle, CycleEnd, Invoice, InvoiceState
+from shopaccounts.subscriptions.boxes.states import DELIVERY, DeliveryState, DeliveryTrigger, delivered
 from shopaccounts.subscriptions.errors import BadPlan, CutOffPassed, DateNotPossible, TransitionRefused
 from shopaccounts.subscriptions.model import Pause, PauseReason, Subscription
-from shopaccounts.subscriptions.plans import DeliveryPlan, FirstDelivery, ShipWhen
+from shopaccounts.subscriptions.papers.documents import BilledCycle, CycleEnd, Invoice, InvoiceState
+from shopaccounts.subscriptions.plans.agreed import SubscribedLine
+from shopaccounts.subscriptions.plans.delivery_dates import open_deliveries
+from shopaccounts.subscriptions.plans.offers import DeliveryPlan, FirstDelivery, ShipWhen
 from shopaccounts.subscriptions.policy.deliveries import DeliveryPolicy, LostBox
 from shopaccounts.subscriptions.scheduled import Override, OverrideKind
 from shopaccounts.subscriptions.states import Lifecycle

@@ -21,8 +21,9 @@ from shopaccounts.kernel.money import (
     total,
 )
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.cycles import CycleRef
-from shopaccounts.subscriptions.discounts import (
+from shopaccounts.subscriptions.cycles.schedules import CycleRef
+from shopaccounts.subscriptions.errors import BadPlan, DiscountAlreadyApplied, TooManyDiscounts
+from shopaccounts.subscriptions.plans.discounts import (
     MAX_DISCOUNTS,
     AppliedDiscount,
     Discount,
@@ -38,9 +39,8 @@ from shopaccounts.subscriptions.discounts import (
     is_live,
     used,
 )
-from shopaccounts.subscriptions.errors import BadPlan, DiscountAlreadyApplied, TooManyDiscounts
-from shopaccounts.subscriptions.phases import Cycles, Months
-from shopaccounts.subscriptions.plans import SETUP_FEE_LINE
+from shopaccounts.subscriptions.plans.offers import SETUP_FEE_LINE
+from shopaccounts.subscriptions.plans.phases import Cycles, Months
 
 START = date(2029, 1, 31)
 GRID = Cycle(Anchor.on(START, zone("UTC")), Interval.months(1))

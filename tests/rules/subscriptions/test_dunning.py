@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.charging import ActionNeeded, Charged, Declined, DeclineKind
-from shopaccounts.subscriptions.debts import (
+from shopaccounts.subscriptions.payments.charging import ActionNeeded, Charged, Declined, DeclineKind
+from shopaccounts.subscriptions.payments.debts import (
     Debt,
     Exhaustion,
     Recovery,
@@ -23,7 +23,7 @@ from shopaccounts.subscriptions.debts import (
     recovery,
     tried_together,
 )
-from shopaccounts.subscriptions.dunning import (
+from shopaccounts.subscriptions.payments.dunning import (
     Attempt,
     DunningLetter,
     Letter,
@@ -39,7 +39,7 @@ from shopaccounts.subscriptions.dunning import (
     next_attempt,
     planned_retries,
 )
-from shopaccounts.subscriptions.payments import (
+from shopaccounts.subscriptions.payments.intents import (
     IntentReason,
     IntentState,
     PaymentIntent,

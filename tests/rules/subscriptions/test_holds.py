@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.money import Rate
-from shopaccounts.subscriptions.discounts import AppliedDiscount, Discount, Percent
-from shopaccounts.subscriptions.documents import BilledFor, CycleEnd
+from shopaccounts.subscriptions.desk.holds import HoldMode, resolve_hold
 from shopaccounts.subscriptions.errors import NothingToChange
-from shopaccounts.subscriptions.holds import HoldMode, resolve_hold
-from shopaccounts.subscriptions.phases import Cycles
-from shopaccounts.subscriptions.plans import CatchUpMode, Term
+from shopaccounts.subscriptions.papers.documents import BilledFor, CycleEnd
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, Percent
+from shopaccounts.subscriptions.plans.offers import CatchUpMode, Term
+from shopaccounts.subscriptions.plans.phases import Cycles
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.running import CatchUpPolicy
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled

@@ -15,7 +15,8 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import CurrencyMismatch, Money, total
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.charging import (
+from shopaccounts.subscriptions.errors import RefundTooLarge, TransitionRefused
+from shopaccounts.subscriptions.payments.charging import (
     ActionNeeded,
     Charged,
     Declined,
@@ -24,8 +25,7 @@ from shopaccounts.subscriptions.charging import (
     NeverSeen,
     NoAnswer,
 )
-from shopaccounts.subscriptions.errors import RefundTooLarge, TransitionRefused
-from shopaccounts.subscriptions.payments import (
+from shopaccounts.subscriptions.payments.intents import (
     ACTION_TIMEOUT,
     INTENT,
     INTENTS,
@@ -45,7 +45,7 @@ from shopaccounts.subscriptions.payments import (
     submit,
     time_out,
 )
-from shopaccounts.subscriptions.refunds import RefundPart, refund_parts
+from shopaccounts.subscriptions.payments.refunds import RefundPart, refund_parts
 
 NOW = datetime(2026, 11, 3, 9, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

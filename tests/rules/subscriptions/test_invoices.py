@@ -14,9 +14,25 @@ from shopaccounts.kernel.money import CurrencyMismatch, Money, Rate
 from shopaccounts.kernel.policy import overlay
 from shopaccounts.kernel.record import MAX_ENTITY_BYTES
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.crediting import credit_note, credit_note_lines, taken_back
-from shopaccounts.subscriptions.cycles import CycleRef
-from shopaccounts.subscriptions.documents import (
+from shopaccounts.subscriptions.cycles.proration import Factor, Method
+from shopaccounts.subscriptions.cycles.schedules import CycleRef
+from shopaccounts.subscriptions.errors import InvoiceKeyClash, InvoiceNotOpen, RefundTooLarge
+from shopaccounts.subscriptions.invoices.crediting import credit_note, credit_note_lines, taken_back
+from shopaccounts.subscriptions.invoices.invoicing import assemble
+from shopaccounts.subscriptions.invoices.issuing import (
+    Issued,
+    NotIssued,
+    WhyNot,
+    due_on,
+    issue,
+    issue_kept,
+    keep,
+    require_same,
+)
+from shopaccounts.subscriptions.invoices.settling import closed, pay, refund, reverse, void, waive, write_off
+from shopaccounts.subscriptions.invoices.states import INVOICE, InvoiceTrigger, led_to
+from shopaccounts.subscriptions.model import BillingAccount, CollectionMode
+from shopaccounts.subscriptions.papers.documents import (
     CYCLES,
     INVOICES,
     BalanceReason,
@@ -34,24 +50,8 @@ from shopaccounts.subscriptions.documents import (
     cycle_key,
     segment_key,
 )
-from shopaccounts.subscriptions.errors import InvoiceKeyClash, InvoiceNotOpen, RefundTooLarge
-from shopaccounts.subscriptions.invoice_states import INVOICE, InvoiceTrigger, led_to
-from shopaccounts.subscriptions.invoicing import assemble
-from shopaccounts.subscriptions.issuing import (
-    Issued,
-    NotIssued,
-    WhyNot,
-    due_on,
-    issue,
-    issue_kept,
-    keep,
-    require_same,
-)
-from shopaccounts.subscriptions.model import BillingAccount, CollectionMode
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.policy.invoicing import InvoicePolicy, PaymentTerms
-from shopaccounts.subscriptions.proration import Factor, Method
-from shopaccounts.subscriptions.settling import closed, pay, refund, reverse, void, waive, write_off
-from shopaccounts.subscriptions.tariffs import PerUnit
 
 NOW = datetime(2026, 5, 12, 22, 30, tzinfo=UTC)
 VAT = Rate.percent(19)

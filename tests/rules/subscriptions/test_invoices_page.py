@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shopaccounts.subscriptions.invoice_states import INVOICE
+from shopaccounts.subscriptions.invoices.states import INVOICE
 
 PAGE = (Path(__file__).parents[3] / "docs/contexts/subscriptions/invoices.md").read_text("utf-8")
 

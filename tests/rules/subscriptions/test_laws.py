@@ -10,7 +10,16 @@ from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import add_months
-from shopaccounts.subscriptions._laws import (
+from shopaccounts.subscriptions.laws.notice_rules import (
+    Applies,
+    LawRow,
+    NoticeEffect,
+    NoticeFact,
+    NoticeTrigger,
+    Offset,
+)
+from shopaccounts.subscriptions.laws.notices import terms_evidence_until
+from shopaccounts.subscriptions.laws.rows import (
     EU_MEMBERS,
     EVIDENCE_RULES,
     LAWS,
@@ -23,15 +32,6 @@ from shopaccounts.subscriptions._laws import (
     renewal_term_problems,
     step_up_needed,
 )
-from shopaccounts.subscriptions.notice_rules import (
-    Applies,
-    LawRow,
-    NoticeEffect,
-    NoticeFact,
-    NoticeTrigger,
-    Offset,
-)
-from shopaccounts.subscriptions.notices import terms_evidence_until
 
 EVIDENCE, STEP_UP, TERM, WITHDRAWAL = EVIDENCE_RULES[0], STEP_UP_RULES[0], RENEWAL_TERM_RULES[0], WITHDRAWAL_RULES[0]
 OFFER_ENDS = {NoticeTrigger.TRIAL_END, NoticeTrigger.INTRO_END}

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.money import Money, Rate
-from shopaccounts.subscriptions.discounts import AppliedDiscount, Discount, Duration, Forever, Once, Percent
+from shopaccounts.subscriptions.announcing.amounts import amount_of, foreseen
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.notice_amounts import amount_of, foreseen
-from shopaccounts.subscriptions.notice_checks import part_of
-from shopaccounts.subscriptions.notice_rules import NoticeTrigger
-from shopaccounts.subscriptions.occasions import occasions
-from shopaccounts.subscriptions.plans import Cycles, Days, Months, Phase, PhaseKind, Term
-from shopaccounts.subscriptions.tariffs import Flat, PerUnit, Tariff
+from shopaccounts.subscriptions.laws.notice_rules import NoticeTrigger
+from shopaccounts.subscriptions.notices.checks import part_of
+from shopaccounts.subscriptions.notices.occasions import occasions
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, Duration, Forever, Once, Percent
+from shopaccounts.subscriptions.plans.offers import Cycles, Days, Months, Phase, PhaseKind, Term
+from shopaccounts.subscriptions.plans.tariffs import Flat, PerUnit, Tariff
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan, somebody
 
 START = datetime(2031, 1, 31, 12, tzinfo=UTC)

@@ -12,8 +12,7 @@ from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import Zone, add_months, instant_of, local_date, start_of_day, zone
-from shopaccounts.subscriptions._laws import NOTICE_RULES
-from shopaccounts.subscriptions.notice_rules import (
+from shopaccounts.subscriptions.laws.notice_rules import (
     Applies,
     ContractFacts,
     NoticeEffect,
@@ -24,7 +23,7 @@ from shopaccounts.subscriptions.notice_rules import (
     Offset,
     OffsetUnit,
 )
-from shopaccounts.subscriptions.notices import (
+from shopaccounts.subscriptions.laws.notices import (
     Held,
     InTime,
     Missed,
@@ -39,6 +38,7 @@ from shopaccounts.subscriptions.notices import (
     notice_window,
     rules_for,
 )
+from shopaccounts.subscriptions.laws.rows import NOTICE_RULES
 from shopaccounts.subscriptions.policy.notices import NoticePolicy, house_rule
 
 UTC_ZONE, BERLIN, LOS_ANGELES, KOLKATA = (

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shopaccounts.subscriptions._laws import LAWS, EvidenceRule, RenewalTermRule, StepUpRule, WithdrawalRule
-from shopaccounts.subscriptions.notice_rules import LawRow, NoticeRule, NoticeTrigger, Offset
+from shopaccounts.subscriptions.laws.notice_rules import LawRow, NoticeRule, NoticeTrigger, Offset
+from shopaccounts.subscriptions.laws.rows import LAWS, EvidenceRule, RenewalTermRule, StepUpRule, WithdrawalRule
 
 PAGE = Path(__file__).parents[3] / "docs/contexts/subscriptions/notices.md"
 RECEIPTS = {NoticeTrigger.CANCEL_RECEIPT, NoticeTrigger.WITHDRAWAL_RECEIPT}

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.errors import InvalidInput, Rejected
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.add_ons import AddOn, MinimumSpend, QuantityRule, SetupFee, SetupFeeWhen
-from shopaccounts.subscriptions.cycle_content import CycleContent, content_of, edit_cycle
-from shopaccounts.subscriptions.documents import CreditTo, CycleEnd
+from shopaccounts.subscriptions.billing.unused import credits_for_unused
+from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.due import last_day, next_due, projected
 from shopaccounts.subscriptions.entitlement import EntitlementReason, entitlement
 from shopaccounts.subscriptions.errors import (
@@ -39,24 +38,25 @@ from shopaccounts.subscriptions.events import (
     OverrideDropped,
 )
 from shopaccounts.subscriptions.guards import Operation, require_operation
-from shopaccounts.subscriptions.lines import LineKind
-from shopaccounts.subscriptions.overrides import cut_off_of_cycle, skip_cycle, unskip_cycle
-from shopaccounts.subscriptions.pausing import PauseWish, pause
-from shopaccounts.subscriptions.phases import Days, Months, Phase, PhaseKind
-from shopaccounts.subscriptions.plans import CatchUpMode, DeliveryPlan, Goods, PlanVersion
+from shopaccounts.subscriptions.papers.documents import CreditTo, CycleEnd
+from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.pausing.cycle_content import CycleContent, content_of, edit_cycle
+from shopaccounts.subscriptions.pausing.overrides import cut_off_of_cycle, skip_cycle, unskip_cycle
+from shopaccounts.subscriptions.pausing.pauses import PauseWish, pause
+from shopaccounts.subscriptions.pausing.rescheduling import postpone_all, reschedule_cycle, unreschedule_cycle
+from shopaccounts.subscriptions.pausing.resuming import resume
+from shopaccounts.subscriptions.plans.add_ons import AddOn, MinimumSpend, QuantityRule, SetupFee, SetupFeeWhen
+from shopaccounts.subscriptions.plans.offers import CatchUpMode, DeliveryPlan, Goods, PlanVersion
+from shopaccounts.subscriptions.plans.phases import Days, Months, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat
+from shopaccounts.subscriptions.plans.terms import Term
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.cycles import BoundaryClock, CyclePolicy
 from shopaccounts.subscriptions.policy.operations import OperationPolicy
 from shopaccounts.subscriptions.policy.pausing import OnResume, PauseHow, PausePolicy, SkipPolicy, Unused
 from shopaccounts.subscriptions.policy.running import RunPolicy
-from shopaccounts.subscriptions.rescheduling import postpone_all, reschedule_cycle, unreschedule_cycle
-from shopaccounts.subscriptions.resuming import resume
 from shopaccounts.subscriptions.scheduled import CancelAt, Override, OverrideKind, Scheduled
-from shopaccounts.subscriptions.segments import service_period_of
 from shopaccounts.subscriptions.states import Collection, Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
-from shopaccounts.subscriptions.terms import Term
-from shopaccounts.subscriptions.unused import credits_for_unused
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan, somebody
 
 MARCH = datetime(2031, 2, 28, 23, tzinfo=UTC)  # 1 March in Berlin

@@ -13,9 +13,9 @@ from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.time import local_date, zone
-from shopaccounts.subscriptions.add_ons import AddOn, Metered, MinimumSpend
-from shopaccounts.subscriptions.discounts import AppliedDiscount, Discount, Percent
-from shopaccounts.subscriptions.documents import CreditTo, InvoiceKind
+from shopaccounts.subscriptions.billing.unused import credits_for_unused
+from shopaccounts.subscriptions.charges.period_lines import arrears_lines
+from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.due import next_due, projected
 from shopaccounts.subscriptions.errors import (
     CancellationScheduled,
@@ -32,25 +32,25 @@ from shopaccounts.subscriptions.events import (
     SubscriptionResumed,
 )
 from shopaccounts.subscriptions.guards import Operation, require_operation
-from shopaccounts.subscriptions.lines import LineKind
 from shopaccounts.subscriptions.model import CutLine, PauseReason
-from shopaccounts.subscriptions.pausing import PauseWish, pause, pause_begins, pause_now, undo_pause
-from shopaccounts.subscriptions.period_lines import arrears_lines
-from shopaccounts.subscriptions.phases import Days, Months, Phase, PhaseKind
-from shopaccounts.subscriptions.planning import plan
-from shopaccounts.subscriptions.plans import PlanVersion
+from shopaccounts.subscriptions.papers.documents import CreditTo, InvoiceKind
+from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.pausing.pauses import PauseWish, pause, pause_begins, pause_now, undo_pause
+from shopaccounts.subscriptions.pausing.resuming import resume, resume_now
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.plans.add_ons import AddOn, Metered, MinimumSpend
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, Percent
+from shopaccounts.subscriptions.plans.offers import PlanVersion
+from shopaccounts.subscriptions.plans.phases import Days, Months, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat, PerUnit
+from shopaccounts.subscriptions.plans.terms import Term
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.cycles import ChangeDay, ProrationPolicy
 from shopaccounts.subscriptions.policy.operations import OperationPolicy
 from shopaccounts.subscriptions.policy.pausing import AtLimit, OnResume, PauseHow, PausePolicy, Unused
 from shopaccounts.subscriptions.policy.trials import OnMissingMethod, TrialPolicy
-from shopaccounts.subscriptions.resuming import resume, resume_now
 from shopaccounts.subscriptions.scheduled import CancelAt, Override, OverrideKind, Scheduled
-from shopaccounts.subscriptions.segments import service_period_of
 from shopaccounts.subscriptions.states import Collection, Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat, PerUnit
-from shopaccounts.subscriptions.terms import Term
-from shopaccounts.subscriptions.unused import credits_for_unused
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan, somebody
 
 MARCH = datetime(2031, 2, 28, 23, tzinfo=UTC)  # 1 March in Berlin

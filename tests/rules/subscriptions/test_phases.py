@@ -11,9 +11,9 @@ from shopaccounts import serial
 from shopaccounts.kernel.cycles import Anchor, Cycle, Interval
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import DateOutOfRange, add_months, zone
-from shopaccounts.subscriptions.cycles import CalendarDay, DayOfMonth, StartDay, Weekday, open_cycle
+from shopaccounts.subscriptions.cycles.schedules import CalendarDay, DayOfMonth, StartDay, Weekday, open_cycle
 from shopaccounts.subscriptions.errors import BadPlan
-from shopaccounts.subscriptions.phases import (
+from shopaccounts.subscriptions.plans.phases import (
     Cycles,
     Days,
     Months,
@@ -25,7 +25,7 @@ from shopaccounts.subscriptions.phases import (
     phases_within,
     require_phases,
 )
-from shopaccounts.subscriptions.tariffs import Flat, charge
+from shopaccounts.subscriptions.plans.tariffs import Flat, charge
 
 BERLIN = zone("Europe/Berlin")
 MONTHLY = Interval.months(1)

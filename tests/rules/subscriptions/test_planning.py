@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.add_ons import AddOn
-from shopaccounts.subscriptions.agreed import Trial
-from shopaccounts.subscriptions.catchup import backlog
-from shopaccounts.subscriptions.documents import BilledFor, CycleEnd, InvoiceKind, InvoiceState
+from shopaccounts.subscriptions.billing.catchup import backlog
 from shopaccounts.subscriptions.due import What, next_due, renewal_due
 from shopaccounts.subscriptions.events import (
     CyclesLapsed,
@@ -24,16 +21,19 @@ from shopaccounts.subscriptions.events import (
     TrialConverted,
     TrialLapsed,
 )
-from shopaccounts.subscriptions.phases import Days, Months, Phase, PhaseKind
-from shopaccounts.subscriptions.plans import CatchUpMode, Goods, PlanVersion
+from shopaccounts.subscriptions.papers.documents import BilledFor, CycleEnd, InvoiceKind, InvoiceState
+from shopaccounts.subscriptions.plans.add_ons import AddOn
+from shopaccounts.subscriptions.plans.agreed import Trial
+from shopaccounts.subscriptions.plans.offers import CatchUpMode, Goods, PlanVersion
+from shopaccounts.subscriptions.plans.phases import Days, Months, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat
+from shopaccounts.subscriptions.plans.terms import Term
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.running import CatchUpPolicy, RunPolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.policy.trials import OnMissingMethod, TrialPolicy
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
-from shopaccounts.subscriptions.terms import Term
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan, somebody
 
 LATE_JANUARY = datetime(2031, 1, 31, 12, tzinfo=UTC)

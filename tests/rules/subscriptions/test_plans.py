@@ -21,11 +21,11 @@ from shopaccounts.kernel.money import (
     total,
 )
 from shopaccounts.kernel.time import BadInterval, zone
-from shopaccounts.subscriptions.add_ons import LARGEST_QUANTITY, minimum_due, prepaid
-from shopaccounts.subscriptions.comparing import months_in
-from shopaccounts.subscriptions.cycles import DayOfMonth, DayOfYear, StartDay, Weekday
+from shopaccounts.subscriptions.cycles.schedules import DayOfMonth, DayOfYear, StartDay, Weekday
 from shopaccounts.subscriptions.errors import BadPlan, BadQuantity, NoPriceInCurrency
-from shopaccounts.subscriptions.plans import (
+from shopaccounts.subscriptions.plans.add_ons import LARGEST_QUANTITY, minimum_due, prepaid
+from shopaccounts.subscriptions.plans.comparing import months_in
+from shopaccounts.subscriptions.plans.offers import (
     MOST_LINES,
     AddOn,
     AfterPrepaid,
@@ -62,8 +62,8 @@ from shopaccounts.subscriptions.plans import (
     per_month,
     price_in,
 )
-from shopaccounts.subscriptions.tariffs import Flat, Graduated, PerUnit, Tier
-from shopaccounts.subscriptions.terms import next_term, term_progress
+from shopaccounts.subscriptions.plans.tariffs import Flat, Graduated, PerUnit, Tier
+from shopaccounts.subscriptions.plans.terms import next_term, term_progress
 
 TRIAL, INTRO, FIXED_TERM, EVERGREEN = PhaseKind
 MONTHLY = Interval.months(1)

@@ -11,10 +11,11 @@ from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.time import local_date, start_of_day, zone
-from shopaccounts.subscriptions._laws import NOTICE_RULES
 from shopaccounts.subscriptions.errors import BadPlan, PriceChangeOver
-from shopaccounts.subscriptions.notice_rules import NoticeFacts
-from shopaccounts.subscriptions.notices import SentNotice
+from shopaccounts.subscriptions.laws.notice_rules import NoticeFacts
+from shopaccounts.subscriptions.laws.notices import SentNotice
+from shopaccounts.subscriptions.laws.rows import NOTICE_RULES
+from shopaccounts.subscriptions.plans.tariffs import Flat, Graduated, Packages, PerUnit, Tariff, Tier, Volume
 from shopaccounts.subscriptions.policy.pricing import OnSilence, PricePolicy
 from shopaccounts.subscriptions.pricing import (
     AppliesTo,
@@ -34,7 +35,6 @@ from shopaccounts.subscriptions.pricing import (
     may_move_from,
     require_within_cap,
 )
-from shopaccounts.subscriptions.tariffs import Flat, Graduated, Packages, PerUnit, Tariff, Tier, Volume
 
 POLICY = PricePolicy()
 NEW_YORK, LOS_ANGELES = zone("America/New_York"), zone("America/Los_Angeles")

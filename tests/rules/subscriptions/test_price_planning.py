@@ -12,19 +12,19 @@ from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import start_of_day, zone
-from shopaccounts.subscriptions.agreed import RunningPhase
 from shopaccounts.subscriptions.billing_events import PriceChanged, PriceChangeDeferred
+from shopaccounts.subscriptions.changing.price_moves import concerning, price_instance, with_price
 from shopaccounts.subscriptions.events import CancellationPlanned, SubscriptionCanceled, SubscriptionExpired
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.notice_rules import NoticeFacts
-from shopaccounts.subscriptions.notices import SentNotice
-from shopaccounts.subscriptions.plans import Cycles, Phase, PhaseKind, PlanVersion, Term
+from shopaccounts.subscriptions.laws.notice_rules import NoticeFacts
+from shopaccounts.subscriptions.laws.notices import SentNotice
+from shopaccounts.subscriptions.plans.agreed import RunningPhase
+from shopaccounts.subscriptions.plans.offers import Cycles, Phase, PhaseKind, PlanVersion, Term
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.pricing import OnSilence, PricePolicy
-from shopaccounts.subscriptions.price_moves import concerning, price_instance, with_price
 from shopaccounts.subscriptions.pricing import AppliesTo, Consent, PriceAnswer, PriceChange, Reply
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan
 
 BERLIN = zone("Europe/Berlin")

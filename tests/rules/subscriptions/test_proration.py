@@ -12,23 +12,7 @@ from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.money import AmountTooLarge, BadShare, Money, NothingToAllocateTo, total
 from shopaccounts.kernel.time import DateOutOfRange, InvalidDateSequence, instant_of, start_of_day, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.cycles import (
-    DayOfMonth,
-    Schedule,
-    SegmentReason,
-    StartDay,
-    open_cycle,
-    service_period,
-)
-from shopaccounts.subscriptions.policy.cycles import (
-    BoundaryClock,
-    ChangeDay,
-    CyclePolicy,
-    FixedDiscountOnStub,
-    ProrationPolicy,
-    ZoneFrom,
-)
-from shopaccounts.subscriptions.proration import (
+from shopaccounts.subscriptions.cycles.proration import (
     Factor,
     Method,
     StubPricing,
@@ -42,7 +26,23 @@ from shopaccounts.subscriptions.proration import (
     shown_sum,
     split_price,
 )
-from shopaccounts.subscriptions.segments import open_segment, service_period_of
+from shopaccounts.subscriptions.cycles.schedules import (
+    DayOfMonth,
+    Schedule,
+    SegmentReason,
+    StartDay,
+    open_cycle,
+    service_period,
+)
+from shopaccounts.subscriptions.cycles.segments import open_segment, service_period_of
+from shopaccounts.subscriptions.policy.cycles import (
+    BoundaryClock,
+    ChangeDay,
+    CyclePolicy,
+    FixedDiscountOnStub,
+    ProrationPolicy,
+    ZoneFrom,
+)
 
 BERLIN = zone("Europe/Berlin")
 MONTHLY, QUARTERLY, YEARLY = Interval.months(1), Interval.quarters(1), Interval.years(1)

@@ -9,22 +9,22 @@ from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.money import Money, Rate, currency, share
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.cancelling import CancelWish, cancel
-from shopaccounts.subscriptions.cycles import DayOfMonth
+from shopaccounts.subscriptions.changing.quoting import ChangeQuote, ChangeWarning, Coming
+from shopaccounts.subscriptions.changing.wanting import add_on_wish, product_wish, quantity_wish, removal_wish
+from shopaccounts.subscriptions.cycles.schedules import DayOfMonth
 from shopaccounts.subscriptions.decision import Decision, TakenBack
-from shopaccounts.subscriptions.discounts import Discount, Fixed, Once, Percent
-from shopaccounts.subscriptions.documents import CreditTo, InvoiceState
 from shopaccounts.subscriptions.errors import CannotConvertTime, NothingToChange
-from shopaccounts.subscriptions.lines import LineDraft, LineKind
+from shopaccounts.subscriptions.leaving.cancelling import CancelWish, cancel
 from shopaccounts.subscriptions.model import Subscription
+from shopaccounts.subscriptions.papers.documents import CreditTo, InvoiceState
+from shopaccounts.subscriptions.papers.lines import LineDraft, LineKind
+from shopaccounts.subscriptions.plans.discounts import Discount, Fixed, Once, Percent
 from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.policy.changes import ChangePolicy, CreditForm, NewInterval, Preset
 from shopaccounts.subscriptions.policy.cycles import ChangeDay, ProrationPolicy
 from shopaccounts.subscriptions.policy.invoicing import InvoicePolicy
 from shopaccounts.subscriptions.policy.pausing import Unused
-from shopaccounts.subscriptions.quoting import ChangeQuote, ChangeWarning, Coming
 from shopaccounts.subscriptions.scheduled import Override, OverrideKind
-from shopaccounts.subscriptions.wanting import add_on_wish, product_wish, quantity_wish, removal_wish
 from shopaccounts.testing.changing import Ledger, a_plan, no_first_payment
 
 SMALL, LARGE = a_plan("17.90"), a_plan("29.90")

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.time import zone
+from shopaccounts.subscriptions.changing.relocating import relocate
+from shopaccounts.subscriptions.cycles.segments import end_instant_of, service_period_of, start_instant_of
 from shopaccounts.subscriptions.errors import NothingToChange
-from shopaccounts.subscriptions.relocating import relocate
 from shopaccounts.subscriptions.scheduled import PauseAt, Scheduled
-from shopaccounts.subscriptions.segments import end_instant_of, service_period_of, start_instant_of
 from shopaccounts.testing.subscribers import Course, flat_plan, somebody
 
 ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "UTC")

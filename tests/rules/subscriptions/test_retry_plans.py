@@ -13,7 +13,7 @@ from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.policy import overlay
 from shopaccounts.kernel.time import local_date, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.dunning import planned_retries
+from shopaccounts.subscriptions.payments.dunning import planned_retries
 from shopaccounts.subscriptions.policy.dunning import (
     CountFrom,
     DunningPolicy,

@@ -11,7 +11,7 @@ from shopaccounts.kernel.cycles import Cycle, Interval
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.time import InvalidDateSequence, instant_of, local_date, start_of_day, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.cycles import (
+from shopaccounts.subscriptions.cycles.schedules import (
     BillingDay,
     CalendarDay,
     CycleRef,
@@ -23,7 +23,7 @@ from shopaccounts.subscriptions.cycles import (
     open_cycle,
     service_period,
 )
-from shopaccounts.subscriptions.segments import (
+from shopaccounts.subscriptions.cycles.segments import (
     change_zone,
     delay_of,
     due_in_advance,

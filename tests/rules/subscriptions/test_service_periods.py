@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Cycle, Interval, Period
 from shopaccounts.kernel.time import DateOutOfRange, InvalidDateSequence, zone
-from shopaccounts.subscriptions.cycles import (
+from shopaccounts.subscriptions.cycles.schedules import (
     BillingDay,
     BillingMode,
     CalendarDay,

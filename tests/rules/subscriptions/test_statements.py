@@ -11,10 +11,9 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.personal import Category, field_marks
 from shopaccounts.kernel.time import add_months, start_of_day, zone
-from shopaccounts.subscriptions._laws import WITHDRAWAL_RULES
 from shopaccounts.subscriptions.errors import WithdrawalPeriodOver
-from shopaccounts.subscriptions.remarks import MAX_REMARK, clean_remark
-from shopaccounts.subscriptions.statements import (
+from shopaccounts.subscriptions.laws.rows import WITHDRAWAL_RULES
+from shopaccounts.subscriptions.leaving.statements import (
     CancellationForm,
     CancellationKind,
     CancellationStatement,
@@ -32,6 +31,7 @@ from shopaccounts.subscriptions.statements import (
     withdrawal_statement,
     withdrawal_window,
 )
+from shopaccounts.subscriptions.remarks import MAX_REMARK, clean_remark
 
 REALM, STORE = RealmId("main"), StoreId("main")
 NOW = datetime(2027, 3, 10, 14, 30, 5, 123456, tzinfo=UTC)

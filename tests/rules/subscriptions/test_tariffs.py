@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shopaccounts import serial
 from shopaccounts.kernel.money import AmountTooLarge, BadShare, Money, UnknownCurrency, share, total
 from shopaccounts.subscriptions.errors import BadPlan, BadQuantity, NoPriceInCurrency
-from shopaccounts.subscriptions.tariffs import (
+from shopaccounts.subscriptions.plans.tariffs import (
     MOST_UNITS,
     Flat,
     Graduated,

@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from shopaccounts.kernel.errors import BadPolicy, Defect
 from shopaccounts.kernel.money import CurrencyMismatch, Money, Rate, add_tax, extract_tax, share, total
 from shopaccounts.kernel.policy import overlay
-from shopaccounts.subscriptions.documents import DiscountTaken, InvoiceKind, Line, LineDraft, LineKind, LineTax, TaxMode
-from shopaccounts.subscriptions.invoicing import InvoiceDraft, assemble
+from shopaccounts.subscriptions.invoices.invoicing import InvoiceDraft, assemble
+from shopaccounts.subscriptions.papers.documents import (
+    DiscountTaken,
+    InvoiceKind,
+    Line,
+    LineDraft,
+    LineKind,
+    LineTax,
+    TaxMode,
+)
 from shopaccounts.subscriptions.policy.invoicing import TaxPolicy, TaxRounding
 
 VAT, REDUCED, CITY = Rate.percent(19), Rate.percent(7), Rate.percent("0.375")

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.money import Money, Rate
-from shopaccounts.subscriptions.phases import Days, Months, Phase, PhaseKind
+from shopaccounts.subscriptions.planning.timeline import Upcoming, UpcomingKind, upcoming
+from shopaccounts.subscriptions.plans.phases import Days, Months, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat
+from shopaccounts.subscriptions.plans.terms import Term
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
-from shopaccounts.subscriptions.tariffs import Flat
-from shopaccounts.subscriptions.terms import Term
-from shopaccounts.subscriptions.timeline import Upcoming, UpcomingKind, upcoming
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan
 
 START = datetime(2031, 1, 31, 12, tzinfo=UTC)

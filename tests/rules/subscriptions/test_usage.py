@@ -11,23 +11,14 @@ from shopaccounts.kernel.errors import BadPolicy, Defect, Unavailable
 from shopaccounts.kernel.money import Money, total
 from shopaccounts.kernel.time import start_of_day, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.agreed import SubscribedLine
-from shopaccounts.subscriptions.cycles import CycleRef, DayOfMonth
-from shopaccounts.subscriptions.lines import LineKind
-from shopaccounts.subscriptions.metering import (
+from shopaccounts.subscriptions.charges.metering import (
     Measured,
     Measurements,
     Missing,
     UsageRequest,
     measurements,
 )
-from shopaccounts.subscriptions.model import CutLine, Subscription
-from shopaccounts.subscriptions.policy.usage import UsagePolicy
-from shopaccounts.subscriptions.proration import Method
-from shopaccounts.subscriptions.scheduled import Override, OverrideKind
-from shopaccounts.subscriptions.segments import due_in_arrears, service_period_of
-from shopaccounts.subscriptions.tariffs import Graduated, PerUnit, Tier, Volume
-from shopaccounts.subscriptions.usage import (
+from shopaccounts.subscriptions.charges.usage import (
     METERS,
     BilledUsage,
     Meter,
@@ -40,6 +31,15 @@ from shopaccounts.subscriptions.usage import (
     usage_line,
     usage_parts,
 )
+from shopaccounts.subscriptions.cycles.proration import Method
+from shopaccounts.subscriptions.cycles.schedules import CycleRef, DayOfMonth
+from shopaccounts.subscriptions.cycles.segments import due_in_arrears, service_period_of
+from shopaccounts.subscriptions.model import CutLine, Subscription
+from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.plans.agreed import SubscribedLine
+from shopaccounts.subscriptions.plans.tariffs import Graduated, PerUnit, Tier, Volume
+from shopaccounts.subscriptions.policy.usage import UsagePolicy
+from shopaccounts.subscriptions.scheduled import Override, OverrideKind
 from shopaccounts.testing.boxes import box_subscription
 
 BERLIN = zone("Europe/Berlin")

@@ -7,28 +7,28 @@ import pytest
 
 from shopaccounts.kernel.errors import Unavailable
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.add_ons import Metered as MeteredLine
-from shopaccounts.subscriptions.agreeing import agreed_lines
+from shopaccounts.subscriptions.billing.usage_billing import may_ask
 from shopaccounts.subscriptions.billing_events import UsageThresholdReached
-from shopaccounts.subscriptions.counting import NOT_METERED
-from shopaccounts.subscriptions.documents import BilledFor, InvoiceKind
+from shopaccounts.subscriptions.changing.wishes import applied
+from shopaccounts.subscriptions.charges.metering import Asked, Measured, UsageRequest
 from shopaccounts.subscriptions.due import usage_due
-from shopaccounts.subscriptions.ending import end
-from shopaccounts.subscriptions.lines import Line, LineKind
-from shopaccounts.subscriptions.metering import Asked, Measured, UsageRequest
+from shopaccounts.subscriptions.lifecycle.agreeing import agreed_lines
+from shopaccounts.subscriptions.lifecycle.ending import end
 from shopaccounts.subscriptions.model import PauseReason
-from shopaccounts.subscriptions.pausing import pause_now
-from shopaccounts.subscriptions.planning import plan
-from shopaccounts.subscriptions.plans import CatchUpMode
+from shopaccounts.subscriptions.office.counting import NOT_METERED
+from shopaccounts.subscriptions.papers.documents import BilledFor, InvoiceKind
+from shopaccounts.subscriptions.papers.lines import Line, LineKind
+from shopaccounts.subscriptions.pausing.pauses import pause_now
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.timeline import UpcomingKind, upcoming
+from shopaccounts.subscriptions.plans.add_ons import Metered as MeteredLine
+from shopaccounts.subscriptions.plans.offers import CatchUpMode
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.policy.usage import UsagePolicy
 from shopaccounts.subscriptions.scheduled import Aspect, Wish
 from shopaccounts.subscriptions.states import Trigger
-from shopaccounts.subscriptions.tariffs import PerUnit
-from shopaccounts.subscriptions.timeline import UpcomingKind, upcoming
-from shopaccounts.subscriptions.usage_billing import may_ask
-from shopaccounts.subscriptions.wishes import applied
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan
 
 START = datetime(2031, 1, 1, 9, tzinfo=UTC)

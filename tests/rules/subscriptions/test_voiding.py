@@ -7,17 +7,17 @@ import pytest
 from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import zone
-from shopaccounts.subscriptions.add_ons import AddOn, SetupFee
+from shopaccounts.subscriptions.changing.relocating import relocate
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import CycleAlreadyBilled
-from shopaccounts.subscriptions.lines import LineKind
-from shopaccounts.subscriptions.phases import Months
-from shopaccounts.subscriptions.plans import Phase, PhaseKind
+from shopaccounts.subscriptions.invoices.voiding import freed, put_off_rest
+from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.plans.add_ons import AddOn, SetupFee
+from shopaccounts.subscriptions.plans.offers import Phase, PhaseKind
+from shopaccounts.subscriptions.plans.phases import Months
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
-from shopaccounts.subscriptions.relocating import relocate
-from shopaccounts.subscriptions.tariffs import Flat
-from shopaccounts.subscriptions.voiding import freed, put_off_rest
 from shopaccounts.testing.subscribers import EUR, Course, flat_plan
 
 BEGAN = datetime(2031, 1, 31, 12, tzinfo=UTC)

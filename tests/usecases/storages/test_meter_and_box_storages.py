@@ -13,12 +13,12 @@ from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.subscriptions import SUBSCRIPTION_DELIVERIES, BillingPorts, Order, SubscriptionPolicy
-from shopaccounts.subscriptions.add_ons import Metered
-from shopaccounts.subscriptions.delivery_states import DeliveryState
-from shopaccounts.subscriptions.metering import Measured
-from shopaccounts.subscriptions.plans import DeliveryPlan, Goods, PlanVersionId, ShipWhen
+from shopaccounts.subscriptions.boxes.states import DeliveryState
+from shopaccounts.subscriptions.charges.metering import Measured
+from shopaccounts.subscriptions.plans.add_ons import Metered
+from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods, PlanVersionId, ShipWhen
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
-from shopaccounts.subscriptions.tariffs import PerUnit
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax
 from shopaccounts.testing.builders import quick_policies
 from shopaccounts.testing.races import race

@@ -11,9 +11,9 @@ from sqlalchemy import event
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions import BillingPorts, Order, SubscriptionPolicy
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.pricing import PRICE_CHANGES, PriceChange
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax, OneJurisdiction
 from shopaccounts.testing.builders import quick_policies
 from shopaccounts.testing.subscribers import EUR, flat_plan

@@ -10,13 +10,13 @@ from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.subscriptions import BillingPorts, Order, Subscribed
-from shopaccounts.subscriptions.charging import Charged, Declined, DeclineKind
-from shopaccounts.subscriptions.documents import INVOICES, InvoiceState
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS
-from shopaccounts.subscriptions.payments import INTENTS, IntentState
-from shopaccounts.subscriptions.plans import Goods, Phase, PhaseKind, Plan, PlanId, PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.papers.documents import INVOICES, InvoiceState
+from shopaccounts.subscriptions.payments.charging import Charged, Declined, DeclineKind
+from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState
+from shopaccounts.subscriptions.plans.offers import Goods, Phase, PhaseKind, Plan, PlanId, PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.states import Collection
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.gateway import ScriptedGateway, Unheard
 from shopaccounts.testing.races import race

@@ -22,8 +22,7 @@ from shopaccounts.subscriptions import (
     HoldMode,
     SubscriptionPolicy,
 )
-from shopaccounts.subscriptions.discounts import AppliedDiscount, Discount, Fixed, Forever, Once, Percent
-from shopaccounts.subscriptions.documents import CycleEnd, InvoiceState
+from shopaccounts.subscriptions.cycles.segments import end_instant_of, service_period_of, start_instant_of
 from shopaccounts.subscriptions.errors import (
     DiscountAlreadyApplied,
     NothingToChange,
@@ -34,11 +33,12 @@ from shopaccounts.subscriptions.errors import (
     TooManyDiscounts,
 )
 from shopaccounts.subscriptions.model import Hold
-from shopaccounts.subscriptions.phases import Cycles, Days
-from shopaccounts.subscriptions.plans import CatchUpMode, Phase, PhaseKind, PlanVersionId
+from shopaccounts.subscriptions.papers.documents import CycleEnd, InvoiceState
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, Fixed, Forever, Once, Percent
+from shopaccounts.subscriptions.plans.offers import CatchUpMode, Phase, PhaseKind, PlanVersionId
+from shopaccounts.subscriptions.plans.phases import Cycles, Days
 from shopaccounts.subscriptions.policy.running import CatchUpPolicy
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
-from shopaccounts.subscriptions.segments import end_instant_of, service_period_of, start_instant_of
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.builders import quick_policies

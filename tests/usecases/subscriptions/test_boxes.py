@@ -26,9 +26,8 @@ from shopaccounts.subscriptions import (
     PauseWish,
     SubscriptionPolicy,
 )
-from shopaccounts.subscriptions.charging import Declined, DeclineKind
-from shopaccounts.subscriptions.deliveries import Delivery
-from shopaccounts.subscriptions.delivery_states import DeliveryState
+from shopaccounts.subscriptions.boxes.deliveries import Delivery
+from shopaccounts.subscriptions.boxes.states import DeliveryState
 from shopaccounts.subscriptions.errors import (
     CutOffPassed,
     DateNotPossible,
@@ -38,7 +37,8 @@ from shopaccounts.subscriptions.errors import (
     TransitionRefused,
 )
 from shopaccounts.subscriptions.model import Hold
-from shopaccounts.subscriptions.plans import DeliveryPlan, Goods
+from shopaccounts.subscriptions.payments.charging import Declined, DeclineKind
+from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods
 from shopaccounts.subscriptions.policy.deliveries import DeliveryPolicy, LostBox
 from shopaccounts.subscriptions.policy.pausing import PauseHow
 from shopaccounts.testing.billing_doubles import FixedPlans

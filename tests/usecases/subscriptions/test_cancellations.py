@@ -16,18 +16,18 @@ from shopaccounts.subscriptions import (
     Return,
     SubscriptionPolicy,
 )
-from shopaccounts.subscriptions.documents import InvoiceState
 from shopaccounts.subscriptions.errors import (
     AlreadySubscribed,
     CancellationReached,
     SettleFirst,
     SubscriptionUnknown,
 )
-from shopaccounts.subscriptions.payments import IntentState, Purpose
+from shopaccounts.subscriptions.invoices.settling import pay
+from shopaccounts.subscriptions.papers.documents import InvoiceState
+from shopaccounts.subscriptions.payments.intents import IntentState, Purpose
 from shopaccounts.subscriptions.policy.cancelling import CancelWhen, WinBackAnchor
 from shopaccounts.subscriptions.policy.pausing import Unused
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
-from shopaccounts.subscriptions.settling import pay
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.testing.builders import quick_policies
 

@@ -19,7 +19,7 @@ from shopaccounts.subscriptions import (
     SubscriptionPolicy,
     When,
 )
-from shopaccounts.subscriptions.cycles import DayOfMonth
+from shopaccounts.subscriptions.cycles.schedules import DayOfMonth
 from shopaccounts.subscriptions.errors import (
     BackdatedTooFar,
     BadPlan,
@@ -31,13 +31,13 @@ from shopaccounts.subscriptions.errors import (
     SubscriptionUnknown,
 )
 from shopaccounts.subscriptions.model import Pause, PauseReason
-from shopaccounts.subscriptions.phases import Days, Phase, PhaseKind
-from shopaccounts.subscriptions.plans import PlanVersionId
+from shopaccounts.subscriptions.plans.offers import PlanVersionId
+from shopaccounts.subscriptions.plans.phases import Days, Phase, PhaseKind
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.changes import ChangePolicy, Preset
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.policy.trials import OnMissingMethod, TrialChange, TrialPolicy
 from shopaccounts.subscriptions.states import Collection, Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.builders import quick_policies
 from shopaccounts.testing.changing import a_plan

@@ -13,15 +13,15 @@ from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Book, Entity
 from shopaccounts.subscriptions import ActionNeeded, BillingPorts, How, Order, PaymentPending, Subscribed, When
-from shopaccounts.subscriptions import charging as told
-from shopaccounts.subscriptions.charging import Charged, Declined, DeclineKind
-from shopaccounts.subscriptions.documents import BALANCE_ENTRIES, INVOICES, InvoiceState
 from shopaccounts.subscriptions.errors import InvoiceUnknown, SubscriptionUnknown
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, CollectionMode
-from shopaccounts.subscriptions.payments import INTENTS, IntentState, PaymentIntent, Purpose
-from shopaccounts.subscriptions.plans import Phase, PhaseKind, PlanVersionId
+from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, INVOICES, InvoiceState
+from shopaccounts.subscriptions.payments import charging as told
+from shopaccounts.subscriptions.payments.charging import Charged, Declined, DeclineKind
+from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent, Purpose
+from shopaccounts.subscriptions.plans.offers import Phase, PhaseKind, PlanVersionId
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.states import Collection, Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.builders import ShopBuilder
 from shopaccounts.testing.crashes import walk_crashes

@@ -11,8 +11,8 @@ from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.subscriptions import BillingPorts, HoldMode, Order, RunningElsewhere, SubscriptionPolicy
-from shopaccounts.subscriptions.discounts import Discount, Once, Percent
-from shopaccounts.subscriptions.plans import CatchUpMode
+from shopaccounts.subscriptions.plans.discounts import Discount, Once, Percent
+from shopaccounts.subscriptions.plans.offers import CatchUpMode
 from shopaccounts.subscriptions.policy.running import CatchUpPolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax

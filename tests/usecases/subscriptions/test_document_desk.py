@@ -17,11 +17,6 @@ from shopaccounts.subscriptions import (
     INVOICES,
     SUBSCRIPTIONS,
 )
-from shopaccounts.subscriptions.add_ons import AddOn
-from shopaccounts.subscriptions.balance import replay
-from shopaccounts.subscriptions.charging import Charged, Declined, DeclineKind
-from shopaccounts.subscriptions.discounts import Discount, Percent
-from shopaccounts.subscriptions.documents import BalanceReason, CreditTo, CycleEnd, InvoiceState
 from shopaccounts.subscriptions.errors import (
     BalanceTooLow,
     CreditTooLarge,
@@ -34,12 +29,17 @@ from shopaccounts.subscriptions.errors import (
     RequestIdReused,
     SubscriptionUnknown,
 )
+from shopaccounts.subscriptions.invoices.balance import replay
 from shopaccounts.subscriptions.model import CollectionMode, Hold
-from shopaccounts.subscriptions.payments import INTENTS, IntentState, Purpose
-from shopaccounts.subscriptions.phases import Cycles
-from shopaccounts.subscriptions.plans import PlanVersionId, Term
+from shopaccounts.subscriptions.papers.documents import BalanceReason, CreditTo, CycleEnd, InvoiceState
+from shopaccounts.subscriptions.payments.charging import Charged, Declined, DeclineKind
+from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, Purpose
+from shopaccounts.subscriptions.plans.add_ons import AddOn
+from shopaccounts.subscriptions.plans.discounts import Discount, Percent
+from shopaccounts.subscriptions.plans.offers import PlanVersionId, Term
+from shopaccounts.subscriptions.plans.phases import Cycles
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.states import Collection, Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.gateway import Delayed
 from shopaccounts.testing.subscribers import EUR, flat_plan

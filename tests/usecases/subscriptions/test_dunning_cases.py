@@ -13,16 +13,16 @@ from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.subscriptions import ActionNeeded, Subscribed
-from shopaccounts.subscriptions import charging as told
-from shopaccounts.subscriptions.charging import Declined, DeclineKind
-from shopaccounts.subscriptions.documents import INVOICES, InvoiceState
 from shopaccounts.subscriptions.entitlement import EntitlementReason, entitlement
+from shopaccounts.subscriptions.invoices.settling import write_off
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, Hold, PauseReason
-from shopaccounts.subscriptions.payments import INTENTS, IntentReason, IntentState
-from shopaccounts.subscriptions.plans import Goods
+from shopaccounts.subscriptions.papers.documents import INVOICES, InvoiceState
+from shopaccounts.subscriptions.payments import charging as told
+from shopaccounts.subscriptions.payments.charging import Declined, DeclineKind
+from shopaccounts.subscriptions.payments.intents import INTENTS, IntentReason, IntentState
+from shopaccounts.subscriptions.plans.offers import Goods
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.dunning import DunningPolicy, OnExhausted, OnMethodChange
-from shopaccounts.subscriptions.settling import write_off
 from shopaccounts.subscriptions.states import Collection, Lifecycle
 from shopaccounts.testing.builders import quick_policies
 from shopaccounts.testing.gateway import ScriptedGateway

@@ -24,17 +24,17 @@ from shopaccounts.subscriptions import (
     Order,
     SubscriptionPolicy,
 )
-from shopaccounts.subscriptions.discounts import Discount, Percent
-from shopaccounts.subscriptions.documents import Invoice
 from shopaccounts.subscriptions.due import projected
+from shopaccounts.subscriptions.laws.notices import SentNotice
 from shopaccounts.subscriptions.model import Pause, PauseReason
-from shopaccounts.subscriptions.notices import SentNotice
-from shopaccounts.subscriptions.payments import IntentState, PaymentIntent
-from shopaccounts.subscriptions.plans import Days, Months, Phase, PhaseKind, Term
+from shopaccounts.subscriptions.papers.documents import Invoice
+from shopaccounts.subscriptions.payments.intents import IntentState, PaymentIntent
+from shopaccounts.subscriptions.plans.discounts import Discount, Percent
+from shopaccounts.subscriptions.plans.offers import Days, Months, Phase, PhaseKind, Term
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.scheduled import Override, OverrideKind
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.between import Between
 from shopaccounts.testing.billing_doubles import FixedDetails, FixedPlans, FlatTax, OneJurisdiction
 from shopaccounts.testing.builders import BuiltShop, ShopBuilder, quick_policies

@@ -18,8 +18,7 @@ from shopaccounts.subscriptions import (
     PauseWish,
     SubscriptionPolicy,
 )
-from shopaccounts.subscriptions.add_ons import AddOn
-from shopaccounts.subscriptions.clerk_acts import ActKind
+from shopaccounts.subscriptions.desk.acts import ActKind
 from shopaccounts.subscriptions.errors import (
     CancellationScheduled,
     CycleAlreadyBilled,
@@ -29,11 +28,12 @@ from shopaccounts.subscriptions.errors import (
     SubscriptionUnknown,
 )
 from shopaccounts.subscriptions.model import Hold
+from shopaccounts.subscriptions.plans.add_ons import AddOn
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.pausing import PauseHow, PausePolicy, Unused
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
 from shopaccounts.subscriptions.states import Collection, Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.builders import quick_policies
 from shopaccounts.testing.doubles import StaffRoom

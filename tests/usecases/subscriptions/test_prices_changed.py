@@ -21,12 +21,12 @@ from shopaccounts.subscriptions.errors import (
     RequestIdReused,
     SubscriptionUnknown,
 )
-from shopaccounts.subscriptions.plans import Phase, PhaseKind, Plan, PlanId, PlanVersionId
+from shopaccounts.subscriptions.plans.offers import Phase, PhaseKind, Plan, PlanId, PlanVersionId
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.pricing import PricePolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.pricing import PRICE_ANSWERS, AppliesTo, Consent, Reply
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax, OneJurisdiction
 from shopaccounts.testing.builders import BuiltShop, ShopBuilder, quick_policies
 from shopaccounts.testing.doubles import StaffRoom

@@ -27,7 +27,6 @@ from shopaccounts.subscriptions import (
     SubscriptionPolicy,
     WithdrawalForm,
 )
-from shopaccounts.subscriptions.documents import InvoiceState
 from shopaccounts.subscriptions.errors import (
     CancellationLinkExpired,
     CancellationLinkInvalid,
@@ -35,10 +34,11 @@ from shopaccounts.subscriptions.errors import (
     SubscriptionUnknown,
     WithdrawalPeriodOver,
 )
-from shopaccounts.subscriptions.payments import IntentState
+from shopaccounts.subscriptions.leaving.statements import Match
+from shopaccounts.subscriptions.papers.documents import InvoiceState
+from shopaccounts.subscriptions.payments.intents import IntentState
 from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
-from shopaccounts.subscriptions.statements import Match
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.testing.billing_doubles import FlatTax, OneJurisdiction
 from shopaccounts.testing.builders import quick_policies, request_from

@@ -18,12 +18,12 @@ from shopaccounts.subscriptions.errors import (
     SubscriptionUnknown,
     TrialAlreadyUsed,
 )
-from shopaccounts.subscriptions.phases import Days, Phase, PhaseKind
-from shopaccounts.subscriptions.plans import Alignment, PlanId, PlanVersionId
+from shopaccounts.subscriptions.planning.timeline import UpcomingKind
+from shopaccounts.subscriptions.plans.offers import Alignment, PlanId, PlanVersionId
+from shopaccounts.subscriptions.plans.phases import Days, Phase, PhaseKind
 from shopaccounts.subscriptions.policy.cycles import CyclePolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.timeline import UpcomingKind
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.subscribers import flat_plan
 

@@ -14,9 +14,6 @@ from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.time import zone
 from shopaccounts.subscriptions import ACCOUNTS, CYCLES, INVOICES, SUBSCRIPTIONS, TRIALS, RunningElsewhere
-from shopaccounts.subscriptions.agreed import Trial
-from shopaccounts.subscriptions.discounts import AppliedDiscount, Discount, Percent
-from shopaccounts.subscriptions.documents import CycleEnd
 from shopaccounts.subscriptions.errors import (
     AlreadySubscribed,
     NoPriceInCurrency,
@@ -24,8 +21,10 @@ from shopaccounts.subscriptions.errors import (
     RequestIdReused,
     TrialAlreadyUsed,
 )
-from shopaccounts.subscriptions.phases import Cycles, Days, Months
-from shopaccounts.subscriptions.plans import (
+from shopaccounts.subscriptions.papers.documents import CycleEnd
+from shopaccounts.subscriptions.plans.agreed import Trial
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, Percent
+from shopaccounts.subscriptions.plans.offers import (
     Alignment,
     DeliveryPlan,
     Goods,
@@ -35,8 +34,9 @@ from shopaccounts.subscriptions.plans import (
     ShipWhen,
     Term,
 )
+from shopaccounts.subscriptions.plans.phases import Cycles, Days, Months
+from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.states import Lifecycle
-from shopaccounts.subscriptions.tariffs import Flat
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.subscribers import EUR, flat_plan
 

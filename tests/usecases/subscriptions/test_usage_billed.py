@@ -12,13 +12,13 @@ from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.subscriptions import INVOICES, METERS, SUBSCRIPTIONS, SubscriptionPolicy
-from shopaccounts.subscriptions.add_ons import Metered
-from shopaccounts.subscriptions.documents import InvoiceKind
-from shopaccounts.subscriptions.metering import Measured, Missing, UsageRequest
-from shopaccounts.subscriptions.plans import Goods, Plan, PlanId, PlanVersionId
+from shopaccounts.subscriptions.charges.metering import Measured, Missing, UsageRequest
+from shopaccounts.subscriptions.papers.documents import InvoiceKind
+from shopaccounts.subscriptions.plans.add_ons import Metered
+from shopaccounts.subscriptions.plans.offers import Goods, Plan, PlanId, PlanVersionId
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.policy.usage import UsagePolicy
-from shopaccounts.subscriptions.tariffs import PerUnit
 from shopaccounts.testing.billing_doubles import FixedPlans
 from shopaccounts.testing.builders import quick_policies
 from shopaccounts.testing.subscribers import flat_plan

@@ -8,8 +8,8 @@ import attrs
 
 from shopaccounts.kernel.policy import require
 from shopaccounts.kernel.time import DateOutOfRange, Zone, require_day, require_instant
-from shopaccounts.subscriptions.plans import Alignment
-from shopaccounts.subscriptions.proration import Method, StubPricing
+from shopaccounts.subscriptions.cycles.proration import Method, StubPricing
+from shopaccounts.subscriptions.plans.offers import Alignment
 
 __all__ = [
     "BoundaryClock",

@@ -4,7 +4,7 @@ from enum import Enum
 
 import attrs
 
-from shopaccounts.subscriptions.plans import ShipWhen
+from shopaccounts.subscriptions.plans.offers import ShipWhen
 
 __all__ = ["DeliveryPolicy", "LostBox"]
 

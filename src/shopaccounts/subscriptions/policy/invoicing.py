@@ -8,7 +8,7 @@ from attrs.validators import deep_iterable, instance_of
 
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.policy import require
-from shopaccounts.subscriptions.documents import CreditTo
+from shopaccounts.subscriptions.papers.documents import CreditTo
 
 __all__ = ["CreditTo", "InvoicePolicy", "PaymentTerms", "TaxPolicy", "TaxRounding"]
 

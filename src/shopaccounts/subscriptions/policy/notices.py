@@ -7,8 +7,7 @@ from typing import Final
 import attrs
 
 from shopaccounts.kernel.policy import require
-from shopaccounts.subscriptions._laws import NOTICE_RULES
-from shopaccounts.subscriptions.notice_rules import (
+from shopaccounts.subscriptions.laws.notice_rules import (
     Applies,
     NoticeEffect,
     NoticeFact,
@@ -16,6 +15,7 @@ from shopaccounts.subscriptions.notice_rules import (
     NoticeTrigger,
     Offset,
 )
+from shopaccounts.subscriptions.laws.rows import NOTICE_RULES
 
 __all__ = ["NoticePolicy", "house_rule"]
 

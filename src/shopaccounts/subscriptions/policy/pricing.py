@@ -9,7 +9,7 @@ import attrs
 
 from shopaccounts.kernel.money import Rate
 from shopaccounts.kernel.policy import require
-from shopaccounts.subscriptions.notice_rules import NoticeEffect, NoticeRule, NoticeTrigger, Offset
+from shopaccounts.subscriptions.laws.notice_rules import NoticeEffect, NoticeRule, NoticeTrigger, Offset
 from shopaccounts.subscriptions.policy.notices import house_rule
 
 __all__ = ["OnSilence", "PricePolicy"]

@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 
 from shopaccounts.kernel.policy import require
-from shopaccounts.subscriptions.plans import CatchUpMode, Goods
+from shopaccounts.subscriptions.plans.offers import CatchUpMode, Goods
 
 __all__ = ["MOST_PERIODS", "CatchUpPolicy", "RunPolicy"]
 

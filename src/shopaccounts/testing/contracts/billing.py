@@ -15,8 +15,8 @@ import pytest
 
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.money import Rate
-from shopaccounts.subscriptions.metering import Measured, Missing, UsageRequest, measurements
-from shopaccounts.subscriptions.plans import PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.charges.metering import Measured, Missing, UsageRequest, measurements
+from shopaccounts.subscriptions.plans.offers import PlanVersion, PlanVersionId
 from shopaccounts.subscriptions.ports import Jurisdictions, MethodDetails, MethodFacts, Plans, Taxes, TaxRequest, Usage
 
 __all__ = ["JurisdictionsContract", "MethodDetailsContract", "PlansContract", "TaxesContract", "UsageContract"]

@@ -13,7 +13,7 @@ import pytest
 
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.charging import (
+from shopaccounts.subscriptions.payments.charging import (
     Charged,
     ChargeRequest,
     Declined,

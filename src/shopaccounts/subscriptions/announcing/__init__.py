@@ -1,0 +1,1 @@
+"""Announcing what is going to happen, and new prices."""

@@ -1,0 +1,1 @@
+"""Boxes: which there are, what becomes of them, and how they are handed over."""

@@ -1,0 +1,1 @@
+"""Changing what was agreed, and what that costs."""

@@ -1,0 +1,1 @@
+"""What a cycle costs before discounts and tax: its prices, and what meters counted."""

@@ -1,0 +1,1 @@
+"""Collecting what invoices owe, and what the answers of a gateway lead to."""

@@ -1,0 +1,1 @@
+"""From lines to an invoice, and what becomes of it afterwards."""

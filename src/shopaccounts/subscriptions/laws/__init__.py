@@ -1,0 +1,1 @@
+"""What laws and card schemes ask for, as data, and when it is due."""

@@ -1,0 +1,1 @@
+"""Cancelling, withdrawing, declaring either in writing, and coming back."""

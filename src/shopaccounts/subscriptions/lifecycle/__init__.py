@@ -1,0 +1,1 @@
+"""How subscriptions begin, how their trials and terms run, and how they end."""

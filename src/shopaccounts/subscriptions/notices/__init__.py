@@ -1,0 +1,1 @@
+"""What has to be announced, what was, and what hangs on it."""

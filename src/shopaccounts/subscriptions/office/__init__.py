@@ -1,0 +1,1 @@
+"""What every decision has in common: loading what it needs, and recording what it leads to."""

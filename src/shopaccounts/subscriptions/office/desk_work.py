@@ -1,0 +1,267 @@
+"""What every decision about a subscription has in common: loading what it needs, and recording what it leads to.
+
+The rules, in plain English:
+
+* A customer's subscription is found by the customer as well: another's doesn't exist.
+* What has become due by now is decided first, so that nothing jumps over a renewal that nobody has billed yet.
+* One decision is one change: subscription, account, invoices, payments and events, all or nothing. Somebody who was
+  faster is noticed, and it is decided anew.
+* A preview is the same decision, not recorded.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import attrs
+
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.errors import Defect
+from shopaccounts.kernel.ids import CustomerId
+from shopaccounts.kernel.record import Change
+from shopaccounts.subscriptions.billing.usage_billing import may_ask
+from shopaccounts.subscriptions.boxes.filing import boxes_on_file
+from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.due import projected
+from shopaccounts.subscriptions.errors import SubscriptionUnknown
+from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.office.counting import Counted, Reading
+from shopaccounts.subscriptions.office.filing import filed, new_ids
+from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
+from shopaccounts.subscriptions.papers.documents import INVOICES, CreditTo, Invoice
+from shopaccounts.subscriptions.payments.intents import INTENTS, PaymentIntent, Purpose
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.taxes import rates_for
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
+from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.ports import Plans, Taxes, Usage
+
+__all__ = ["Case", "Done", "FreshPayments", "Office", "Rule"]
+
+ATTEMPTS = 3
+_MOST_PAYMENTS = 500
+_NOBODYS = "-"
+_NOTHING_KNOWN = Known()
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """A subscription that something is decided about, and what has to be known.
+
+    Args:
+        subscription: As it is when everything that was due is decided.
+        account: Who pays.
+        facts: What rules are told.
+        now: This instant.
+    """
+
+    subscription: Subscription
+    account: BillingAccount
+    facts: Facts
+    now: datetime
+
+
+Rule = Callable[[Case], Decision | Awaitable[Decision]]
+"""Decides about a subscription; what it needs beyond the case it may load."""
+
+
+@attrs.frozen(kw_only=True)
+class Done:
+    """What an operation led to, or in a preview would lead to.
+
+    Args:
+        subscription: As it is now.
+        papers: What was written: invoices, credit notes, payments, entries.
+    """
+
+    subscription: Subscription
+    papers: Papers
+
+
+class FreshPayments(Protocol):
+    """Tries payments that were just written down.
+
+    Promises:
+        1. It is called only when everything is recorded, and comes back whatever the gateway does.
+    """
+
+    def try_now(self, invoice: str) -> Awaitable[PaymentIntent | None]:
+        """Try the payment of an invoice; answer it as it is now."""
+        ...
+
+
+Part = Change | Callable[[Done], Change | Awaitable[Change]]
+"""What is recorded together with a decision."""
+
+
+@attrs.frozen(kw_only=True)
+class Office:
+    """Loads, decides by a rule, and records.
+
+    Args:
+        desk: Whose books.
+        plans: What is sold.
+        taxes: Which rates hold.
+        policy: How the shop bills.
+        usage: Who counts what is used.
+        lookups: Knows changes of price, and what was announced.
+        payments: Tries at once what a customer's own operation has to be paid; None leaves it to the work that is due.
+    """
+
+    desk: Desk
+    plans: Plans
+    taxes: Taxes
+    policy: SubscriptionPolicy
+    usage: Usage
+    lookups: Lookups | None = None
+    payments: FreshPayments | None = None
+
+    async def conclude(self, customer: CustomerId | None, id: str, rule: Rule, *, part: Part | None = None) -> Done:
+        """Decide about a subscription by a rule, and record what that leads to.
+
+        Args:
+            customer: Whose it is; None for the shop's own people and for work that nobody asked for.
+            id: Which subscription.
+            rule: What to decide.
+            part: What is recorded with it; it may be told what it is recorded with.
+
+        Raises:
+            SubscriptionUnknown: There is none, or it is another customer's.
+            Rejected: As the rule says.
+        """
+
+        async def decide() -> Done:
+            done, change = await self._decided(customer, id, rule)
+            more = await got(part(done)) if callable(part) else part
+            await self.desk.record(change | more if more is not None else change)
+            return done
+
+        done = await self.desk.retrying(decide, ATTEMPTS)
+        return await self._paid_at_once(done, self.payments) if customer is not None and self.payments else done
+
+    async def _paid_at_once(self, done: Done, payments: FreshPayments) -> Done:
+        """Try what a customer's operation has to be paid, now that it is recorded and the customer is there."""
+        charges = [one for one in done.papers.intents if one.purpose is Purpose.CHARGE]
+        if not charges:
+            return done
+        tried = {one.id: await payments.try_now(one.invoice) or one for one in charges}
+        found = await got(self.desk.records.find(SUBSCRIPTIONS, done.subscription.id))
+        invoices = await got(self.desk.records.pick(INVOICES, [one.id for one in done.papers.invoices]))
+        intents = tuple(tried.get(one.id, one) for one in done.papers.intents)
+        papers = attrs.evolve(done.papers, intents=intents, invoices=tuple(invoices))
+        return Done(subscription=found.it if found else done.subscription, papers=papers)
+
+    async def preview(self, customer: CustomerId | None, id: str, rule: Rule) -> Done:
+        """Answer what ``conclude`` would lead to now; nothing is recorded.
+
+        Args:
+            customer: Whose it is; None for the shop's own people.
+            id: Which subscription.
+            rule: What to decide.
+
+        Raises:
+            SubscriptionUnknown: There is none, or it is another customer's.
+            Rejected: As the rule says.
+        """
+        return (await self._decided(customer, id, rule))[0]
+
+    async def _decided(self, customer: CustomerId | None, id: str, rule: Rule) -> tuple[Done, Change]:
+        now = self.desk.now()
+        found = await got(self.desk.records.find(SUBSCRIPTIONS, id, bring=(ACCOUNTS.via("account"),)))
+        if found is None or found.it.store != self.desk.scope.store:
+            raise SubscriptionUnknown
+        if customer is not None and found.it.customer != customer:
+            raise SubscriptionUnknown
+        stored, account = found.it, found[ACCOUNTS]
+        if account is None:
+            msg = f"subscription {id} has no billing account"
+            raise Defect(msg)
+        invoices = await self._live(stored)
+        method = stored.payment_method or account.payment_method
+        facts = Facts(has_method=method is not None, invoices=invoices, pending=account.pending)
+        known = await self._known(stored, account, now)
+        facts = known.facts(stored, facts)
+
+        async def ruled(counted: Counted) -> Decision:
+            told = counted.told(facts)
+            first = plan(stored, told, self.policy, now)
+            case = Case(subscription=first.subscription, account=account, facts=told, now=now)
+            return first.then(await got(rule(case)))
+
+        reading = Reading(self.desk.records, self.usage)
+        counted = await reading.counted({id: ruled} if may_ask(stored) else {})
+        decision = await ruled(counted)
+        decision = attrs.evolve(decision, subscription=projected(decision.subscription, self.policy))
+        rates = await rates_for(self.taxes, [decision], {account.id: account})
+        invoices = await self._with_named(decision, invoices)
+        paper_facts = PaperFacts(
+            intents=await self._payments_of(decision),
+            rates=rates.get(account.id, {}),
+            method=account.payment_method,
+            invoices=invoices,
+            watched=known.watched([stored], {account.id: account}, self.policy),
+        )
+        papers = write_up(account, [decision], paper_facts, self.policy, now, new_ids(self.desk))
+        boxes = await boxes_on_file(self.desk.records, papers.subscriptions, {stored.id: stored}, now)
+        change = filed(
+            self.desk,
+            papers,
+            account=account,
+            subscriptions={stored.id: stored},
+            invoices=invoices,
+            agendas=known.agendas,
+            meters=counted.meters,
+            boxes=boxes,
+        )
+        return Done(subscription=papers.subscriptions[0], papers=papers), change
+
+    async def _known(self, stored: Subscription, account: BillingAccount, now: datetime) -> Known:
+        """Look up what the bills depend on that are due by now; nothing while none is."""
+        if self.lookups is None or stored.due_at is None or stored.due_at > now:
+            return _NOTHING_KNOWN
+        changes = await self.lookups.prices(PriceList(), now)
+        return await self.lookups.known([stored], {account.id: account}, changes)
+
+    async def _live(self, subscription: Subscription) -> Mapping[str, Invoice]:
+        """Answer the invoices of the time that isn't over."""
+        ids = [live.invoice for live in subscription.live]
+        return await self._picked(ids)
+
+    async def _picked(self, ids: Sequence[str]) -> Mapping[str, Invoice]:
+        return {invoice.id: invoice for invoice in await got(self.desk.records.pick(INVOICES, ids))}
+
+    async def _with_named(self, decision: Decision, invoices: Mapping[str, Invoice]) -> Mapping[str, Invoice]:
+        """Answer the invoices, with those that a decision takes back or voids besides."""
+        named = {*decision.voids, *(back.invoice for back in decision.credits)} - invoices.keys()
+        return {**invoices, **await self._picked(sorted(named))} if named else invoices
+
+    async def _payments_of(self, decision: Decision) -> Mapping[str, tuple[PaymentIntent, ...]]:
+        """Answer the payments of the invoices that are paid back."""
+        refunded = dict.fromkeys(back.invoice for back in decision.credits if back.to is CreditTo.REFUND)
+        records = self.desk.records
+        return {id: (await got(records.rows(INTENTS, "invoice", id, None, _MOST_PAYMENTS))).items for id in refunded}
+
+    async def bring_up_to_date(self, customer: CustomerId | None, id: str) -> None:
+        """Record what has become due of a subscription, so that what follows finds it on paper and can take it back.
+
+        Args:
+            customer: Whose it is; another's is left alone. None for the shop's own people.
+            id: Which subscription.
+        """
+        found = await got(self.desk.records.find(SUBSCRIPTIONS, id))
+        if found is None or (customer is not None and found.it.customer != customer):
+            return
+        if found.it.due_at is not None and found.it.due_at <= self.desk.now():
+            await self.conclude(None, id, lambda case: Decision(subscription=case.subscription))
+
+    async def record_alone(self, part: Callable[[], Awaitable[Change]]) -> None:
+        """Record something that concerns no subscription, with as much looking up as if it did.
+
+        Args:
+            part: What is recorded; it is asked for when everything was looked up.
+        """
+        await got(self.desk.records.find(SUBSCRIPTIONS, _NOBODYS, bring=(ACCOUNTS.via("account"),)))
+        await self._picked((_NOBODYS,))
+        await self.desk.record(await part())

@@ -1,0 +1,97 @@
+"""From papers to the one change that records them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.record import Change, Guard, Write
+from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile, box_writes
+from shopaccounts.subscriptions.charges.usage import METERS, Meter
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS, NoticeAgenda, opened_agenda
+from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, CREDIT_NOTES, CYCLES, INVOICES, Invoice
+from shopaccounts.subscriptions.payments.intents import INTENTS
+from shopaccounts.subscriptions.planning.writing_up import NameId, Papers
+
+__all__ = ["filed", "new_ids"]
+
+_NO_AGENDAS: Final[Mapping[str, NoticeAgenda]] = MappingProxyType({})
+_NO_METERS: Final[Mapping[str, Meter]] = MappingProxyType({})
+
+
+def new_ids(desk: Desk) -> NameId:
+    """Answer what names papers that are written up for good; a preview names them by their keys.
+
+    Args:
+        desk: Has the clock, and the chance that ids are drawn from.
+    """
+    return lambda _key: desk.entropy.new_id(desk.now())
+
+
+def filed(
+    desk: Desk,
+    papers: Papers,
+    *,
+    account: BillingAccount | None,
+    subscriptions: Mapping[str, Subscription],
+    invoices: Mapping[str, Invoice],
+    agendas: Mapping[str, NoticeAgenda] = _NO_AGENDAS,
+    meters: Mapping[str, Meter] = _NO_METERS,
+    boxes: BoxesOnFile = NOTHING_ON_FILE,
+) -> Change:
+    """Answer the change that records what was written up.
+
+    Args:
+        desk: Puts events into their envelopes.
+        papers: What was written up.
+        account: As it was stored when that was decided; None for one that is new.
+        subscriptions: The same, by id; one that isn't among them is new.
+        invoices: The same, of those that were changed.
+        agendas: The same, of subscriptions that have charges waiting for a notice.
+        meters: The same, of subscriptions whose usage was billed.
+        boxes: The same, of subscriptions whose change means something for their boxes.
+    """
+    writes = [_subscription(one, subscriptions.get(one.id)) for one in papers.subscriptions]
+    guards: list[Guard] = []
+    if account is None:
+        writes.append(ACCOUNTS.add(papers.account))
+    elif papers.account is not account:
+        writes.append(ACCOUNTS.change(account, papers.account))
+    else:
+        guards.append(ACCOUNTS.unchanged(account))
+    writes += [INVOICES.change(invoices[one.id], one) for one in papers.changed]
+    writes += _new(papers)
+    writes += _agendas(papers, subscriptions, agendas, desk.now())
+    writes += [METERS.change(was, one) if (was := meters.get(one.id)) else METERS.add(one) for one in papers.meters]
+    writes += box_writes(papers.subscriptions, subscriptions, boxes, desk.now())
+    return Change(writes=tuple(writes), guards=tuple(guards), events=desk.tell(*papers.events))
+
+
+def _subscription(now: Subscription, was: Subscription | None) -> Write:
+    return SUBSCRIPTIONS.add(now) if was is None else SUBSCRIPTIONS.change(was, now)
+
+
+def _new(papers: Papers) -> Iterable[Write]:
+    yield from map(INVOICES.add, papers.invoices)
+    yield from map(CREDIT_NOTES.add, papers.notes)
+    yield from map(CYCLES.add, papers.cycles)
+    yield from map(INTENTS.add, papers.intents)
+    yield from map(BALANCE_ENTRIES.add, papers.entries)
+
+
+def _agendas(
+    papers: Papers, stored: Mapping[str, Subscription], agendas: Mapping[str, NoticeAgenda], now: datetime
+) -> Iterable[Write]:
+    """Open the agendas of new subscriptions, and note there what waits for a notice: somebody looks at once."""
+    for one in papers.subscriptions:
+        if one.id not in stored:
+            yield NOTICE_AGENDAS.add(opened_agenda(one, now))
+        elif papers.waiting and (charges := tuple(charge for id, charge in papers.waiting if id == one.id)):
+            was = agendas.get(one.id)
+            agenda = was or opened_agenda(one, now)
+            noted = attrs.evolve(agenda, due_at=now, waiting=agenda.waiting + charges)
+            yield NOTICE_AGENDAS.change(was, noted) if was else NOTICE_AGENDAS.add(noted)

@@ -1,0 +1,1 @@
+"""Pausing, leaving out, moving and filling single cycles."""

@@ -1,0 +1,1 @@
+"""Charges and refunds as intents, and what follows one that fails."""

@@ -1,0 +1,1 @@
+"""What has become due, decided without looking anything up, and written up as papers."""

@@ -1,0 +1,199 @@
+"""What is going to happen: charges, the end of a trial, phases, planned changes, the end.
+
+The rules, in plain English:
+
+* The future is computed by the same rules that will make it: the planner is asked what it would do at each instant at
+  which something is due, one after the other. So what a customer is shown is what the customer will be charged.
+* Taxes are those of today, and what a meter will count nobody knows: such a charge is shown as open.
+* The future is cut: at a day, or after so many things.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from enum import Enum
+from itertools import takewhile
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from shopaccounts.kernel.errors import InvalidInput
+from shopaccounts.kernel.events import Event
+from shopaccounts.kernel.money import Money, Rate
+from shopaccounts.kernel.time import instant_of
+from shopaccounts.subscriptions.billing_events import PriceChanged
+from shopaccounts.subscriptions.charges.metering import Asked
+from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.due import next_due
+from shopaccounts.subscriptions.events import (
+    BillingDayMoved,
+    FrequencyChanged,
+    PlanChanged,
+    QuantityChanged,
+    SubscriptionActivated,
+    SubscriptionCanceled,
+    SubscriptionExpired,
+    SubscriptionPaused,
+    SubscriptionResumed,
+    TrialConverted,
+    TrialLapsed,
+    TrialStarted,
+)
+from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.lifecycle.beginning import first_paid
+from shopaccounts.subscriptions.model import BillingAccount, Subscription
+from shopaccounts.subscriptions.papers.lines import LineDraft
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, write_up
+from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.states import Lifecycle
+
+__all__ = ["MOST_AHEAD", "Upcoming", "UpcomingKind", "upcoming"]
+
+MOST_AHEAD: Final = 100
+"""So many things ahead are shown at most."""
+
+
+class UpcomingKind(Enum):
+    """What is going to happen."""
+
+    START = "start"
+    CHARGE = "charge"
+    TRIAL_END = "trial_end"
+    PHASE = "phase"
+    PRICE = "price"
+    CHANGE = "change"
+    PAUSE = "pause"
+    RESUME = "resume"
+    END = "end"
+
+
+@attrs.frozen(kw_only=True)
+class Upcoming:
+    """Something that is going to happen.
+
+    Args:
+        at: When.
+        kind: What.
+        amount: What is charged then, taxes included; None where nothing is, or nobody knows how much.
+        lines: What it is for.
+        is_open: Whether usage comes on top that nobody knows yet.
+    """
+
+    at: datetime
+    kind: UpcomingKind
+    amount: Money | None = None
+    lines: tuple[LineDraft, ...] = ()
+    is_open: bool = False
+
+
+_KINDS: Final[Mapping[type[Event], UpcomingKind]] = MappingProxyType(
+    {
+        TrialStarted: UpcomingKind.START,
+        SubscriptionActivated: UpcomingKind.START,
+        TrialConverted: UpcomingKind.TRIAL_END,
+        TrialLapsed: UpcomingKind.END,
+        SubscriptionCanceled: UpcomingKind.END,
+        SubscriptionExpired: UpcomingKind.END,
+        SubscriptionPaused: UpcomingKind.PAUSE,
+        SubscriptionResumed: UpcomingKind.RESUME,
+        PlanChanged: UpcomingKind.CHANGE,
+        QuantityChanged: UpcomingKind.CHANGE,
+        FrequencyChanged: UpcomingKind.CHANGE,
+        BillingDayMoved: UpcomingKind.CHANGE,
+        PriceChanged: UpcomingKind.PRICE,
+    }
+)
+
+
+class _RatesOfToday(Mapping[tuple[str, date], tuple[Rate, ...]]):
+    """The rates of each category, whatever the day."""
+
+    def __init__(self, by_category: Mapping[str, tuple[Rate, ...]]) -> None:
+        self._by_category = by_category
+
+    def __getitem__(self, key: tuple[str, date]) -> tuple[Rate, ...]:
+        return self._by_category[key[0]]
+
+    def __iter__(self) -> Iterator[tuple[str, date]]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def upcoming(
+    subscription: Subscription,
+    account: BillingAccount,
+    facts: Facts,
+    policy: SubscriptionPolicy,
+    *,
+    rates: Mapping[str, tuple[Rate, ...]] | None = None,
+    until: datetime | None = None,
+    count: int = 12,
+) -> tuple[Upcoming, ...]:
+    """Answer what is going to happen to a subscription, in order.
+
+    Args:
+        subscription: Which; one whose first invoice is open is shown as if it will be paid.
+        account: Who pays.
+        facts: What is known besides.
+        policy: How the shop bills.
+        rates: The tax rates of each category, as of today.
+        until: Up to when; None for as long as *count* lasts.
+        count: How many things at most, 1 to 100.
+
+    Raises:
+        InvalidInput: *count* is out of bounds.
+    """
+    if type(count) is not int or not 1 <= count <= MOST_AHEAD:
+        raise InvalidInput(field="count", reason="range")
+    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates or {}), count)
+    return tuple(takewhile(lambda one: until is None or one.at <= until, ahead))[:count]
+
+
+def _ahead(
+    subscription: Subscription,
+    account: BillingAccount,
+    facts: Facts,
+    policy: SubscriptionPolicy,
+    rates: Mapping[tuple[str, date], tuple[Rate, ...]],
+    count: int,
+) -> Iterator[Upcoming]:
+    """Let the planner do what is due, one instant after the other, at most so often as things are wanted."""
+    facts = attrs.evolve(facts, measured=Asked())
+    written = PaperFacts(rates=rates, method=account.payment_method, invoices=facts.invoices)
+    was = subscription.created_at
+    if subscription.lifecycle is Lifecycle.INCOMPLETE:
+        subscription = first_paid(subscription, was).subscription
+    for _ in range(2 * count):
+        due = next_due(subscription, policy)
+        if due is None:
+            return
+        decision = plan(subscription, facts, policy, due.at)
+        papers = write_up(account, [decision], written, policy, due.at, lambda key: key)
+        yield from _phases(subscription, was, due.at)
+        yield from _told(decision, due.at)
+        for invoice in papers.invoices:
+            metered = any(line.meter for line in subscription.lines)
+            yield Upcoming(
+                at=due.at, kind=UpcomingKind.CHARGE, amount=invoice.due, lines=invoice.lines, is_open=metered
+            )
+        subscription, account, was = papers.subscriptions[0], papers.account, due.at
+        known = {**facts.invoices, **{one.id: one for one in (*papers.invoices, *papers.changed)}}
+        facts, written = attrs.evolve(facts, invoices=known), attrs.evolve(written, invoices=known)
+
+
+def _told(decision: Decision, at: datetime) -> Iterator[Upcoming]:
+    for event in decision.events:
+        if (kind := _KINDS.get(type(event))) is not None:
+            yield Upcoming(at=at, kind=kind)
+
+
+def _phases(subscription: Subscription, since: datetime, until: datetime) -> Iterator[Upcoming]:
+    """Answer the phases that begin between two instants, but for the first and what follows a trial."""
+    anchor = subscription.segments[-1].cycle.anchor
+    for before, phase in zip(subscription.terms.phases, subscription.terms.phases[1:], strict=False):
+        begins = instant_of(phase.start, anchor.at, anchor.zone)
+        if since < begins <= until and (subscription.trial is None or before is not subscription.terms.phases[0]):
+            yield Upcoming(at=begins, kind=UpcomingKind.PHASE)

@@ -1,0 +1,1 @@
+"""What customers do about their subscriptions, and the runs that a shop starts by the clock."""

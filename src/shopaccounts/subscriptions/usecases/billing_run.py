@@ -1,0 +1,326 @@
+"""The billing run: everything that has become due, a page at a time.
+
+The rules, in plain English:
+
+* What is worked on is a billing account: whoever claims the first of its subscriptions that is due takes the others
+  along, so that balance and shared invoices are decided once. A large account takes several pages.
+* A page is claimed, decided without looking anything up, and recorded at once. No gateway and no mail is in it.
+* Correct it is by two things alone: a cycle can be billed once, and a subscription that somebody else changed meanwhile
+  is decided anew. Claims only keep workers out of each other's way, and lapse.
+* A subscription that can't be decided is set aside, tried again later and at last handed to a person. The others go on.
+* So it may be run at any time, twice, by many workers, and after any crash.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+from typing import Final
+
+import attrs
+
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.ids import WorkerId
+from shopaccounts.kernel.money import Currency, Money
+from shopaccounts.kernel.ports import Claimed, DueWork
+from shopaccounts.kernel.record import Change, ClaimGuard, PageResult
+from shopaccounts.subscriptions.billing.usage_billing import may_ask
+from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile, boxes_on_file
+from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.events import SubscriptionHeld
+from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Hold, Subscription
+from shopaccounts.subscriptions.office.counting import NOT_METERED, Counted, Reading
+from shopaccounts.subscriptions.office.filing import filed, new_ids
+from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
+from shopaccounts.subscriptions.papers.documents import INVOICES, CycleEnd, Invoice
+from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.taxes import rates_for
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
+from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.ports import Taxes, Usage
+from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED
+from shopaccounts.subscriptions.states import Lifecycle
+
+__all__ = ["BillingFailure", "BillingRun", "RunReport"]
+
+log = logging.getLogger("shopaccounts")
+
+MOST_FAILURES: Final = 5
+FAILED: Final = "planning_failed"
+"""The code of a hold because a subscription could not be decided so often."""
+_FIRST_WAIT: Final = timedelta(minutes=1)
+
+
+@attrs.frozen(kw_only=True)
+class BillingFailure:
+    """A subscription that could not be decided.
+
+    Args:
+        subscription: Which.
+        code: What was wrong: the code of a rejection, or the name of an error.
+        attempt: How often it failed.
+        next_try: When it is tried again; None where a person has to look at it.
+    """
+
+    subscription: str
+    code: str
+    attempt: int
+    next_try: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class RunReport:
+    """What a billing run did; it tells nothing about any person.
+
+    Args:
+        pages: How many pages were worked on.
+        subscriptions: How many subscriptions were decided and recorded.
+        invoices: How many invoices were written.
+        amounts: What they come to, for each currency.
+        lapsed: How many cycles lapsed.
+        held: How many subscriptions wait for a person now.
+        stale: How many were changed by somebody else meanwhile; they come again.
+        failures: Those that could not be decided.
+        duration: How long it took.
+    """
+
+    pages: int = 0
+    subscriptions: int = 0
+    invoices: int = 0
+    amounts: tuple[Money, ...] = ()
+    lapsed: int = 0
+    held: int = 0
+    stale: int = 0
+    failures: tuple[BillingFailure, ...] = ()
+    duration: timedelta = timedelta(0)
+
+    def __add__(self, more: "RunReport") -> "RunReport":
+        sums = {money.currency: money for money in self.amounts}
+        for money in more.amounts:
+            sums[money.currency] = sums[money.currency] + money if money.currency in sums else money
+        return RunReport(
+            pages=self.pages + more.pages,
+            subscriptions=self.subscriptions + more.subscriptions,
+            invoices=self.invoices + more.invoices,
+            amounts=tuple(sums[currency] for currency in sorted(sums)),
+            lapsed=self.lapsed + more.lapsed,
+            held=self.held + more.held,
+            stale=self.stale + more.stale,
+            failures=self.failures + more.failures,
+            duration=self.duration + more.duration,
+        )
+
+
+@attrs.define
+class _Page:
+    """What one page is about, as far as it has come."""
+
+    now: datetime
+    claims: Mapping[str, Claimed[Subscription]]
+    subscriptions: Mapping[str, Subscription]
+    accounts: Mapping[str, BillingAccount]
+    invoices: Mapping[str, Invoice]
+    known: Known
+    failures: list[tuple[Subscription, Exception]]
+    counted: Counted = NOT_METERED
+    boxes: BoxesOnFile = NOTHING_ON_FILE
+
+
+@attrs.frozen(kw_only=True)
+class BillingRun:
+    """Bills everything that has become due.
+
+    Args:
+        desk: Whose books.
+        work: Who hands out what is due.
+        taxes: Which rates hold.
+        policy: How the shop bills.
+        lookups: Knows changes of price, and what was announced.
+        usage: Who counts what is used.
+    """
+
+    desk: Desk
+    work: DueWork
+    taxes: Taxes
+    policy: SubscriptionPolicy
+    lookups: Lookups
+    usage: Usage
+
+    async def run_billing(
+        self, *, limit: int | None = None, max_pages: int | None = None, worker: WorkerId
+    ) -> RunReport:
+        """Bill what is due, page by page, until nothing is left.
+
+        Args:
+            limit: How many subscriptions a page has at most; by default what the policy says.
+            max_pages: After how many pages to stop.
+            worker: Who works.
+        """
+        report, prices = RunReport(), PriceList()
+        while max_pages is None or report.pages < max_pages:
+            page = await self._page(limit or self.policy.running.limit, worker, prices)
+            if page is None:
+                break
+            report += page
+        return report
+
+    async def _page(self, limit: int, worker: WorkerId, prices: PriceList) -> RunReport | None:
+        began = self.desk.now()
+        claims = await got(self.work.claim_due(SUBSCRIPTIONS, began, limit, self.policy.running.lease, worker))
+        if not claims:
+            return None
+        page = await self._loaded(claims, began, limit, prices)
+        page.counted = await self._counted(page)
+        decisions = self._decided(page)
+        written = await self._written(page, decisions)
+        after = [one for papers in written for one in papers.subscriptions]
+        page.boxes = await boxes_on_file(self.desk.records, after, page.subscriptions, page.now)
+        changes = [self._change(page, papers) for papers in written]
+        results = await got(self.desk.records.record_page(changes)) if changes else ()
+        failures = await self._set_aside(page)
+        await self._free(page, written)
+        return _report(written, results, failures, self.desk.now() - began)
+
+    async def _loaded(
+        self, claims: Sequence[Claimed[Subscription]], now: datetime, limit: int, prices: PriceList
+    ) -> _Page:
+        """Load the accounts that were claimed: what is due of them, and what a decision about that needs."""
+        held = sorted({claim.item.account for claim in claims})
+        due = await got(self.work.due_in(SUBSCRIPTIONS, "account", held, now, limit))
+        accounts = await got(self.desk.records.pick(ACCOUNTS, held))
+        looked_at = sorted({live.invoice for one in due if _looks_back(one) for live in one.live})
+        invoices = await got(self.desk.records.pick(INVOICES, looked_at)) if looked_at else ()
+        by_id = {one.id: one for one in accounts}
+        known = await self.lookups.known(due, by_id, await self.lookups.prices(prices, now))
+        return _Page(
+            now=now,
+            claims={claim.item.id: claim for claim in claims},
+            subscriptions={one.id: one for one in due},
+            accounts=by_id,
+            invoices={one.id: one for one in invoices},
+            known=known,
+            failures=[],
+        )
+
+    def _decided(self, page: _Page) -> list[Decision]:
+        """Decide each subscription by itself; one that can't be decided stops no other."""
+        decisions = []
+        for one in page.subscriptions.values():
+            try:
+                decisions.append(self._planned(page, one, page.counted))
+            except Exception as failure:  # noqa: BLE001  (whatever it is, the others are billed)
+                page.failures.append((one, failure))
+        return decisions
+
+    async def _counted(self, page: _Page) -> Counted:
+        """Ask what meters counted for those who have some."""
+        metered = {one.id: partial(self._planned, page, one) for one in page.subscriptions.values() if may_ask(one)}
+        return await Reading(self.desk.records, self.usage).counted(metered)
+
+    def _planned(self, page: _Page, one: Subscription, counted: Counted) -> Decision:
+        account = page.accounts[one.account]
+        facts = Facts(
+            has_method=(one.payment_method or account.payment_method) is not None,
+            invoices=page.invoices,
+            pending=account.pending,
+        )
+        return plan(one, counted.told(page.known.facts(one, facts)), self.policy, page.now)
+
+    async def _written(self, page: _Page, decisions: Sequence[Decision]) -> list[Papers]:
+        """Write up what was decided, account by account."""
+        rates = await rates_for(self.taxes, decisions, page.accounts)
+        by_account = groupby(
+            sorted(decisions, key=lambda one: one.subscription.account), key=lambda one: one.subscription.account
+        )
+        papers = []
+        for id, mine in by_account:
+            account, its = page.accounts[id], list(mine)
+            facts = PaperFacts(rates=rates.get(id, {}), method=account.payment_method, invoices=page.invoices)
+            stored = [page.subscriptions[one.subscription.id] for one in its]
+            try:
+                facts = attrs.evolve(facts, watched=page.known.watched(stored, page.accounts, self.policy))
+                papers.append(write_up(account, its, facts, self.policy, page.now, new_ids(self.desk)))
+            except Exception as failure:  # noqa: BLE001  (whatever it is, the others are billed)
+                page.failures += [(page.subscriptions[one.subscription.id], failure) for one in its]
+        return papers
+
+    def _change(self, page: _Page, papers: Papers) -> Change:
+        account = page.accounts[papers.account.id]
+        recorded = filed(
+            self.desk.by_itself,
+            papers,
+            account=account,
+            subscriptions=page.subscriptions,
+            invoices=page.invoices,
+            agendas=page.known.agendas,
+            meters=page.counted.meters,
+            boxes=page.boxes,
+        )
+        mine = [page.claims[one.id] for one in papers.subscriptions if one.id in page.claims]
+        claims = tuple(ClaimGuard(SUBSCRIPTIONS, claim.item.id, claim.fence) for claim in mine)
+        return recorded | Change(claims=claims)
+
+    async def _set_aside(self, page: _Page) -> tuple[BillingFailure, ...]:
+        """Try what failed again later; after some failures a person has to look at it."""
+        failures = []
+        for one, failure in page.failures:
+            claim = page.claims.get(one.id)
+            attempt = claim.attempts + 1 if claim else 1
+            next_try = None if attempt >= MOST_FAILURES else page.now + _FIRST_WAIT * 4 ** (attempt - 1)
+            code = getattr(failure, "code", type(failure).__name__)
+            failures.append(BillingFailure(subscription=one.id, code=code, attempt=attempt, next_try=next_try))
+            log.error("subscription %s can't be billed: %s", one.id, code, exc_info=failure)
+            if next_try is None:
+                await self._hold(one, page.now)
+            elif claim:
+                await got(self.work.release(SUBSCRIPTIONS, [claim], next_try))
+        return tuple(failures)
+
+    async def _hold(self, subscription: Subscription, now: datetime) -> None:
+        held = attrs.evolve(subscription, hold=Hold(since=now, code=FAILED), due_at=None)
+        told = SubscriptionHeld(at=now, account=held.customer, subscription=held.id, reason=FAILED)
+        write = SUBSCRIPTIONS.change(subscription, held)
+        await got(self.desk.records.record_page([Change(writes=(write,), events=self.desk.by_itself.tell(told))]))
+
+    async def _free(self, page: _Page, written: Sequence[Papers]) -> None:
+        """Give back at once what is claimed and still due: the rest of a backlog, and of a large account."""
+        after = {one.id: one for papers in written for one in papers.subscriptions}
+        failed = {one.id for one, _ in page.failures}
+        still_due = [
+            claim
+            for id, claim in page.claims.items()
+            if id not in failed and ((due := after.get(id, claim.item).due_at) is not None and due <= page.now)
+        ]
+        if still_due:
+            await got(self.work.release(SUBSCRIPTIONS, still_due, None))
+
+
+def _looks_back(subscription: Subscription) -> bool:
+    """Tell whether deciding a subscription may void or take back something that was billed before."""
+    return subscription.lifecycle is Lifecycle.INCOMPLETE or subscription.scheduled != NOTHING_SCHEDULED
+
+
+def _report(
+    written: Sequence[Papers], results: Sequence[str], failures: tuple[BillingFailure, ...], duration: timedelta
+) -> RunReport:
+    recorded = [papers for papers, result in zip(written, results, strict=True) if result == PageResult.RECORDED]
+    invoices = [invoice for papers in recorded for invoice in papers.invoices]
+    sums: Counter[Currency] = Counter()
+    for invoice in invoices:
+        sums[invoice.currency] += invoice.total.minor
+    subscriptions = [one for papers in recorded for one in papers.subscriptions]
+    return RunReport(
+        pages=1,
+        subscriptions=len(subscriptions),
+        invoices=len(invoices),
+        amounts=tuple(Money(sums[currency], currency) for currency in sorted(sums)),
+        lapsed=sum(cycle.ended is CycleEnd.LAPSED for papers in recorded for cycle in papers.cycles),
+        held=sum(one.hold is not None for one in subscriptions),
+        stale=sum(len(papers.subscriptions) for papers in written) - len(subscriptions),
+        failures=failures,
+        duration=duration,
+    )

@@ -1,0 +1,163 @@
+"""Leaving and coming back: what customers do who are signed in."""
+
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.ids import CustomerId
+from shopaccounts.kernel.ports import Position
+from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.errors import AlreadySubscribed
+from shopaccounts.subscriptions.leaving.cancelling import CancelWish, cancel, undo_cancellation
+from shopaccounts.subscriptions.leaving.winning_back import Return, owed, reactivate
+from shopaccounts.subscriptions.model import SUBSCRIPTIONS, Subscription, group_key
+from shopaccounts.subscriptions.office.desk_work import Case, Done, Office
+from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
+from shopaccounts.subscriptions.policy.cancelling import CancelWhen
+from shopaccounts.subscriptions.states import ENDED
+
+__all__ = ["Cancellations", "invoices_of"]
+
+_PAGE = 200
+_ROUNDS = 3
+
+
+@attrs.frozen(kw_only=True)
+class Cancellations:
+    """Ends subscriptions, and takes them up again.
+
+    Args:
+        office: Loads, decides and records.
+    """
+
+    office: Office
+
+    async def cancel(self, customer: CustomerId, id: str, wish: CancelWish | None = None) -> Done:
+        """Cancel a subscription; who cancels again gets the same answer.
+
+        Args:
+            customer: Whose it is, as the host has signed them in.
+            id: Which subscription.
+            wish: When and why; the shop's way unless said.
+
+        Returns:
+            The subscription: ``scheduled.cancel.at`` says when it ends, ``ended_at`` that it has.
+
+        Raises:
+            SubscriptionUnknown: There is none, or it is another customer's.
+            OperationNotAllowed: It has ended.
+            CancellationReached: Its planned end has come.
+            CancellationScheduled: It ends earlier than on the day wished for.
+            CommitmentRunning: The customer is bound for longer.
+            InvalidInput: The day is in the past.
+            DateOutOfRange: It lies beyond the year 9999.
+        """
+        chosen = wish or CancelWish()
+        if chosen.when is not CancelWhen.AT_PERIOD_END:
+            await self.office.bring_up_to_date(customer, id)
+        return await self.office.conclude(customer, id, self._leaving(chosen))
+
+    async def preview_cancel(self, customer: CustomerId, id: str, wish: CancelWish | None = None) -> Done:
+        """Answer what ``cancel`` would lead to now; nothing is recorded.
+
+        Args:
+            customer: Whose it is.
+            id: Which subscription.
+            wish: When and why.
+
+        Raises:
+            Rejected: As ``cancel`` would.
+        """
+        return await self.office.preview(customer, id, self._leaving(wish or CancelWish()))
+
+    async def undo_cancellation(self, customer: CustomerId, id: str) -> Done:
+        """Let a subscription go on whose end is planned and hasn't come.
+
+        Args:
+            customer: Whose it is.
+            id: Which subscription.
+
+        Raises:
+            SubscriptionUnknown: There is none, or it is another customer's.
+            CancellationReached: It has ended.
+            OperationNotAllowed: No end is planned.
+            OnHold: It waits for a decision of the shop.
+        """
+        return await self.office.conclude(
+            customer, id, lambda case: undo_cancellation(case.subscription, case.now, self.office.policy)
+        )
+
+    async def reactivate(self, customer: CustomerId, id: str, wish: Return | None = None) -> Done:
+        """Take a subscription up again that has ended.
+
+        Args:
+            customer: Whose it is.
+            id: Which subscription.
+            wish: How; the shop's way unless said.
+
+        Raises:
+            SubscriptionUnknown: There is none, or it is another customer's.
+            OperationNotAllowed: It runs, never ran, or was of a fixed length that is over.
+            WinBackWindowClosed: It ended too long ago.
+            SettleFirst: These invoices are to be paid first.
+            AlreadySubscribed: The customer has another one of that group of plans by now.
+            DiscountAlreadyApplied: It has or had a discount of that code.
+            TooManyDiscounts: It has as many as there may be.
+            CurrencyMismatch: The discount is in another currency.
+        """
+
+        async def again() -> Done:
+            return await self.office.conclude(customer, id, self._returning(wish or Return()))
+
+        return await self.office.desk.retrying(again, _ROUNDS, on_taken=True)
+
+    async def preview_reactivate(self, customer: CustomerId, id: str, wish: Return | None = None) -> Done:
+        """Answer what ``reactivate`` would lead to now; nothing is recorded.
+
+        Args:
+            customer: Whose it is.
+            id: Which subscription.
+            wish: How.
+
+        Raises:
+            Rejected: As ``reactivate`` would.
+        """
+        return await self.office.preview(customer, id, self._returning(wish or Return()))
+
+    def _leaving(self, wish: CancelWish) -> Callable[[Case], Decision]:
+        return lambda case: cancel(case.subscription, wish, case.now, case.facts, self.office.policy)
+
+    def _returning(self, wish: Return) -> Callable[[Case], Awaitable[Decision]]:
+        async def decide(case: Case) -> Decision:
+            await self._require_alone(case.subscription)
+            unpaid = owed(case.subscription, await invoices_of(self.office, case.subscription))
+            return reactivate(case.subscription, wish, unpaid, case.now, case.facts, self.office.policy)
+
+        return decide
+
+    async def _require_alone(self, subscription: Subscription) -> None:
+        """Refuse a second subscription of a group of plans."""
+        if not subscription.holds_group or subscription.lifecycle not in ENDED:
+            return
+        key = group_key(subscription.account, subscription.terms.group)
+        found = await got(self.office.desk.records.find(SUBSCRIPTIONS, key, "live_plan_group"))
+        if found is not None:
+            raise AlreadySubscribed(existing=found.it.id)
+
+
+async def invoices_of(office: Office, subscription: Subscription) -> tuple[Invoice, ...]:
+    """Answer every invoice with lines of a subscription, oldest first.
+
+    Args:
+        office: Whose books.
+        subscription: Which.
+    """
+    found: list[Invoice] = []
+    after: Position | None = None
+    while True:
+        page = await got(office.desk.records.rows(INVOICES, "account", subscription.account, after, _PAGE))
+        found += (invoice for invoice in page.items if subscription.id in invoice.subscriptions)
+        if page.next is None:
+            return tuple(found)
+        after = page.next

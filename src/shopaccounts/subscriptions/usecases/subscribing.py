@@ -1,0 +1,411 @@
+"""Subscribing: what a customer chose becomes a subscription with its first invoice, once."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import TypeAlias
+
+import attrs
+
+from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.errors import InvalidInput
+from shopaccounts.kernel.ids import CustomerId, StoreId
+from shopaccounts.kernel.money import currency
+from shopaccounts.kernel.receipts import body_hash, request_key
+from shopaccounts.kernel.record import Change, Write
+from shopaccounts.kernel.time import Zone, local_date, start_of_day
+from shopaccounts.kernel.time import zone as zone_named
+from shopaccounts.subscriptions.collecting.usecases import Collecting
+from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.due import projected
+from shopaccounts.subscriptions.errors import (
+    AlreadySubscribed,
+    PaymentMethodNeeded,
+    PlanUnknown,
+    RequestIdReused,
+)
+from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree
+from shopaccounts.subscriptions.lifecycle.beginning import sign_up
+from shopaccounts.subscriptions.lifecycle.trials import TRIALS, TrialUse, may_try, trial_uses
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription, account_id
+from shopaccounts.subscriptions.office.filing import filed, new_ids
+from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
+from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent
+from shopaccounts.subscriptions.planning.taxes import rates_for
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount
+from shopaccounts.subscriptions.plans.offers import Alignment, PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.policy.subscribing import OneLivePer
+from shopaccounts.subscriptions.policy.trials import OncePer
+from shopaccounts.subscriptions.ports import PaymentMethods, Plans, Taxes
+from shopaccounts.subscriptions.states import Lifecycle
+
+__all__ = ["ActionNeeded", "Order", "PaymentPending", "Preview", "SubscribeAnswer", "Subscribed", "Subscribing"]
+
+_COMMAND = "subscriptions.subscribe"
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """What a customer orders.
+
+    Args:
+        plan: Which version of which plan.
+        currency: In which currency, by its ISO 4217 code.
+        zone: Where the customer's days begin, as a key of the tz database.
+        quantity: How many.
+        add_ons: How many of which add-ons, by their keys.
+        start: The local day on which it begins; None for now.
+        trial: Whether with the plan's trial, if it has one.
+        payment_method: What pays it, as the host names it; None for what the account has.
+        discounts: What makes it cheaper; the host has checked that the customer may have it.
+        locale: The language that the customer reads.
+        tax_profile: What the tax port needs to know of the customer.
+        reference: How the customer's papers name it, besides its id; at most one in a store has it.
+        ship_to: The id of the address that its boxes go to.
+        begin_on_wish: Whether the customer expressly wishes that it begin before the time for withdrawing is over.
+        told_of_withdrawal: Whether the customer was told about the right to withdraw.
+    """
+
+    plan: PlanVersionId
+    currency: str
+    zone: str
+    quantity: int = 1
+    add_ons: Mapping[str, int] = attrs.field(factory=dict)
+    start: date | None = None
+    trial: bool = True
+    payment_method: str | None = None
+    discounts: tuple[Discount, ...] = ()
+    locale: str = "en"
+    tax_profile: Mapping[str, str] = attrs.field(factory=dict)
+    reference: str = ""
+    ship_to: str = ""
+    begin_on_wish: bool = False
+    told_of_withdrawal: bool = True
+
+
+@attrs.frozen(kw_only=True)
+class Subscribed:
+    """A subscription that was made, with what was written for it.
+
+    Args:
+        subscription: As it is now; ``lifecycle`` says whether it runs already.
+        invoice: Its first invoice, None where there is nothing to pay yet.
+        payment: The payment of that invoice, None where none is tried by itself.
+    """
+
+    subscription: Subscription
+    invoice: Invoice | None
+    payment: PaymentIntent | None
+
+
+@attrs.frozen(kw_only=True)
+class PaymentPending:
+    """A subscription that runs as soon as its first invoice is paid.
+
+    Args:
+        subscription: As it is now.
+        invoice: Its first invoice.
+        payment: The payment of that, as it is now: not answered yet, or declined, and then the customer needs another
+            payment method; None where none is tried by itself.
+    """
+
+    subscription: Subscription
+    invoice: Invoice | None
+    payment: PaymentIntent | None
+
+
+@attrs.frozen(kw_only=True)
+class ActionNeeded:
+    """A subscription that runs as soon as the customer has done what its first payment needs.
+
+    Args:
+        subscription: As it is now.
+        invoice: Its first invoice.
+        payment: The payment of that, as it is now.
+        action: What the customer has to do, as the gateway says it, such as an address to open.
+    """
+
+    subscription: Subscription
+    invoice: Invoice | None
+    payment: PaymentIntent
+    action: str
+
+
+SubscribeAnswer: TypeAlias = Subscribed | PaymentPending | ActionNeeded
+"""What an order leads to."""
+
+
+@attrs.frozen(kw_only=True)
+class Preview:
+    """What an operation would lead to, computed as if it were done now."""
+
+    subscription: Subscription
+    invoices: tuple[Invoice, ...]
+    account: BillingAccount
+
+
+@attrs.frozen(kw_only=True)
+class _Ordered:
+    """An order that was decided and isn't recorded."""
+
+    before: BillingAccount | None
+    decision: Decision
+    papers: Papers
+    tried: tuple[Write, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Subscribing:
+    """Takes orders for subscriptions.
+
+    Args:
+        desk: Whose books.
+        plans: What is sold.
+        taxes: Which rates hold.
+        methods: What is known of payment methods.
+        payments: Tries the first payment, as soon as it is recorded.
+        policy: How the shop bills.
+    """
+
+    desk: Desk
+    plans: Plans
+    taxes: Taxes
+    methods: PaymentMethods
+    payments: Collecting
+    policy: SubscriptionPolicy
+
+    async def subscribe(self, customer: CustomerId, order: Order, *, request_id: str) -> SubscribeAnswer:
+        """Make a subscription, and try its first payment at once; asked with the same *request_id*, answer the same.
+
+        Args:
+            customer: Who subscribes, as the host has signed them in.
+            order: What they want.
+            request_id: A key of the caller's choice for this order, 1 to 128 printable ASCII characters.
+
+        Raises:
+            PlanUnknown: There is no such plan.
+            NoPriceInCurrency: It isn't sold in that currency.
+            BadQuantity: A quantity that may not be chosen.
+            AlreadySubscribed: The customer has a subscription of that group of plans.
+            TrialAlreadyUsed: The customer, or the card, had a trial.
+            PaymentMethodNeeded: The trial needs a payment method.
+            RequestIdReused: The key was used with another order.
+            InvalidInput: The start is in the past or too far ahead.
+        """
+
+        async def decide() -> SubscribeAnswer:
+            asked = body_hash(_COMMAND, _body(customer, order))
+            id = _id(self.desk.scope.store, customer, request_key(request_id))
+            if (made := await got(self.desk.records.find(SUBSCRIPTIONS, id))) is not None:
+                return await self._again(made.it, asked)
+            ordered = await self._ordered(customer, order, id, asked)
+            subscription = ordered.papers.subscriptions[0]
+            change = filed(self.desk, ordered.papers, account=ordered.before, subscriptions={}, invoices={})
+            await self.desk.record(change | Change(writes=ordered.tried))
+            invoices, intents = ordered.papers.invoices, ordered.papers.intents
+            return _answer(subscription, invoices[0] if invoices else None, intents[0] if intents else None)
+
+        made = await self.desk.retrying(decide, 3, on_taken=True)
+        return await self._paid_at_once(made) if _waits_to_be_tried(made.payment) else made
+
+    async def _paid_at_once(self, made: SubscribeAnswer) -> SubscribeAnswer:
+        """Try the first payment."""
+        if made.payment is None:
+            return made
+        payment = await self.payments.try_now(made.payment.invoice)
+        subscription = await got(self.desk.records.find(SUBSCRIPTIONS, made.subscription.id))
+        invoice = await got(self.desk.records.find(INVOICES, made.payment.invoice))
+        if subscription is None or invoice is None:
+            return made
+        return _answer(subscription.it, invoice.it, payment)
+
+    async def preview_subscribe(self, customer: CustomerId, order: Order) -> Preview:
+        """Answer what an order would lead to now; nothing is recorded.
+
+        Args:
+            customer: Who would subscribe.
+            order: What they would want.
+
+        Raises:
+            Rejected: As ``subscribe`` would.
+        """
+        papers = (await self._ordered(customer, order, "preview", "")).papers
+        return Preview(subscription=papers.subscriptions[0], invoices=papers.invoices, account=papers.account)
+
+    async def _ordered(self, customer: CustomerId, order: Order, id: str, asked: str) -> _Ordered:
+        now = self.desk.now()
+        version = await got(self.plans.version(order.plan))
+        if version is None:
+            raise PlanUnknown
+        found = await got(self.desk.records.find(ACCOUNTS, account_id(self.desk.scope.store, customer)))
+        before = found.it if found else None
+        account = _with_order(before or self._new_account(customer, order, now), order)
+        await self._require_alone(account, version)
+        trial, uses = await self._trial(customer, order, version, account, now)
+        choice = Choice(
+            version=version,
+            currency=currency(order.currency),
+            quantity=order.quantity,
+            add_ons=order.add_ons,
+            starts_at=_start(order, account.zone, now, self.policy),
+            trial=trial,
+            discounts=tuple(AppliedDiscount(discount=one) for one in order.discounts),
+            payment_method=_own_method(order, account),
+        )
+        agreed = agree(choice, account, self.policy, id=id, zone=account.zone, now=now)
+        agreed = attrs.evolve(
+            agreed,
+            request=asked,
+            reference=order.reference,
+            ship_to=order.ship_to,
+            begun_on_wish=order.begin_on_wish,
+            told_of_withdrawal=order.told_of_withdrawal,
+        )
+        account = _with_billing_day(account, agreed)
+        signed = sign_up(agreed, now, self.policy)
+        signed = attrs.evolve(signed, subscription=projected(signed.subscription, self.policy))
+        papers = await self._written(account, signed, now)
+        return _Ordered(
+            before=before, decision=signed, papers=papers, tried=self._tried(agreed, uses) if agreed.trial else ()
+        )
+
+    def _new_account(self, customer: CustomerId, order: Order, now: datetime) -> BillingAccount:
+        scope = self.desk.scope
+        return BillingAccount(
+            id=account_id(scope.store, customer),
+            realm=scope.realm,
+            store=scope.store,
+            customer=customer,
+            zone=zone_named(order.zone),
+            payment_method=order.payment_method,
+            tax_profile=order.tax_profile,
+            locale=order.locale,
+            created_at=now,
+        )
+
+    async def _require_alone(self, account: BillingAccount, version: PlanVersion) -> None:
+        if self.policy.subscribing.one_live_per is OneLivePer.NONE:
+            return
+        held = f"{account.id}/{version.plan.group}"
+        found = await got(self.desk.records.find(SUBSCRIPTIONS, held, "live_plan_group"))
+        if found is not None:
+            raise AlreadySubscribed(existing=found.it.id)
+
+    async def _trial(
+        self, customer: CustomerId, order: Order, version: PlanVersion, account: BillingAccount, now: datetime
+    ) -> tuple[bool, tuple[tuple[str, TrialUse | None], ...]]:
+        """Tell whether there is a trial, and under which ids it is remembered."""
+        if not order.trial or not version.has_trial:
+            return False, ()
+        method = order.payment_method or account.payment_method
+        asks = self.policy.trials.needs_payment_method or (version.trial and version.trial.needs_payment_method)
+        if asks and method is None:
+            raise PaymentMethodNeeded
+        fingerprint = await got(self.methods.fingerprint(method)) if method else None
+        of = version.plan.group if self.policy.trials.once_per is OncePer.PLAN_GROUP else version.plan.id
+        ids = trial_uses(self.desk.scope.store, customer, fingerprint, of)
+        earlier = {use.id: use for use in await got(self.desk.records.pick(TRIALS, ids))}
+        allowed = may_try(tuple(earlier.values()), self.policy.trials, now)
+        return allowed, tuple((id, earlier.get(id)) for id in ids)
+
+    def _tried(self, agreed: Subscription, uses: tuple[tuple[str, TrialUse | None], ...]) -> tuple[Write, ...]:
+        """Remember a trial, of the customer and of the card."""
+        return tuple(self._use(id, was, agreed) for id, was in uses)
+
+    def _use(self, id: str, was: TrialUse | None, agreed: Subscription) -> Write:
+        use = TrialUse(
+            id=id,
+            realm=agreed.realm,
+            store=agreed.store,
+            customer=agreed.customer,
+            subscription=agreed.id,
+            at=agreed.created_at,
+        )
+        return TRIALS.change(was, use) if was else TRIALS.add(use)
+
+    async def _written(self, account: BillingAccount, signed: Decision, now: datetime) -> Papers:
+        rates = await rates_for(self.taxes, [signed], {account.id: account})
+        facts = PaperFacts(rates=rates.get(account.id, {}), method=account.payment_method)
+        return write_up(account, [signed], facts, self.policy, now, new_ids(self.desk))
+
+    async def _again(self, made: Subscription, asked: str) -> SubscribeAnswer:
+        """Answer what an order led to that came before."""
+        if made.request != asked:
+            raise RequestIdReused
+        live = made.live[:1]
+        invoices = await got(self.desk.records.pick(INVOICES, [one.invoice for one in live])) if live else ()
+        if not invoices:
+            return _answer(made, None, None)
+        last = await got(self.desk.records.rows(INTENTS, "invoice", invoices[0].id, None, 1, newest_first=True))
+        return _answer(made, invoices[0], last.items[0] if last.items else None)
+
+
+def _answer(subscription: Subscription, invoice: Invoice | None, payment: PaymentIntent | None) -> SubscribeAnswer:
+    """Answer what an order led to, by whether the subscription runs and what it waits for."""
+    if subscription.lifecycle is not Lifecycle.INCOMPLETE:
+        return Subscribed(subscription=subscription, invoice=invoice, payment=payment)
+    if payment is not None and payment.state is IntentState.NEEDS_ACTION:
+        return ActionNeeded(subscription=subscription, invoice=invoice, payment=payment, action=payment.action)
+    return PaymentPending(subscription=subscription, invoice=invoice, payment=payment)
+
+
+def _waits_to_be_tried(payment: PaymentIntent | None) -> bool:
+    return payment is not None and payment.state is IntentState.READY
+
+
+def _id(store: StoreId, customer: CustomerId, request: str) -> str:
+    """Answer the id of the one subscription that a request of a customer makes."""
+    return hashlib.sha256(f"{store}\0{customer}\0{request}".encode()).hexdigest()[:32]
+
+
+def _with_order(account: BillingAccount, order: Order) -> BillingAccount:
+    """Answer an account that has a payment method, if the order brings the first."""
+    if account.payment_method is not None or order.payment_method is None:
+        return account
+    return attrs.evolve(account, payment_method=order.payment_method)
+
+
+def _own_method(order: Order, account: BillingAccount) -> str | None:
+    """Answer what pays this subscription alone; what the account has anyway changes with the account."""
+    return None if order.payment_method == account.payment_method else order.payment_method
+
+
+def _with_billing_day(account: BillingAccount, agreed: Subscription) -> BillingAccount:
+    """Answer an account whose billing day is set by its first period that is paid by the month."""
+    paid = agreed.segments[1 if agreed.trial else 0]
+    follows = agreed.terms.alignment is Alignment.CUSTOMER and paid.cycle.interval.total_months
+    if not follows or account.billing_day is not None:
+        return account
+    return attrs.evolve(account, billing_day=paid.start.day)
+
+
+def _start(order: Order, zone: Zone, now: datetime, policy: SubscriptionPolicy) -> datetime:
+    today = local_date(now, zone)
+    if order.start is None or order.start == today:
+        return now
+    if not today < order.start <= today + policy.subscribing.furthest_start:
+        raise InvalidInput(field="start", reason="range")
+    return start_of_day(order.start, zone)
+
+
+def _body(customer: CustomerId, order: Order) -> dict[str, object]:
+    """Answer an order as plain values, so that the same one is known again."""
+    return {
+        "customer": customer,
+        "plan": order.plan,
+        "currency": order.currency,
+        "zone": order.zone,
+        "quantity": order.quantity,
+        "add_ons": dict(order.add_ons),
+        "start": order.start.isoformat() if order.start else "",
+        "trial": order.trial,
+        "payment_method": order.payment_method or "",
+        "discounts": [one.code for one in order.discounts],
+        "reference": order.reference,
+        "ship_to": order.ship_to,
+        "begin_on_wish": order.begin_on_wish,
+        "told_of_withdrawal": order.told_of_withdrawal,
+    }
