@@ -11,10 +11,10 @@ from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.time import FixedClock, local_date, zone
 from shopaccounts.subscriptions import BillingPorts, Order
-from shopaccounts.subscriptions.papers.documents import Invoice
-from shopaccounts.subscriptions.pausing.pauses import PauseWish
-from shopaccounts.subscriptions.payments.charging import Declined, DeclineKind
-from shopaccounts.subscriptions.plans.offers import PlanVersionId
+from shopaccounts.subscriptions.papers import Invoice
+from shopaccounts.subscriptions.pausing import PauseWish
+from shopaccounts.subscriptions.payments import Declined, DeclineKind
+from shopaccounts.subscriptions.plans import PlanVersionId
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax
 from shopaccounts.testing.builders import ShopBuilder
 from shopaccounts.testing.gateway import ScriptedGateway

@@ -28,11 +28,11 @@ from shopaccounts.signin import (
     PROGRESSES,
     SESSIONS,
     Authenticators,
+    Ceremony,
     KnownDevices,
+    Progress,
     Session,
 )
-from shopaccounts.signin.passkeys.ceremonies import Ceremony
-from shopaccounts.signin.progress import Progress
 
 __all__ = ["Ledger", "contains", "fingerprint"]
 

@@ -12,7 +12,11 @@ from typing import Final
 
 SOURCE: Final = Path(__file__).resolve().parent.parent / "src"
 ONE_BY_ONE: Final = ("kernel", "testing", "adapters")
-"""Packages whose modules are public one by one; of every context the package is."""
+"""Packages whose modules are public one by one; of every context the package is, with the parts that publish."""
+ALONE: Final = ("books", "serial")
+"""Modules beside the contexts that whoever stores something needs."""
+OF_A_CONTEXT: Final = ("errors", "events")
+"""Modules that are public in every context."""
 INTERNAL: Final = {"blocking", "locale"}
 HEADER: Final = """\
 # The public API: what __all__ of these modules lists.
@@ -37,11 +41,21 @@ def public_modules() -> tuple[str, ...]:
     """Answer the names of all public modules that export something."""
     package = SOURCE / "shopaccounts"
     found = [package, *(path for path in package.iterdir() if path.is_dir() and path.name not in INTERNAL)]
+    found += [package / name for name in ALONE]
     for name in ONE_BY_ONE:
         found += [path.with_suffix("") for path in (package / name).rglob("*.py") if path.stem != "__init__"]
         found += [path.parent for path in (package / name).rglob("__init__.py")]
+    for context in contexts(package):
+        found += [part.parent for part in context.glob("*/__init__.py")]
+        found += [context / name for name in OF_A_CONTEXT if (context / f"{name}.py").exists()]
     names = {".".join(path.relative_to(SOURCE).parts) for path in found if is_open(path)}
     return tuple(sorted(name for name in names if exported(name)))
+
+
+def contexts(package: Path) -> list[Path]:
+    """Answer the folders of the contexts."""
+    apart = {*ONE_BY_ONE, *INTERNAL}
+    return [path for path in package.iterdir() if (path / "__init__.py").exists() and path.name not in apart]
 
 
 def is_open(path: Path) -> bool:

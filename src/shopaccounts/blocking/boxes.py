@@ -5,7 +5,7 @@ from datetime import date
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId, WorkerId
-from shopaccounts.subscriptions.boxes.deliveries import Delivery
+from shopaccounts.subscriptions.boxes.listing import Delivery
 from shopaccounts.subscriptions.boxes.rounds import DeliveryReport
 from shopaccounts.subscriptions.boxes.usecases import Boxes
 

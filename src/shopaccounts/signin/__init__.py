@@ -134,6 +134,7 @@ from shopaccounts.signin.passkeys.asking import Ceremonies, Questioned
 from shopaccounts.signin.passkeys.ceremonies import (
     CEREMONIES,
     DEVICE_BINDINGS,
+    Ceremony,
     CeremonyPurpose,
     DeviceBindingStarted,
     PasskeyRequest,
@@ -156,7 +157,7 @@ from shopaccounts.signin.policy import (
     StepUpPolicy,
 )
 from shopaccounts.signin.ports import NoPlaces, NoRiskSignals, NumberRisk, Places, RiskSignals, Unproven
-from shopaccounts.signin.progress import PROGRESSES
+from shopaccounts.signin.progress import PROGRESSES, Progress
 from shopaccounts.signin.proving import PasswordCheck
 from shopaccounts.signin.reaching import Offered
 from shopaccounts.signin.renewing import Renewal
@@ -194,6 +195,7 @@ __all__ = [
     "Attempts",
     "Authenticators",
     "Ceremonies",
+    "Ceremony",
     "CeremonyPurpose",
     "CodeExhausted",
     "CodeSent",
@@ -274,6 +276,7 @@ __all__ = [
     "PasswordCheck",
     "Places",
     "PointedSteps",
+    "Progress",
     "ProgressEnded",
     "Proven",
     "Prover",

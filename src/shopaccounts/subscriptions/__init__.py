@@ -8,8 +8,8 @@ many workers at once; what is owed is an invoice, and what pays it an intent tha
 from shopaccounts.subscriptions.announcing.letters import NoticeLetters
 from shopaccounts.subscriptions.announcing.notifying import BillingNotices, NoticeReport
 from shopaccounts.subscriptions.announcing.price_changing import OpenPriceChange, Prices
-from shopaccounts.subscriptions.boxes.deliveries import SUBSCRIPTION_DELIVERIES
 from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS
+from shopaccounts.subscriptions.boxes.listing import SUBSCRIPTION_DELIVERIES
 from shopaccounts.subscriptions.boxes.rounds import DeliveryFailure, DeliveryReport
 from shopaccounts.subscriptions.boxes.usecases import Boxes
 from shopaccounts.subscriptions.changing.changes import When
@@ -21,6 +21,8 @@ from shopaccounts.subscriptions.desk.document_desk import DocumentDesk
 from shopaccounts.subscriptions.desk.holds import HoldMode
 from shopaccounts.subscriptions.desk.imports import SubscriptionImports
 from shopaccounts.subscriptions.desk.work import Acted, ActPage, Clerks
+from shopaccounts.subscriptions.entitlements import Entitlement, EntitlementReason, entitlement
+from shopaccounts.subscriptions.guards import Allowed, Operation, Refusal, allowed_operations
 from shopaccounts.subscriptions.laws.notices import SENT_NOTICES
 from shopaccounts.subscriptions.leaving.cancelling import CancelWish
 from shopaccounts.subscriptions.leaving.statements import (
@@ -34,7 +36,7 @@ from shopaccounts.subscriptions.leaving.statements import (
 from shopaccounts.subscriptions.leaving.winning_back import Return
 from shopaccounts.subscriptions.lifecycle.importing import RunningElsewhere
 from shopaccounts.subscriptions.lifecycle.trials import TRIALS
-from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, CutLine, PastDue, Subscription
 from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS
 from shopaccounts.subscriptions.office.desk_work import Done, Office
 from shopaccounts.subscriptions.office.known import Lookups
@@ -54,8 +56,22 @@ from shopaccounts.subscriptions.ports import (
     Taxes,
     Usage,
 )
-from shopaccounts.subscriptions.pricing import PRICE_ANSWERS, PRICE_CHANGES
+from shopaccounts.subscriptions.pricing import (
+    PRICE_ANSWERS,
+    PRICE_CHANGES,
+    Consent,
+    Deferral,
+    Deferred,
+    Moves,
+    PriceChange,
+    PriceMoment,
+    decide_price_change,
+    may_move_from,
+)
+from shopaccounts.subscriptions.requests import SUBSCRIPTION_REQUESTS
+from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
 from shopaccounts.subscriptions.stand_ins import BillingPorts
+from shopaccounts.subscriptions.states import Collection, Lifecycle, Trigger, moved
 from shopaccounts.subscriptions.usecases.billing_run import BillingFailure, BillingRun, RunReport
 from shopaccounts.subscriptions.usecases.cancellations import Cancellations
 from shopaccounts.subscriptions.usecases.change_requests import Changed, How
@@ -92,12 +108,14 @@ __all__ = [
     "SENT_NOTICES",
     "SUBSCRIPTIONS",
     "SUBSCRIPTION_DELIVERIES",
+    "SUBSCRIPTION_REQUESTS",
     "TRIALS",
     "WITHDRAWAL_STATEMENTS",
     "ActKind",
     "ActPage",
     "Acted",
     "ActionNeeded",
+    "Allowed",
     "BillingAccount",
     "BillingDesk",
     "BillingFailure",
@@ -105,6 +123,7 @@ __all__ = [
     "BillingPorts",
     "BillingRun",
     "Boxes",
+    "CancelAt",
     "CancelWish",
     "CancellationForm",
     "CancellationKind",
@@ -115,35 +134,50 @@ __all__ = [
     "Clerks",
     "CollectReport",
     "Collecting",
+    "Collection",
+    "Consent",
+    "CutLine",
     "CycleContent",
+    "Deferral",
+    "Deferred",
     "DeliveryFailure",
     "DeliveryReport",
     "DocumentDesk",
     "Done",
+    "Entitlement",
+    "EntitlementReason",
     "Gateway",
     "HoldMode",
     "How",
     "InvoicePage",
     "Jurisdictions",
+    "Lifecycle",
     "Lookups",
     "MethodChanged",
     "MethodDetails",
     "MethodFacts",
+    "Moves",
     "NoticeLetters",
     "NoticeReport",
     "Office",
     "OpenPriceChange",
+    "Operation",
     "Order",
+    "PastDue",
     "PauseWish",
     "Pauses",
     "PaymentMethods",
     "PaymentPending",
     "Plans",
     "Preview",
+    "PriceChange",
+    "PriceMoment",
     "Prices",
+    "Refusal",
     "Return",
     "RunReport",
     "RunningElsewhere",
+    "Scheduled",
     "StatementLetters",
     "StatementReceipt",
     "Statements",
@@ -156,6 +190,7 @@ __all__ = [
     "SweepReport",
     "Sweeping",
     "Taxes",
+    "Trigger",
     "Upcoming",
     "UpcomingKind",
     "Usage",
@@ -163,4 +198,9 @@ __all__ = [
     "Viewing",
     "When",
     "WithdrawalForm",
+    "allowed_operations",
+    "decide_price_change",
+    "entitlement",
+    "may_move_from",
+    "moved",
 ]

@@ -25,7 +25,7 @@ from shopaccounts.subscriptions.cycles.schedules import Segment
 from shopaccounts.subscriptions.cycles.segments import NOTHING_MOVED, service_period_of
 from shopaccounts.subscriptions.papers.documents import LineDraft, PendingLine, TaxMode
 from shopaccounts.subscriptions.plans.agreed import RunningTerm, SubscribedLine, Terms, Trial
-from shopaccounts.subscriptions.plans.delivery_dates import DeliverySegment
+from shopaccounts.subscriptions.plans.delivery_schedule import DeliverySegment
 from shopaccounts.subscriptions.plans.discounts import AppliedDiscount
 from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED, Override, OverrideKind, Scheduled
 from shopaccounts.subscriptions.states import ENDED, Collection, Lifecycle

@@ -10,7 +10,7 @@ from shopaccounts.subscriptions.cycles.schedules import BillingDay, SegmentReaso
 from shopaccounts.subscriptions.cycles.segments import open_segment
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.agreed import RunningPhase, SubscribedLine, Terms
-from shopaccounts.subscriptions.plans.delivery_dates import open_deliveries
+from shopaccounts.subscriptions.plans.delivery_schedule import open_deliveries
 from shopaccounts.subscriptions.plans.offers import Alignment, DeliveryPlan, Goods, PhaseKind
 from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.states import Lifecycle

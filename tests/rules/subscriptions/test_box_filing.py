@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
-from shopaccounts.subscriptions.boxes.deliveries import deliveries
 from shopaccounts.subscriptions.boxes.filing import in_step
+from shopaccounts.subscriptions.boxes.listing import deliveries
 from shopaccounts.subscriptions.lifecycle.ending import end
 from shopaccounts.subscriptions.lifecycle.trials import end_trial_now
 from shopaccounts.subscriptions.model import PauseReason

@@ -10,7 +10,7 @@ from shopaccounts.kernel.cycles import Interval, Unit
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import instant_of, start_of_day, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.boxes.deliveries import (
+from shopaccounts.subscriptions.boxes.listing import (
     Delivery,
     DeliveryKey,
     DeliveryRecord,
@@ -31,9 +31,9 @@ from shopaccounts.subscriptions.cycles.schedules import (
 )
 from shopaccounts.subscriptions.cycles.segments import change_zone, open_segment, service_period_of
 from shopaccounts.subscriptions.model import Pause, PauseReason, Subscription
-from shopaccounts.subscriptions.plans import delivery_dates
+from shopaccounts.subscriptions.plans import delivery_schedule as delivery_dates
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
-from shopaccounts.subscriptions.plans.delivery_dates import DeliverySegment, open_deliveries
+from shopaccounts.subscriptions.plans.delivery_schedule import DeliverySegment, open_deliveries
 from shopaccounts.subscriptions.plans.offers import DeliveryPlan, FirstDelivery
 from shopaccounts.subscriptions.scheduled import CancelAt, Override, OverrideKind, PauseAt, ResumeAt, Scheduled
 from shopaccounts.subscriptions.states import Lifecycle

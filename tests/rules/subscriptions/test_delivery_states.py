@@ -14,21 +14,12 @@ from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.money import Money, total
 from shopaccounts.kernel.time import start_of_day, zone
 from shopaccounts.serial import dump, load
-from shopaccounts.subscriptions.billing_events import DeliveryDue, DeliveryMissed, DeliverySkipped
 from shopaccounts.subscriptions.boxes.changes import (
     canceled_by_pause,
     edit_delivery,
     make_good,
     move_delivery,
     skip_delivery,
-)
-from shopaccounts.subscriptions.boxes.deliveries import (
-    SUBSCRIPTION_DELIVERIES,
-    Delivery,
-    DeliveryRecord,
-    deliveries,
-    deliveries_of_cycle,
-    joined,
 )
 from shopaccounts.subscriptions.boxes.delivering import (
     DELIVERY_ROUNDS,
@@ -39,12 +30,21 @@ from shopaccounts.subscriptions.boxes.delivering import (
     reached,
     settlement,
 )
+from shopaccounts.subscriptions.boxes.listing import (
+    SUBSCRIPTION_DELIVERIES,
+    Delivery,
+    DeliveryRecord,
+    deliveries,
+    deliveries_of_cycle,
+    joined,
+)
 from shopaccounts.subscriptions.boxes.states import DELIVERY, DeliveryState, DeliveryTrigger, delivered
 from shopaccounts.subscriptions.errors import BadPlan, CutOffPassed, DateNotPossible, TransitionRefused
+from shopaccounts.subscriptions.events import DeliveryDue, DeliveryMissed, DeliverySkipped
 from shopaccounts.subscriptions.model import Pause, PauseReason, Subscription
 from shopaccounts.subscriptions.papers.documents import BilledCycle, CycleEnd, Invoice, InvoiceState
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
-from shopaccounts.subscriptions.plans.delivery_dates import open_deliveries
+from shopaccounts.subscriptions.plans.delivery_schedule import open_deliveries
 from shopaccounts.subscriptions.plans.offers import DeliveryPlan, FirstDelivery, ShipWhen
 from shopaccounts.subscriptions.policy.deliveries import DeliveryPolicy, LostBox
 from shopaccounts.subscriptions.scheduled import Override, OverrideKind

@@ -8,7 +8,7 @@ import pytest
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.time import start_of_day
-from shopaccounts.subscriptions.entitlement import Entitlement, EntitlementReason, entitlement
+from shopaccounts.subscriptions.entitlements import Entitlement, EntitlementReason, entitlement
 from shopaccounts.subscriptions.model import PastDue, Pause, PauseReason, Subscription
 from shopaccounts.subscriptions.papers.documents import CycleEnd
 from shopaccounts.subscriptions.policy import SubscriptionPolicy

@@ -16,7 +16,7 @@ from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions.billing.unused import credits_for_unused
 from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.due import last_day, next_due, projected
-from shopaccounts.subscriptions.entitlement import EntitlementReason, entitlement
+from shopaccounts.subscriptions.entitlements import EntitlementReason, entitlement
 from shopaccounts.subscriptions.errors import (
     BadPlan,
     BadQuantity,

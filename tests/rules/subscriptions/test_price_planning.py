@@ -12,9 +12,14 @@ from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import start_of_day, zone
-from shopaccounts.subscriptions.billing_events import PriceChanged, PriceChangeDeferred
 from shopaccounts.subscriptions.changing.price_moves import concerning, price_instance, with_price
-from shopaccounts.subscriptions.events import CancellationPlanned, SubscriptionCanceled, SubscriptionExpired
+from shopaccounts.subscriptions.events import (
+    CancellationPlanned,
+    PriceChanged,
+    PriceChangeDeferred,
+    SubscriptionCanceled,
+    SubscriptionExpired,
+)
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.laws.notice_rules import NoticeFacts
 from shopaccounts.subscriptions.laws.notices import SentNotice

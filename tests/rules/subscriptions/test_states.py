@@ -7,7 +7,7 @@ import pytest
 
 import draw_subscription_states
 from shopaccounts.kernel.errors import Kind
-from shopaccounts.subscriptions import billing_events, events
+from shopaccounts.subscriptions import events
 from shopaccounts.subscriptions.errors import TransitionRefused
 from shopaccounts.subscriptions.states import (
     COLLECTION,
@@ -126,7 +126,7 @@ def test_each_step_of_the_lifecycle_is_told_by_one_event_and_each_such_event_tel
     }
 
 
-@pytest.mark.parametrize("module", [events, billing_events])
+@pytest.mark.parametrize("module", [events.contract, events.billing])
 def test_the_events_of_a_subscription_belong_to_its_customer(module):
     kinds = [kind for name in module.__all__ if hasattr(kind := getattr(module, name), "name")]
     without = {kind.name for kind in kinds if "account" not in {field.name for field in kind.__attrs_attrs__}}

@@ -8,10 +8,10 @@ import pytest
 from shopaccounts.kernel.errors import Unavailable
 from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions.billing.usage_billing import may_ask
-from shopaccounts.subscriptions.billing_events import UsageThresholdReached
 from shopaccounts.subscriptions.changing.wishes import applied
 from shopaccounts.subscriptions.charges.metering import Asked, Measured, UsageRequest
 from shopaccounts.subscriptions.due import usage_due
+from shopaccounts.subscriptions.events import UsageThresholdReached
 from shopaccounts.subscriptions.lifecycle.agreeing import agreed_lines
 from shopaccounts.subscriptions.lifecycle.ending import end
 from shopaccounts.subscriptions.model import PauseReason

@@ -26,7 +26,7 @@ from shopaccounts.subscriptions import (
     PauseWish,
     SubscriptionPolicy,
 )
-from shopaccounts.subscriptions.boxes.deliveries import Delivery
+from shopaccounts.subscriptions.boxes.listing import Delivery
 from shopaccounts.subscriptions.boxes.states import DeliveryState
 from shopaccounts.subscriptions.errors import (
     CutOffPassed,

@@ -13,7 +13,7 @@ from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.subscriptions import ActionNeeded, Subscribed
-from shopaccounts.subscriptions.entitlement import EntitlementReason, entitlement
+from shopaccounts.subscriptions.entitlements import EntitlementReason, entitlement
 from shopaccounts.subscriptions.invoices.settling import write_off
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, Hold, PauseReason
 from shopaccounts.subscriptions.papers.documents import INVOICES, InvoiceState

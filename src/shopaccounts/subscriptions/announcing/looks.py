@@ -16,7 +16,7 @@ import attrs
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.announcing.amounts import if_agreed
-from shopaccounts.subscriptions.billing_events import NoticeMissed
+from shopaccounts.subscriptions.events import NoticeMissed
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.laws.notice_rules import ContractFacts, NoticeRule, NoticeTrigger
 from shopaccounts.subscriptions.laws.notices import Missed, due_notices, judge, notice_window, rules_for

@@ -39,11 +39,10 @@ from shopaccounts.subscriptions.announcing.looks import (
     look_at,
     whose,
 )
-from shopaccounts.subscriptions.billing_events import NoticeSent
 from shopaccounts.subscriptions.changing.price_moves import concerning
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import renewal_due
-from shopaccounts.subscriptions.events import TrialEnding
+from shopaccounts.subscriptions.events import NoticeSent, TrialEnding
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.laws.notice_rules import NoticeFacts, NoticeRule, NoticeTrigger
 from shopaccounts.subscriptions.laws.notices import SENT_NOTICES, NoticeKey, SentNotice, charge_after

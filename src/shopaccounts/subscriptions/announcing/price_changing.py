@@ -22,10 +22,10 @@ from shopaccounts.kernel.receipts import request_key
 from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.staff import OnDuty, Permission, Staff
 from shopaccounts.kernel.time import local_date, require_day
-from shopaccounts.subscriptions.billing_events import PriceChangeAccepted, PriceChangeAnnounced, PriceChangeDeclined
 from shopaccounts.subscriptions.changing.price_moves import price_instance, price_moment
 from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.errors import PlanUnknown, PriceChangeOver, RequestIdReused, SubscriptionUnknown
+from shopaccounts.subscriptions.events import PriceChangeAccepted, PriceChangeAnnounced, PriceChangeDeclined
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.laws.notices import SentNotice
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, Subscription

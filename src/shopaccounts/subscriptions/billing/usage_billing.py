@@ -19,7 +19,6 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.money import Money, total
 from shopaccounts.subscriptions.billing.bills import is_skipped
-from shopaccounts.subscriptions.billing_events import UsageThresholdReached
 from shopaccounts.subscriptions.charges.period_lines import cycle_ref
 from shopaccounts.subscriptions.charges.usage import (
     Meter,
@@ -34,6 +33,7 @@ from shopaccounts.subscriptions.cycles.schedules import ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.decision import Bill, Claimed, Decision
 from shopaccounts.subscriptions.due import usage_end
+from shopaccounts.subscriptions.events import UsageThresholdReached
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import BilledFor, InvoiceKind, cycle_key

@@ -17,8 +17,8 @@ import attrs
 
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import local_date, require_day, require_instant
-from shopaccounts.subscriptions.boxes.deliveries import Delivery, deliveries_of_cycle, delivery_value, joined
 from shopaccounts.subscriptions.boxes.delivering import reached
+from shopaccounts.subscriptions.boxes.listing import Delivery, deliveries_of_cycle, delivery_value, joined
 from shopaccounts.subscriptions.boxes.states import DeliveryState, DeliveryTrigger, delivered
 from shopaccounts.subscriptions.cycles.schedules import ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import service_period_of
@@ -26,7 +26,7 @@ from shopaccounts.subscriptions.due import last_day
 from shopaccounts.subscriptions.errors import BadPlan, CutOffPassed, DateNotPossible, TransitionRefused
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
-from shopaccounts.subscriptions.plans.delivery_dates import DeliverySegment, cut_off_of
+from shopaccounts.subscriptions.plans.delivery_schedule import DeliverySegment, cut_off_of
 from shopaccounts.subscriptions.policy.deliveries import DeliveryPolicy, LostBox
 
 __all__ = ["canceled_by_pause", "edit_delivery", "make_good", "move_delivery", "skip_delivery"]

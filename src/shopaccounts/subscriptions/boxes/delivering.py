@@ -24,8 +24,7 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId, CustomerId, RealmId, StoreId
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import local_date, start_of_day
-from shopaccounts.subscriptions.billing_events import DeliveryDue, DeliveryMissed, DeliverySkipped
-from shopaccounts.subscriptions.boxes.deliveries import (
+from shopaccounts.subscriptions.boxes.listing import (
     Delivery,
     DeliveryKey,
     deliveries_from,
@@ -33,6 +32,7 @@ from shopaccounts.subscriptions.boxes.deliveries import (
 )
 from shopaccounts.subscriptions.boxes.states import DeliveryState, DeliveryTrigger, delivered
 from shopaccounts.subscriptions.due import last_day
+from shopaccounts.subscriptions.events import DeliveryDue, DeliveryMissed, DeliverySkipped
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import BilledCycle, CycleEnd, Invoice, InvoiceState
 from shopaccounts.subscriptions.plans.offers import ShipWhen

@@ -21,16 +21,16 @@ from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.record import Change, Write
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.boxes.changes import canceled_by_pause
-from shopaccounts.subscriptions.boxes.deliveries import (
+from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS, DeliveryRound
+from shopaccounts.subscriptions.boxes.listing import (
     SUBSCRIPTION_DELIVERIES,
     Delivery,
     DeliveryRecord,
     deliveries,
 )
-from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS, DeliveryRound
 from shopaccounts.subscriptions.due import last_day
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.plans.delivery_dates import DeliverySegment, open_deliveries
+from shopaccounts.subscriptions.plans.delivery_schedule import DeliverySegment, open_deliveries
 
 __all__ = ["NOTHING_ON_FILE", "BoxesOnFile", "box_writes", "boxes_on_file", "in_step", "kept_boxes", "woken"]
 

@@ -25,9 +25,7 @@ from shopaccounts.kernel.ids import AccountId, WorkerId
 from shopaccounts.kernel.money import Currency, Money
 from shopaccounts.kernel.ports import Claimed, DueWork
 from shopaccounts.kernel.record import Change, ClaimGuard, PageResult, Write
-from shopaccounts.subscriptions.billing_events import BalanceCredited
 from shopaccounts.subscriptions.boxes.changes import make_good
-from shopaccounts.subscriptions.boxes.deliveries import SUBSCRIPTION_DELIVERIES, Delivery, DeliveryRecord
 from shopaccounts.subscriptions.boxes.delivering import (
     DELIVERY_ROUNDS,
     DeliveryRound,
@@ -38,8 +36,10 @@ from shopaccounts.subscriptions.boxes.delivering import (
     settlement,
 )
 from shopaccounts.subscriptions.boxes.filing import kept_boxes
+from shopaccounts.subscriptions.boxes.listing import SUBSCRIPTION_DELIVERIES, Delivery, DeliveryRecord
 from shopaccounts.subscriptions.boxes.states import DeliveryState
 from shopaccounts.subscriptions.cycles.schedules import CycleRef
+from shopaccounts.subscriptions.events import BalanceCredited
 from shopaccounts.subscriptions.invoices.balance import credit
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.papers.documents import (

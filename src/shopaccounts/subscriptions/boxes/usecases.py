@@ -14,9 +14,10 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId, CustomerId, WorkerId
 from shopaccounts.kernel.ports import DueWork, Position
 from shopaccounts.kernel.record import Change, Write
-from shopaccounts.subscriptions.billing_events import DeliverySkipped
 from shopaccounts.subscriptions.boxes.changes import edit_delivery, move_delivery, skip_delivery
-from shopaccounts.subscriptions.boxes.deliveries import (
+from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS, DeliveryRound
+from shopaccounts.subscriptions.boxes.filing import kept_boxes
+from shopaccounts.subscriptions.boxes.listing import (
     SUBSCRIPTION_DELIVERIES,
     Delivery,
     DeliveryRecord,
@@ -24,10 +25,9 @@ from shopaccounts.subscriptions.boxes.deliveries import (
     deliveries_of_cycle,
     joined,
 )
-from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS, DeliveryRound
-from shopaccounts.subscriptions.boxes.filing import kept_boxes
 from shopaccounts.subscriptions.boxes.rounds import DeliveryReport, DeliveryRun
 from shopaccounts.subscriptions.errors import SubscriptionUnknown
+from shopaccounts.subscriptions.events import DeliverySkipped
 from shopaccounts.subscriptions.guards import Operation, require_operation
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, Subscription
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine

@@ -19,11 +19,10 @@ import attrs
 
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.billing_events import PriceChanged, PriceChangeDeferred
 from shopaccounts.subscriptions.cycles.schedules import ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import service_period_of, start_instant_of
 from shopaccounts.subscriptions.decision import Decision
-from shopaccounts.subscriptions.events import CancellationPlanned
+from shopaccounts.subscriptions.events import CancellationPlanned, PriceChanged, PriceChangeDeferred
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.laws.notice_rules import ContractFacts, NoticeRule, NoticeTrigger
 from shopaccounts.subscriptions.laws.notices import rules_for

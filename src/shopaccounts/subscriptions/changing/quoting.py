@@ -32,7 +32,7 @@ from shopaccounts.subscriptions.papers.documents import InvoiceKind
 from shopaccounts.subscriptions.papers.lines import LineDraft
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
 from shopaccounts.subscriptions.plans.comparing import Direction, Priced, direction
-from shopaccounts.subscriptions.plans.delivery_dates import open_deliveries
+from shopaccounts.subscriptions.plans.delivery_schedule import open_deliveries
 from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.changes import Preset

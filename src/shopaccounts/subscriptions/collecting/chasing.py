@@ -16,8 +16,8 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.subscriptions.billing_events import DunningRecovered
 from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.events import DunningRecovered
 from shopaccounts.subscriptions.facts import NO_FACTS
 from shopaccounts.subscriptions.lifecycle.ending import end
 from shopaccounts.subscriptions.model import PastDue, PauseReason, Subscription

@@ -9,7 +9,10 @@ import attrs
 
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.billing_events import (
+from shopaccounts.subscriptions.collecting.chasing import catch_up, fall_behind, give_up, is_behind_for
+from shopaccounts.subscriptions.collecting.dossiers import Dossier, Note, Outcome, Unsettled, attempt, owed, transfer
+from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.events import (
     BalanceApplied,
     DunningExhausted,
     DunningStarted,
@@ -23,9 +26,6 @@ from shopaccounts.subscriptions.billing_events import (
     PaymentSucceeded,
     RefundSucceeded,
 )
-from shopaccounts.subscriptions.collecting.chasing import catch_up, fall_behind, give_up, is_behind_for
-from shopaccounts.subscriptions.collecting.dossiers import Dossier, Note, Outcome, Unsettled, attempt, owed, transfer
-from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.invoices.balance import apply, credit, pay_out
 from shopaccounts.subscriptions.invoices.issuing import issue_kept, overdue_from
 from shopaccounts.subscriptions.invoices.settling import closed, pay, reverse, write_off

@@ -12,7 +12,6 @@ from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.receipts import request_key
 from shopaccounts.kernel.record import Change, Removal, Write
-from shopaccounts.subscriptions.billing_events import BalanceCredited, InvoiceVoided, InvoiceWrittenOff
 from shopaccounts.subscriptions.boxes.filing import box_writes, boxes_on_file
 from shopaccounts.subscriptions.collecting.chasing import catch_up
 from shopaccounts.subscriptions.collecting.dossiers import owed
@@ -21,6 +20,7 @@ from shopaccounts.subscriptions.desk.acts import ActKind
 from shopaccounts.subscriptions.desk.work import Acted, Clerks, Errand, written
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.errors import InvoiceUnknown, SubscriptionUnknown
+from shopaccounts.subscriptions.events import BalanceCredited, InvoiceVoided, InvoiceWrittenOff
 from shopaccounts.subscriptions.invoices import settling
 from shopaccounts.subscriptions.invoices.balance import Booked, credit, pay_out
 from shopaccounts.subscriptions.invoices.crediting import returned

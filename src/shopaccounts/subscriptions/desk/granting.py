@@ -15,12 +15,12 @@ import attrs
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.billing.unused import Unused, ahead_lines
-from shopaccounts.subscriptions.billing_events import DiscountApplied, DiscountEnded
 from shopaccounts.subscriptions.charges.period_lines import cycle_ref
 from shopaccounts.subscriptions.cycles.schedules import CycleRef, ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import index_at, service_period_of
 from shopaccounts.subscriptions.decision import Decision, TakenBack
 from shopaccounts.subscriptions.errors import NothingToChange
+from shopaccounts.subscriptions.events import DiscountApplied, DiscountEnded
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import CreditTo, Invoice
 from shopaccounts.subscriptions.plans.discounts import (

@@ -22,7 +22,7 @@ from shopaccounts.subscriptions.cycles.segments import open_segment, segment_of,
 from shopaccounts.subscriptions.errors import NothingToChange
 from shopaccounts.subscriptions.events import OverrideDropped
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.plans.delivery_dates import open_deliveries
+from shopaccounts.subscriptions.plans.delivery_schedule import open_deliveries
 from shopaccounts.subscriptions.plans.offers import Alignment
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 

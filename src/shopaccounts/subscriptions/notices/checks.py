@@ -18,8 +18,8 @@ import attrs
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Money, total
 from shopaccounts.kernel.time import Zone
-from shopaccounts.subscriptions.billing_events import BillingEvent, NoticeAmountDiffers, NoticeMissed
 from shopaccounts.subscriptions.decision import Bill
+from shopaccounts.subscriptions.events import BillingEvent, NoticeAmountDiffers, NoticeMissed
 from shopaccounts.subscriptions.laws.notice_rules import NoticeRule, NoticeTrigger
 from shopaccounts.subscriptions.laws.notices import Held, Missed, SentNotice, judge
 from shopaccounts.subscriptions.notices.agenda import WaitingCharge

@@ -20,13 +20,12 @@ from shopaccounts.kernel.time import require_instant
 from shopaccounts.subscriptions.billing.bills import bill_begun, bill_due, ended_cycle, is_skipped
 from shopaccounts.subscriptions.billing.catchup import backlog, catch_up_mode, is_too_much
 from shopaccounts.subscriptions.billing.usage_billing import bill_usage
-from shopaccounts.subscriptions.billing_events import GraceEnded
 from shopaccounts.subscriptions.changing.changes import change_due
 from shopaccounts.subscriptions.changing.price_moves import price_step
 from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import Due, What, next_due, renewal_due, usage_due, waiting_for
-from shopaccounts.subscriptions.events import CyclesLapsed, SubscriptionHeld
+from shopaccounts.subscriptions.events import CyclesLapsed, GraceEnded, SubscriptionHeld
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.lifecycle.beginning import begin, give_up_first_payment
 from shopaccounts.subscriptions.lifecycle.ending import end, reach_end

@@ -21,7 +21,6 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.time import instant_of
-from shopaccounts.subscriptions.billing_events import PriceChanged
 from shopaccounts.subscriptions.charges.metering import Asked
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import next_due
@@ -29,6 +28,7 @@ from shopaccounts.subscriptions.events import (
     BillingDayMoved,
     FrequencyChanged,
     PlanChanged,
+    PriceChanged,
     QuantityChanged,
     SubscriptionActivated,
     SubscriptionCanceled,

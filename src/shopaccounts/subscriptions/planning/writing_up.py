@@ -19,16 +19,16 @@ import attrs
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Currency, Money, Rate
 from shopaccounts.kernel.time import local_date
-from shopaccounts.subscriptions.billing_events import (
+from shopaccounts.subscriptions.boxes.filing import in_step
+from shopaccounts.subscriptions.charges.usage import Meter
+from shopaccounts.subscriptions.decision import Bill, Decision, TakenBack
+from shopaccounts.subscriptions.events import (
     BalanceApplied,
     CreditNoteIssued,
     InvoiceIssued,
     InvoicePaid,
     InvoiceVoided,
 )
-from shopaccounts.subscriptions.boxes.filing import in_step
-from shopaccounts.subscriptions.charges.usage import Meter
-from shopaccounts.subscriptions.decision import Bill, Decision, TakenBack
 from shopaccounts.subscriptions.invoices.balance import put_off, waiting
 from shopaccounts.subscriptions.invoices.crediting import credit_note, ended_on, returned, taken_back
 from shopaccounts.subscriptions.invoices.invoicing import assemble

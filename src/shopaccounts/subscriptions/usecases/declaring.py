@@ -37,7 +37,7 @@ from shopaccounts.kernel.staff import Permission, Staff
 from shopaccounts.kernel.text import require_text
 from shopaccounts.kernel.tickets import TICKETS, read_selector, spend
 from shopaccounts.kernel.time import local_date
-from shopaccounts.subscriptions.boxes.deliveries import SUBSCRIPTION_DELIVERIES
+from shopaccounts.subscriptions.boxes.listing import SUBSCRIPTION_DELIVERIES
 from shopaccounts.subscriptions.boxes.states import DeliveryState
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import (

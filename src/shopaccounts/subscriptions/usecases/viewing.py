@@ -11,7 +11,7 @@ from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Rate
 from shopaccounts.kernel.ports import Position
 from shopaccounts.kernel.time import local_date
-from shopaccounts.subscriptions.entitlement import Entitlement, entitlement
+from shopaccounts.subscriptions.entitlements import Entitlement, entitlement
 from shopaccounts.subscriptions.errors import SubscriptionUnknown
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.guards import Allowed, Refusal, allowed_operations

@@ -8,7 +8,7 @@ import attrs
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId
 from shopaccounts.kernel.money import Money
-from shopaccounts.subscriptions.events import SubscriptionEvent
+from shopaccounts.subscriptions.events.contract import SubscriptionEvent
 
 __all__ = [
     "BalanceApplied",

@@ -32,7 +32,7 @@ from shopaccounts.subscriptions.cycles.segments import segment_of, service_perio
 from shopaccounts.subscriptions.due import last_day
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
-from shopaccounts.subscriptions.plans.delivery_dates import delivery_dates
+from shopaccounts.subscriptions.plans.delivery_schedule import delivery_dates
 from shopaccounts.subscriptions.states import Lifecycle
 
 __all__ = [
