@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -41,6 +41,8 @@ __all__ = ["MemoryStorage"]
 
 T = TypeVar("T", bound=Entity)
 _LEASES = "leases"
+_SHORT: Final = 20
+"""About what a number, a time or a word of a closed list takes, as text."""
 
 
 class MemoryStorage:
@@ -145,7 +147,9 @@ class MemoryStore:
     # Writing
 
     def record(self, change: Change) -> Recorded | Replayed:
-        change = _checked(change)
+        return self._record(_checked(change))
+
+    def _record(self, change: Change) -> Recorded | Replayed:
         if change.is_empty:
             return Recorded()
         with self._lock:
@@ -168,7 +172,7 @@ class MemoryStore:
 
     def _result(self, change: Change) -> str:
         try:
-            answer = self.record(change)
+            answer = self._record(change)
         except StaleWrite:
             return PageResult.STALE
         except Taken:
@@ -385,24 +389,31 @@ def _checked(change: Change) -> Change:
 
 def _weight(value: Any) -> int:
     """Answer about how many bytes a value takes as text."""
-    kind: Any = type(value)
-    if kind is str:
-        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
-    if (names := _names(kind)) is not None:
-        return sum(len(name) + _weight(getattr(value, name)) for name in names)
-    if isinstance(value, bytes):
-        return len(value) * 4 // 3
-    if isinstance(value, Mapping):
-        return sum(_weight(key) + _weight(held) for key, held in value.items())
-    if isinstance(value, (tuple, list, frozenset)):
-        return sum(map(_weight, value))
-    return len(str(value))
+    return _weigher(type(value))(value)
 
 
 @functools.cache
-def _names(kind: Any) -> tuple[str, ...] | None:
-    """Answer the names of the fields of an attrs class; None for any other."""
-    return tuple(field.name for field in attrs.fields(kind)) if attrs.has(kind) else None
+def _weigher(kind: type[Any]) -> Callable[[Any], int]:
+    """Answer how values of a class are weighed; only texts and what holds them can be large."""
+    if attrs.has(kind):
+        names = tuple(field.name for field in attrs.fields(kind))
+        return _fields_weigher(names) if names else lambda _: 0
+    if issubclass(kind, str):
+        return lambda text: len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if issubclass(kind, bytes):
+        return lambda blob: len(blob) * 4 // 3
+    if issubclass(kind, Mapping):
+        return lambda held: sum(map(_weight, held)) + sum(map(_weight, held.values()))
+    if issubclass(kind, (tuple, list, frozenset)):
+        return lambda held: sum(map(_weight, held))
+    return lambda _: _SHORT
+
+
+def _fields_weigher(names: tuple[str, ...]) -> Callable[[Any], int]:
+    fixed, taken = sum(map(len, names)), operator.attrgetter(*names)
+    if len(names) == 1:
+        return lambda value: fixed + _weight(taken(value))
+    return lambda value: sum(map(_weight, taken(value)), fixed)
 
 
 def _sort_key(book: AnyBook) -> Callable[[Any], tuple[datetime, str]]:

@@ -75,7 +75,8 @@ class Book(Generic[T]):
 
     def add(self, entity: T) -> "Write":
         """Write *entity* anew; it must not exist."""
-        return Write(book=self, now=attrs.evolve(entity, version=1), was=None)  # type: ignore[misc]  # entities are attrs classes
+        now = entity if entity.version == 1 else attrs.evolve(entity, version=1)  # type: ignore[misc]  # entities are attrs classes
+        return Write(book=self, now=now, was=None)
 
     def change(self, was: T, now: T) -> "Write":
         """Write *now* in place of *was*, which must be what is stored."""

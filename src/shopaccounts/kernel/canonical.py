@@ -4,6 +4,7 @@ Keys are sorted, there is no NaN and no white space. Times are ISO 8601 in UTC w
 texts is the order of times; enums stand by their value, durations are whole microseconds.
 """
 
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ from shopaccounts.kernel.time import require_instant
 
 __all__ = ["canonical", "in_order", "plain_fields", "time_text"]
 
+_PLAIN = (str, int, float)
 _MICRO = timedelta(microseconds=1)
 _NUL, _LONG_NUMBER = rb"\u0000", b"0" * 19
 _DIGITS_AS_ZERO = bytes(ord("0" if byte in b"0123456789" else " ") for byte in range(256))
@@ -55,7 +57,7 @@ def in_order(plain: Iterable[Any]) -> list[Any]:
 
 def plain_fields(value: Any) -> dict[str, Any]:
     """Answer the fields of an attrs value as plain values, values within it included."""
-    return attrs.asdict(value, value_serializer=_plain)
+    return {name: _plain(getattr(value, name)) for name in _names(type(value))}
 
 
 def _parts(plain: Any) -> Iterator[Any]:
@@ -87,13 +89,26 @@ def _written(text: str) -> bytes:
         raise Defect(msg) from None
 
 
-def _plain(_owner: Any, _field: Any, value: Any) -> Any:
+@functools.cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(kind))
+
+
+def _plain(value: Any) -> Any:  # noqa: PLR0911  (a kind of value each)
     if isinstance(value, Enum):
         return value.value
+    if value is None or isinstance(value, _PLAIN):
+        return value
     if isinstance(value, datetime):
         return time_text(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
         return value // _MICRO
-    return in_order(_plain(None, None, item) for item in value) if isinstance(value, frozenset) else value
+    if isinstance(value, frozenset):
+        return in_order(map(_plain, value))
+    if isinstance(value, tuple | list):
+        return list(map(_plain, value))
+    if isinstance(value, dict):
+        return {name: _plain(held) for name, held in value.items()}
+    return plain_fields(value) if attrs.has(type(value)) else value

@@ -4,8 +4,8 @@ SQLAlchemy looks each statement up in its cache, takes it apart for its paramete
 every time; for statements as short as ours that takes longer than the database does. So what a statement compiles to is
 kept here, with the functions that SQLAlchemy's types have for its parameters and its columns, and is handed to the
 driver by ``exec_driver_sql``: the same text with the same values, heard by the same listeners and failing in the same
-ways. What can't be known beforehand is left to SQLAlchemy: how many values a list has, many rows at once, and a host
-that moves tables to other schemas.
+ways. What can't be known beforehand is left to SQLAlchemy: how many values a list has, the answers to many rows at
+once, and a host that moves tables to other schemas.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ class Prepared:
 
     def rows(self, conn: Connection, *each: Params) -> Sequence[Sequence[Any]]:
         """Execute the statement, for each set of parameters, and answer its rows."""
-        text = self._text(conn, each)
+        text = self._text(conn, each[0]) if len(each) == 1 else None
         if text is None:
             return self._left_to_sqlalchemy(conn, each).all()
         rows = conn.exec_driver_sql(text.sql, text.bound(each[0])).all()
@@ -86,20 +86,21 @@ class Prepared:
 
     def touched(self, conn: Connection, *each: Params) -> int:
         """Execute the statement, for each set of parameters, and answer how many rows it had its effect on."""
-        text = self._text(conn, each)
+        text = self._text(conn, each[0])
         if text is None:
             return self._left_to_sqlalchemy(conn, each).rowcount
-        return conn.exec_driver_sql(text.sql, text.bound(each[0])).rowcount
+        bound = [text.bound(params) for params in each]
+        return conn.exec_driver_sql(text.sql, bound if len(bound) > 1 else bound[0]).rowcount
 
     def _left_to_sqlalchemy(self, conn: Connection, each: Sequence[Params]) -> CursorResult[Any]:
         return conn.execute(self._statement, each if len(each) > 1 else each[0])
 
-    def _text(self, conn: Connection, each: Sequence[Params]) -> _Text | None:
-        if len(each) > 1 or "schema_translate_map" in conn.get_execution_options():
+    def _text(self, conn: Connection, params: Params) -> _Text | None:
+        if "schema_translate_map" in conn.get_execution_options():
             return None
-        shape = (conn.dialect, *each[0])
+        shape = (conn.dialect, *params)
         if shape not in self._texts:
-            self._texts[shape] = _compiled(self._statement, conn.dialect, list(each[0]))
+            self._texts[shape] = _compiled(self._statement, conn.dialect, list(params))
         return self._texts[shape]
 
 
