@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from shopaccounts.adapters.sqlalchemy import SqlStorage
 from shopaccounts.adapters.valkey import AsyncValkeyCounters, ValkeyCounters
@@ -11,6 +12,9 @@ from shopaccounts.testing.servers import Postgres, Valkey, postgres, valkey
 from shopaccounts.testing.toys import TOYS
 
 pytest_plugins = ["shopaccounts.testing.plugin", "pytester"]
+
+settings.register_profile("untimed", parent=settings.default, deadline=None)  # no test looks at the clock
+settings.load_profile("untimed")
 
 SERVERS = pytest.StashKey[list[str]]()
 

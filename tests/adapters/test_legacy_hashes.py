@@ -232,7 +232,7 @@ def test_a_damaged_row_matches_nothing(text: str) -> None:
 
 
 @given(st.sampled_from(SOUND + WEAK_ROWS), st.integers(0, 200), st.characters(), st.text(max_size=10))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_row_and_no_password_makes_it_raise(row, place: int, sign: str, typed: str) -> None:
     scheme, text = row
     damaged = text[:place] + sign + text[place + 1 :]

@@ -282,7 +282,7 @@ async def test_it_judges_no_claim_and_reads_no_clock(read: Reader, provider: Lit
 
 
 @pytest.mark.proves("PVD-20", "ADA-204")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_token_with_any_sign_altered_is_refused(data: st.DataObject):
     provider = LittleProvider(lambda: NOW)
@@ -293,7 +293,7 @@ def test_a_token_with_any_sign_altered_is_refused(data: st.DataObject):
 
 
 @pytest.mark.proves("PVD-20", "ADA-204")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_token_with_any_field_altered_is_refused(data: st.DataObject):
     provider = LittleProvider(lambda: NOW)

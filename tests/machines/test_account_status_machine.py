@@ -312,9 +312,7 @@ class AccountStatusMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("CUS-11", "CUS-15", "SIG-3", "SIG-76", "SIG-83", "SIG-85")
 def test_whatever_people_do_the_owner_gets_in_and_nobody_else_for_long() -> None:
-    run_state_machine_as_test(
-        AccountStatusMachine, settings=settings(max_examples=50, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(AccountStatusMachine, settings=settings(max_examples=50, stateful_step_count=40))
 
 
 def test_the_machine_gets_everywhere() -> None:

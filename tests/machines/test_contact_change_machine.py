@@ -246,9 +246,7 @@ class ContactChangeMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("REG-62", "REG-68", "REG-69", "CUS-35")
 def test_whatever_people_do_the_owner_of_the_old_mailbox_gets_back_in() -> None:
-    run_state_machine_as_test(
-        ContactChangeMachine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(ContactChangeMachine, settings=settings(max_examples=60, stateful_step_count=40))
 
 
 def test_the_machine_of_changes_gets_everywhere() -> None:

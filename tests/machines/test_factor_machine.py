@@ -280,7 +280,7 @@ class FactorMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("SIG-30", "SIG-32", "SIG-36", "SIG-41", "SIG-43", "SIG-53")
 def test_no_sequence_locks_the_owner_out_or_lets_a_password_alone_change_a_second_step() -> None:
-    run_state_machine_as_test(FactorMachine, settings=settings(max_examples=40, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(FactorMachine, settings=settings(max_examples=40, stateful_step_count=25))
 
 
 def test_the_machine_gets_everywhere() -> None:

@@ -375,9 +375,7 @@ def form(password):
 
 @pytest.mark.proves("REG-31", "SIG-76", "KER-253", "KER-265", "SIG-62", "SIG-74")
 def test_whatever_people_do_the_doors_open_for_the_owner_alone() -> None:
-    run_state_machine_as_test(
-        IdentityMachine, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(IdentityMachine, settings=settings(max_examples=60, stateful_step_count=40))
 
 
 def test_the_machine_gets_everywhere() -> None:

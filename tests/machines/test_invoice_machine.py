@@ -312,5 +312,5 @@ class InvoiceMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("INV-5", "INV-11", "INV-12", "INV-13", "INV-14")
 def test_whatever_is_done_with_invoices_no_cent_is_made_or_lost() -> None:
-    many = settings(max_examples=60, stateful_step_count=30, deadline=None)
+    many = settings(max_examples=60, stateful_step_count=30)
     run_state_machine_as_test(InvoiceMachine, settings=many)

@@ -179,5 +179,5 @@ class ProviderMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("PVD-30", "PVD-31", "PVD-32", "PVD-34", "REG-31", "SIG-53")
 def test_whatever_they_do_nobody_gets_what_the_other_proved() -> None:
-    few = settings(max_examples=40, stateful_step_count=15, deadline=None)
+    few = settings(max_examples=40, stateful_step_count=15)
     run_state_machine_as_test(ProviderMachine, settings=few)

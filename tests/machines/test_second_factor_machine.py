@@ -394,9 +394,7 @@ class SecondFactorMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("SIG-1", "SIG-10", "SIG-11", "SIG-32", "SIG-33", "SIG-41", "SIG-36", "RCV-12", "RCV-20")
 def test_who_has_one_thing_of_an_account_with_two_steps_has_nothing() -> None:
-    run_state_machine_as_test(
-        SecondFactorMachine, settings=settings(max_examples=40, stateful_step_count=20, deadline=None)
-    )
+    run_state_machine_as_test(SecondFactorMachine, settings=settings(max_examples=40, stateful_step_count=20))
 
 
 @pytest.mark.parametrize("has", HAS)

@@ -336,9 +336,7 @@ class WholeIdentityMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("REG-31", "REG-68", "SIG-76", "SIG-83", "SIG-84", "SIG-85", "RCV-10", "KER-222", "KER-223")
 def test_whatever_a_thief_does_who_reads_the_mailbox_gets_the_account_back() -> None:
-    run_state_machine_as_test(
-        WholeIdentityMachine, settings=settings(max_examples=50, stateful_step_count=35, deadline=None)
-    )
+    run_state_machine_as_test(WholeIdentityMachine, settings=settings(max_examples=50, stateful_step_count=35))
 
 
 def test_the_thief_gets_far() -> None:

@@ -127,7 +127,7 @@ def followed(situation, script, days, neighbours):
 
 
 @pytest.mark.proves("KER-250", "KER-251", "KER-252", "KER-254")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(script=st.lists(steps, min_size=1, max_size=6), days=st.integers(1, 45), neighbours=st.integers(0, 2))
 def test_whatever_a_stranger_does_the_situations_look_alike(script, days, neighbours) -> None:
     first, *others = ((name, followed(name, script, days, neighbours)) for name in SITUATIONS)

@@ -208,7 +208,7 @@ class Visit:
         return books, realm.keys, realm.counters, realm.once, realm.numbers
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.sampled_from(ALL), min_size=5, max_size=60),
     addresses=st.lists(ADDRESSES, min_size=2, max_size=5),

@@ -208,7 +208,7 @@ class WaitMachine(RuleBasedStateMachine):
 
 @pytest.mark.proves("KER-192", "KER-261")
 def test_waits_are_never_shortened_however_the_clock_steps():
-    steps = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    steps = settings(max_examples=60, stateful_step_count=25)
     run_state_machine_as_test(WaitMachine, settings=steps)
 
 

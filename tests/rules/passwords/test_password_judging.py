@@ -179,7 +179,7 @@ def test_a_rule_that_the_policy_leaves_out_finds_nothing() -> None:
 
 @pytest.mark.proves("PAS-10")
 @given(ANY_TEXT, st.sampled_from([ABOUT, MULTI]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_judging_always_answers_and_always_the_same_and_never_shows_the_password(
     text: str, about: PasswordContext
 ) -> None:
@@ -197,7 +197,7 @@ def test_judging_always_answers_and_always_the_same_and_never_shows_the_password
 
 @pytest.mark.proves("PAS-10")
 @given(ANY_TEXT, st.characters(exclude_categories=["Cs"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_adding_a_character_never_makes_a_password_too_short(text: str, more: str) -> None:
     assume(text.isprintable())
     before, after = prepare(text[:300]), prepare(text[:300] + more)

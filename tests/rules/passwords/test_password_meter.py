@@ -1,7 +1,7 @@
 """The meter guides and never decides."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shopaccounts.passwords import (
@@ -53,7 +53,6 @@ def test_the_score_follows_what_is_surprising(text: str, expected: int) -> None:
 
 
 @given(st.text(max_size=80))
-@settings(deadline=None)
 def test_rating_always_answers_the_same_from_0_to_4_and_helps_below_4(text: str) -> None:
     if "\ud800" <= max(text, default="") <= "\udfff":
         return

@@ -292,4 +292,4 @@ class RelayMachine(RuleBasedStateMachine):
 class TestRelayMachine(RelayMachine.TestCase):  # type: ignore[misc,valid-type]  # made by Hypothesis
     """The machine as a test."""
 
-    settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+    settings = settings(max_examples=80, stateful_step_count=50)
