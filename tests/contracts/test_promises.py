@@ -172,6 +172,8 @@ PROMISES: Final = {
         "due.DueWorkContract.test_a_claim_can_be_taken_over_when_it_ends_with_a_larger_fence",
         "races.RaceContract.test_of_many_at_once_exactly_one_wins",
         "races.RaceContract.test_workers_at_once_share_what_is_due_without_overlap",
+        "due.DueWorkContract.test_what_others_write_keeps_its_claim",
+        "races.RaceContract.test_what_is_worked_off_and_due_again_is_claimed_by_one_at_a_time",
     ),
     "KER-141": (
         "due.DueWorkContract.test_only_what_is_due_is_claimed_the_oldest_first_ties_by_id",
@@ -186,12 +188,16 @@ PROMISES: Final = {
         "counters.LeasesContract.test_a_lease_is_held_by_one_until_it_ends_and_its_fence_grows",
         "counters.LeasesContract.test_a_lease_that_was_given_back_is_free_and_not_ours_any_more",
         "due.DueWorkContract.test_a_claim_can_be_taken_over_when_it_ends_with_a_larger_fence",
-        "due.DueWorkContract.test_what_is_written_keeps_its_claim",
+        "due.DueWorkContract.test_what_others_write_keeps_its_claim",
+        "due.DueWorkContract.test_a_claim_ends_with_the_write_that_works_it_off",
+        "due.DueWorkContract.test_a_claim_doesnt_end_with_a_write_that_is_refused",
+        "races.RaceContract.test_what_is_worked_off_and_due_again_is_claimed_by_one_at_a_time",
         "due.DueWorkContract.test_what_is_removed_can_be_neither_claimed_nor_settled",
     ),
     "KER-143": (
         "counters.LeasesContract.test_a_lease_guards_a_change_while_it_is_ours",
         "due.DueWorkContract.test_a_worker_that_slept_through_its_claim_changes_nothing",
+        "due.DueWorkContract.test_a_claim_doesnt_end_with_a_write_that_is_refused",
         "writing.WritingContract.test_a_claim_that_is_ours_lets_the_change_through",
     ),
     "KER-144": (
@@ -200,6 +206,7 @@ PROMISES: Final = {
         "due.DueWorkContract.test_only_claims_that_are_still_ours_are_renewed",
         "due.DueWorkContract.test_giving_back_a_claim_that_is_lost_does_nothing",
         "due.DueWorkContract.test_a_claim_that_was_given_back_is_not_ours_any_more",
+        "due.DueWorkContract.test_a_claim_ends_with_the_write_that_works_it_off",
     ),
     "KER-145": (
         "due.DueWorkContract.test_an_item_that_failed_comes_back_when_it_is_to_with_one_attempt_more",

@@ -242,6 +242,8 @@ class MemoryStore:
             self._put(EVENTS.add(event))
         if change.receipt:
             self._realm.receipts[(change.receipt.namespace, change.receipt.key)] = change.receipt
+        for claim in change.worked_off:
+            self._end_claim(claim.book, claim.id)
         return numbers
 
     def _swept(self, sweep: Any) -> list[Any]:
@@ -310,18 +312,15 @@ class MemoryStore:
         with self._lock:
             for claim in claims:
                 if self._is_ours(book, claim):
-                    state = self._realm.claims[(book.name, claim.item.id)]
-                    state.until = NEVER
-                    state.fence += 1
+                    state = self._end_claim(book, claim.item.id)
                     if retry_at is not None:
                         state.retry_at, state.attempts = retry_at, state.attempts + 1
 
     def park(self, book: Book[T], claim: Claimed[T], reason: str) -> None:
         with self._lock:
             if self._is_ours(book, claim):
-                state = self._realm.claims[(book.name, claim.item.id)]
-                state.until, state.parked, state.attempts = NEVER, reason, state.attempts + 1
-                state.fence += 1
+                state = self._end_claim(book, claim.item.id)
+                state.parked, state.attempts = reason, state.attempts + 1
 
     def parked(self, book: Book[T], limit: int) -> tuple[Parked, ...]:
         with self._lock:
@@ -365,6 +364,11 @@ class MemoryStore:
         state.fence, state.until = state.fence + 1, until
         return Claimed(entity, state.fence, until, state.attempts)
 
+    def _end_claim(self, book: AnyBook, id: str) -> Claim:
+        state = self._realm.claims.setdefault((book.name, id), Claim())
+        state.until, state.fence = NEVER, state.fence + 1
+        return state
+
     def _is_ours(self, book: AnyBook, claim: Claimed[Any]) -> bool:
         state = self._realm.claims.get((book.name, claim.item.id))
         return state is not None and state.fence == claim.fence
@@ -389,11 +393,12 @@ def _checked(change: Change) -> Change:
 
 def _weight(value: Any) -> int:
     """Answer about how many bytes a value takes as text."""
-    return _weigher(type(value))(value)
+    kind: Any = type(value)
+    return _weigher(kind)(value)
 
 
 @functools.cache
-def _weigher(kind: type[Any]) -> Callable[[Any], int]:
+def _weigher(kind: Any) -> Callable[[Any], int]:
     """Answer how values of a class are weighed; only texts and what holds them can be large."""
     if attrs.has(kind):
         names = tuple(field.name for field in attrs.fields(kind))

@@ -57,7 +57,8 @@ def in_order(plain: Iterable[Any]) -> list[Any]:
 
 def plain_fields(value: Any) -> dict[str, Any]:
     """Answer the fields of an attrs value as plain values, values within it included."""
-    return {name: _plain(getattr(value, name)) for name in _names(type(value))}
+    kind: Any = type(value)
+    return {name: _plain(getattr(value, name)) for name in _names(kind)}
 
 
 def _parts(plain: Any) -> Iterator[Any]:
@@ -90,7 +91,7 @@ def _written(text: str) -> bytes:
 
 
 @functools.cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in attrs.fields(kind))
 
 

@@ -185,6 +185,7 @@ class DueWork(Protocol):
         5. ``renew`` and ``release`` move only claims that are still ours (KER-144).
         6. A released item comes back at ``retry_at`` with one attempt more; a parked one only by ``unpark`` (KER-145).
         7. Whatever is due in some groups is told whether claimed or not; nothing that is put off or parked (KER-141).
+        8. A change that writes an item under its claim ends the claim with it; any other write leaves it (KER-142).
     """
 
     def claim_due(

@@ -59,11 +59,19 @@ class Mergeable(Protocol):
 
 @attrs.frozen
 class ClaimGuard:
-    """The claim on a due item must still be ours."""
+    """The claim on a due item must still be ours; a change that writes the item as well has worked it off.
+
+    Then the claim ends with the change: whoever makes the item due again needn't wait for the lease to end.
+    """
 
     book: AnyBook
     id: str
     fence: int
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Which item is claimed."""
+        return (self.book.name, self.id)
 
 
 @attrs.frozen
@@ -190,6 +198,12 @@ class Change:
         from shopaccounts.kernel.messages import MESSAGES  # noqa: PLC0415  (messages are entities, and build on this)
 
         return self.writes + tuple(MESSAGES.add(message) for message in self.messages)
+
+    @property
+    def worked_off(self) -> tuple[ClaimGuard, ...]:
+        """Answer the claims that end with this change: those on items that it writes."""
+        changed = {write.place for write in self.all_writes if write.was is not None} if self.claims else ()
+        return tuple(claim for claim in self.claims if claim.place in changed)
 
     @property
     def relied_on(self) -> tuple[tuple[AnyBook, str, int | None], ...]:

@@ -68,7 +68,6 @@ __all__ = [
     "fan_out",
     "handled_once",
     "in_batches",
-    "may_come_back",
     "reason_key",
     "requeued",
     "thrown_away",
@@ -200,11 +199,6 @@ def _died(delivery: Delivery, now: datetime) -> DeliveryDied:
     return DeliveryDied(
         at=now, delivery=delivery.id, event=delivery.event_id, target=delivery.target, reason=delivery.last_error
     )
-
-
-def may_come_back(delivery: Delivery) -> bool:
-    """Tell whether a delivery waits for another try, or for a person who may want one."""
-    return delivery.is_open or is_dead(delivery)
 
 
 def requeued(delivery: Delivery, now: datetime) -> Delivery:

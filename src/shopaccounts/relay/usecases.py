@@ -52,7 +52,6 @@ from shopaccounts.relay.rules import (
     count,
     fan_out,
     in_batches,
-    may_come_back,
     requeued,
     thrown_away,
 )
@@ -249,8 +248,6 @@ class Relay:
             await got(self.store.record(change))
         except StaleWrite:
             return LOST
-        if settled.is_open:
-            await got(self.store.release(MESSAGES, (claim,), None))
         return count(settled)
 
     async def _outcome(self, message: Message, refused: set[Channel]) -> MessageOutcome:
@@ -341,9 +338,6 @@ class Relay:
         ]
         results = await got(self.store.record_page([change for _, change in settled]))
         kept = [result == PageResult.RECORDED for result in results]
-        again = [c for c, (now, _), ok in zip(claims, settled, kept, strict=True) if ok and may_come_back(now)]
-        if again:
-            await got(self.store.release(DELIVERIES, again, None))
         return sum((count(now) if ok else LOST for (now, _), ok in zip(settled, kept, strict=True)), Delivered())
 
     async def _event(self, delivery: Delivery) -> Envelope | None:

@@ -265,6 +265,9 @@ def _apply(kept: _Kept, change: Change) -> dict[str, int]:
         _write(kept, EVENTS.add(event))
     if change.receipt:
         kept.put(f"receipt {change.receipt.namespace}", change.receipt.key, dump(change.receipt))
+    for claim in change.worked_off:
+        over = {"fence": claim.fence + 1, "until": _NEVER}
+        kept.put(f"work {claim.book.name}", claim.id, _work(kept, claim.book, claim.id) | over)
     return numbers
 
 

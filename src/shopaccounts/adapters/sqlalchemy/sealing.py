@@ -70,7 +70,8 @@ class ClearBodies:
         if key_id is not None:
             msg = f"{book} holds sealed bodies; give the storage its vault"
             raise Defect(msg)
-        return _read_lately(book.of, body)
+        kind: Any = book.of
+        return _read_lately(kind, body)
 
     def held(self, book: AnyBook, realm: str, keys: frozenset[tuple[str, str]]) -> list[HeldKey]:  # noqa: ARG002
         """Answer keys as they are."""
@@ -154,7 +155,7 @@ def as_sealed(text: str) -> Sealed:
 
 
 @functools.lru_cache(maxsize=1_024)
-def _read_lately(kind: type[Any], body: str) -> Any:
+def _read_lately(kind: Any, body: str) -> Any:
     """Read a body, but not one that was read a moment ago: entities are frozen, so equal texts may share one.
 
     Who claims a page and then loads what hangs on it reads the same rows twice.

@@ -4,7 +4,8 @@ The rules, in plain English:
 
 * An item may be claimed when it is due, not parked, in nobody's live claim, and first of those that wait in its lane.
 * Higher priority goes first, then what has been due longest, then the smaller id.
-* Each claim, and each giving back, raises the item's fence; whoever holds an older fence has lost it.
+* Each claim, and each giving back, raises the item's fence; whoever holds an older fence has lost it. Writing an item
+  under its claim is giving it back.
 * Where rows can be skipped while another worker holds them, workers don't wait for each other. Elsewhere the claim is
   an update that names its conditions, and a worker that came too late looks again.
 """

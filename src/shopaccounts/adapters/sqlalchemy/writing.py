@@ -144,11 +144,12 @@ class Writer(Checker):
         """Store everything; the first write that has to find something carries the guards."""
         removals = [removal for draft in drafts for removal in draft.change.removals]
         puts = [put for draft in drafts for put in draft.puts]
+        ended = {claim.place for draft in drafts for claim in draft.change.worked_off}
         for name in sorted({book for draft in drafts for book, _ in draft.moved}):
             shelf = self.tables.shelf(name)
             gone = [_expecting(realm, r.was.id, r.was.version) for r in removals if r.book.name == name]
             changed = [
-                _changed_row(realm, shelf, put.columns, put.id, put.was)
+                _changed_row(realm, shelf, put.columns, put.id, put.was, ends_claim=put.place in ended)
                 for put in puts
                 if put.shelf is shelf and put.was is not None
             ]
@@ -280,14 +281,22 @@ class Writer(Checker):
 
     @prepared
     def _changed(self, shelf: Shelf, *guarded: str) -> Update:
-        """Update at the expected version; an item stays put off until its ``retry_at``."""
+        """Update at the expected version; an item stays put off until its ``retry_at``.
+
+        Who worked it off gives it back by the same statement; anybody else leaves the claim on it as it is.
+        """
         c = shelf.table.c
         mine = equal(shelf.table.c, "realm", "id", "version")
         changed = update(shelf.table).where(*mine, *self._unchanged(*guarded))
         if not shelf.is_worked:
             return changed
         wants_at = bindparam("is_wanted_at", type_=Instant)
-        return changed.values(due_at=case((c.retry_at > wants_at, c.retry_at), else_=wants_at))
+        ended = bindparam("is_ended", type_=BigInteger)
+        return changed.values(
+            due_at=case((c.retry_at > wants_at, c.retry_at), else_=wants_at),
+            claimed_until=case((ended == 0, c.claimed_until)),
+            fence=c.fence + ended,
+        )
 
     def _unchanged(self, *books: str) -> Iterator[ColumnElement[bool]]:
         """Say that there is the guarded entity of each of these books, at the version that was relied on."""
@@ -366,6 +375,6 @@ def _expecting(realm: str, id: str, version: int) -> Row:
     return {"is_realm": realm, "is_id": id, "is_version": version}
 
 
-def _changed_row(realm: str, shelf: Shelf, columns: Row, id: str, was: int) -> Row:
+def _changed_row(realm: str, shelf: Shelf, columns: Row, id: str, was: int, *, ends_claim: bool = False) -> Row:
     row = columns | _expecting(realm, id, was)
-    return row | {"is_wanted_at": columns["wants_at"]} if shelf.is_worked else row
+    return row | {"is_wanted_at": columns["wants_at"], "is_ended": int(ends_claim)} if shelf.is_worked else row

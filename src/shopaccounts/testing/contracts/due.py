@@ -244,17 +244,47 @@ class DueWorkContract:
         )
         assert await self.ids(store) == ["z"]
 
-    @pytest.mark.proves("KER-142")
-    async def test_what_is_written_keeps_its_claim(self, store: Store, scope: Scope) -> None:
-        await put(store, BOXES, box(scope, due_at=NOW))
-        (claim,) = await self.claim(store)
-        again = Change(
-            writes=(BOXES.change(claim.item, attrs.evolve(claim.item, count=1)),),
-            claims=(ClaimGuard(BOXES, "box", claim.fence),),
-        )
-        await got(store.record(again))
+    @pytest.mark.proves("KER-140", "KER-142")
+    async def test_what_others_write_keeps_its_claim(self, store: Store, scope: Scope) -> None:
+        await put(store, BOXES, box(scope, "a", due_at=NOW), box(scope, "b", due_at=NOW))
+        claim, other = await self.claim(store)
+        written = BOXES.change(claim.item, attrs.evolve(claim.item, count=1))
+        await got(store.record(Change(writes=(written,), claims=(ClaimGuard(BOXES, "b", other.fence),))))
         assert await self.claim(store, SECOND) == ()
-        assert await got(store.renew(BOXES, (claim,), NOW + SECOND, LEASE)) == frozenset({"box"})
+        assert await got(store.renew(BOXES, (claim, other), NOW + SECOND, LEASE)) == frozenset({"a", "b"})
+
+    @pytest.mark.proves("KER-142", "KER-144", "RUN-3")
+    @pytest.mark.parametrize("as_a_page", [False, True])
+    async def test_a_claim_ends_with_the_write_that_works_it_off(
+        self,
+        store: Store,
+        scope: Scope,
+        as_a_page: bool,  # noqa: FBT001  (a parameter of a test)
+    ) -> None:
+        await put(store, BOXES, *(box(scope, id, due_at=NOW) for id in ("off", "seen", "still")))
+        claims = await self.claim(store)
+        off, seen, _ = claims
+        done = Change(
+            writes=(BOXES.change(off.item, attrs.evolve(off.item, due_at=NOW + SECOND)),),
+            claims=tuple(ClaimGuard(BOXES, claim.item.id, claim.fence) for claim in (off, seen)),
+        )
+        await (got(store.record_page((done,))) if as_a_page else got(store.record(done)))
+        assert await got(store.renew(BOXES, claims, NOW, LEASE)) == frozenset({"seen", "still"}), "only what is written"
+        assert await self.claim(store) == (), "it isn't due yet"
+        (again,) = await self.claim(store, SECOND)
+        assert (again.item.id, again.attempts, again.fence > off.fence + 1) == ("off", 0, True)
+        await got(store.release(BOXES, (off,), None))
+        assert await self.claim(store, SECOND) == (), "who is done with it holds nothing that could be given back"
+
+    @pytest.mark.proves("KER-142", "KER-143")
+    async def test_a_claim_doesnt_end_with_a_write_that_is_refused(self, store: Store, scope: Scope) -> None:
+        (kept,) = await put(store, BOXES, box(scope, due_at=NOW))
+        (claim,) = await self.claim(store)
+        await got(store.record(Change(writes=(BOXES.change(kept, attrs.evolve(kept, count=1)),))))
+        stale = Change(writes=(BOXES.change(kept, kept),), claims=(ClaimGuard(BOXES, "box", claim.fence),))
+        assert await got(store.record_page((stale,))) == ("stale",)
+        await refused(StaleWrite, store.record, stale)
+        assert await self.claim(store, SECOND) == ()
 
     @pytest.mark.proves("KER-142")
     async def test_what_is_removed_can_be_neither_claimed_nor_settled(self, store: Store, scope: Scope) -> None:

@@ -15,7 +15,7 @@ from shopaccounts.kernel.errors import Conflict, StaleWrite, Taken
 from shopaccounts.kernel.ids import RealmId, WorkerId
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.ports import Storage, Swap
-from shopaccounts.kernel.record import Change, Once, Receipt, Recorded, Replayed
+from shopaccounts.kernel.record import Change, ClaimGuard, Once, Receipt, Recorded, Replayed
 from shopaccounts.kernel.scope import Scope
 from shopaccounts.testing.contracts.steps import find, listed, put
 from shopaccounts.testing.processes import Crowd
@@ -25,6 +25,7 @@ from shopaccounts.testing.toys import BOXES, LIDS, NOW, Box, Colour, box, happen
 __all__ = ["CONTESTS", "Contest", "ProcessesContract", "RaceContract", "compete"]
 
 HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
 MINE = "box"
 
 
@@ -325,6 +326,34 @@ class RaceContract:
         assert len(claimed) == len(set(claimed))
         assert set(claimed) <= due
         assert claimed, "something was due, and nobody got any of it"
+
+    @pytest.mark.proves("KER-140", "KER-142", "RUN-3")
+    async def test_what_is_worked_off_and_due_again_is_claimed_by_one_at_a_time(
+        self, storage: Storage, scope: Scope
+    ) -> None:
+        await put(storage.open(scope), BOXES, *(box(scope, f"b{n}", due_at=NOW) for n in range(3)))
+
+        async def work(n: int) -> list[tuple[str, int]]:
+            """Work off what is due and leave it due, as a backlog is worked off; tell what was done to which."""
+            store, done = storage.open(scope), list[tuple[str, int]]()
+            for _ in range(6):
+                for claim in await got(store.claim_due(BOXES, NOW + 99 * SECOND, 2, HOUR, WorkerId(f"w{n}"))):
+                    item, later = claim.item, (claim.item.due_at or NOW) + SECOND
+                    counted = BOXES.change(item, attrs.evolve(item, count=item.count + 1, due_at=later))
+                    guard = ClaimGuard(BOXES, claim.item.id, claim.fence)
+                    await got(storage.open(scope).record(Change(writes=(counted,), claims=(guard,))))
+                    done.append((claim.item.id, claim.fence))
+            return done
+
+        outcomes = await race(2, work)
+        assert [outcome.error for outcome in outcomes] == [None] * 2, "somebody else had the same item"
+        done = [one for outcome in outcomes for one in outcome.value]
+        assert len(done) == len(set(done)), "no claim was given to two"
+        counts = Counter(id for id, _ in done)
+        for id in ("b0", "b1", "b2"):
+            kept = await find(storage.open(scope), BOXES, id)
+            assert kept is not None
+            assert kept.count == counts[id] >= 1, "it is claimed again at once"
 
     @pytest.mark.proves("KER-114", "KER-120")
     async def test_a_realm_that_many_open_first_at_once_is_one_realm(self, storage: Storage, scope: Scope) -> None:
