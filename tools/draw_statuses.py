@@ -1,15 +1,12 @@
-"""Draw the life of a customer record from its table, as a picture for the docs.
+"""Draw the life of a customer record from its table, as a picture for the docs."""
 
-``--check`` writes nothing and fails if the picture is out of date.
-"""
-
-import sys
 from collections import defaultdict
 
-import state_pictures
+from pictures import CONTEXTS, keep
 from shopaccounts.customers import TRANSITIONS, AccountStatus, Trigger
+from state_pictures import StatePicture
 
-PICTURE = state_pictures.CONTEXTS / "customer-statuses.svg"
+PICTURE = CONTEXTS / "customer-statuses.svg"
 PLACES: dict[AccountStatus, tuple[float, float]] = {
     AccountStatus.GUEST: (90, 60),
     AccountStatus.PENDING: (330, 60),
@@ -35,10 +32,11 @@ def edges() -> dict[Pair, list[str]]:
     return found
 
 
-def picture() -> state_pictures.StatePicture:
+def picture() -> StatePicture:
     """Answer the picture."""
-    return state_pictures.StatePicture(
+    return StatePicture(
         path=PICTURE,
+        title="The statuses of a customer record",
         width=900,
         height=460,
         places={status.value: place for status, place in PLACES.items()},
@@ -54,4 +52,4 @@ def drawing() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(state_pictures.keep(picture()))
+    keep(picture())

@@ -1,17 +1,14 @@
-"""Draw the tables of the states of subscriptions and boxes, as pictures for the docs.
+"""Draw the tables of the states of subscriptions and boxes, as pictures for the docs."""
 
-``--check`` writes nothing and fails if a picture is out of date.
-"""
-
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from pictures import CONTEXTS, keep
 from shopaccounts.subscriptions.boxes.states import DELIVERY
 from shopaccounts.subscriptions.states import COLLECTION, LIFECYCLE
-from state_pictures import CONTEXTS, StatePicture, keep
+from state_pictures import StatePicture
 
 
 def steps(table: Mapping[Any, Enum]) -> dict[tuple[str, str], list[str]]:
@@ -25,6 +22,7 @@ def steps(table: Mapping[Any, Enum]) -> dict[tuple[str, str], list[str]]:
 PICTURES = (
     StatePicture(
         path=CONTEXTS / "subscriptions" / "lifecycle.svg",
+        title="Whether a subscription runs",
         width=1170,
         height=630,
         half_width=72,
@@ -43,6 +41,7 @@ PICTURES = (
     ),
     StatePicture(
         path=CONTEXTS / "subscriptions" / "collection.svg",
+        title="Whether a subscription is paid",
         width=900,
         height=240,
         places={"ok": (90, 190), "past_due": (450, 90), "unpaid": (810, 190)},
@@ -50,6 +49,7 @@ PICTURES = (
     ),
     StatePicture(
         path=CONTEXTS / "subscriptions" / "deliveries.svg",
+        title="What becomes of a box",
         width=900,
         height=440,
         places={
@@ -68,4 +68,4 @@ PICTURES = (
 )
 
 if __name__ == "__main__":
-    sys.exit(keep(*PICTURES))
+    keep(*PICTURES)

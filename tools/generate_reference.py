@@ -1,4 +1,4 @@
-"""Write the reference pages of the docs, and the listing of the public API, from the code.
+"""Write the reference pages and the pictures of the docs, and the listing of the public API, from the code.
 
 ``--check`` writes nothing and fails if one of them is out of date.
 """
@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import compliance_page
+import draw_statuses
+import draw_subscription_states
+import draw_subscription_timelines
+import pictures
 import public_api
 import reference_pages
 
@@ -26,7 +30,16 @@ def wanted() -> dict[Path, str]:
         Path("docs/errors.md"): reference_pages.errors_page(),
         Path("docs/compliance.md"): compliance_page.page(),
         LISTING: public_api.listing(),
+        **drawn(),
     }
+
+
+def drawn() -> dict[Path, str]:
+    """Answer what each picture should look like."""
+    states = (draw_statuses.picture(), *draw_subscription_states.PICTURES)
+    every: tuple[pictures.Drawn, ...] = (*states, *draw_subscription_timelines.pictures())
+    docs = pictures.CONTEXTS.parent
+    return {Path("docs") / one.path.relative_to(docs): one.drawing() for one in every}
 
 
 def stale() -> dict[Path, str]:

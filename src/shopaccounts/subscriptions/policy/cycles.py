@@ -80,7 +80,8 @@ class CyclePolicy:
         week_start: Monday. [ISO 8601]
 
     Raises:
-        BadPolicy: *week_start* is no weekday, or invoices are shared without a common day.
+        BadPolicy: *week_start* is no weekday, invoices are shared without a common day, or a stub is priced in another
+            way.
     """
 
     alignment: Alignment = Alignment.SUBSCRIPTION
@@ -96,6 +97,8 @@ class CyclePolicy:
         require(is_weekday, "a week begins on a weekday, 1 to 7")
         shared = not self.consolidate or self.alignment is Alignment.CUSTOMER
         require(shared, "subscriptions share an invoice if they share their customer's billing day")
+        stubs = (self.first_stub, self.last_stub)
+        require(all(isinstance(way, StubPricing) for way in stubs), "a stub costs its share, all, or nothing")
 
     def boundary_time(self, began: datetime, zone: Zone) -> time:
         """Answer the wall time of every boundary of a service.
@@ -122,11 +125,17 @@ class ProrationPolicy:
         change_day: to what comes after the change, as a period has its first day and not its last. [Kill Bill; Lago
             counts it as used]
         fixed_discount_on_stub: in full, since an amount was promised. [Stripe, amount-off coupons]
+
+    Raises:
+        BadPolicy: *method* is no way to measure time.
     """
 
     method: Method = Method.ACTUAL_DAYS
     change_day: ChangeDay = ChangeDay.NEW
     fixed_discount_on_stub: FixedDiscountOnStub = FixedDiscountOnStub.FULL
+
+    def __attrs_post_init__(self) -> None:
+        require(isinstance(self.method, Method), "parts are measured in days, in months of 30, in seconds, or not")
 
     def first_unused(self, change: date) -> date:
         """Answer the first day that is not used any more, after a change or cancellation on a day.
