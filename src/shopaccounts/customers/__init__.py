@@ -57,6 +57,7 @@ from shopaccounts.customers.errors import (
     NoticeLinkUsed,
     StatusForbids,
 )
+from shopaccounts.customers.forgetting import Erasures
 from shopaccounts.customers.identifying import Identifiers
 from shopaccounts.customers.leaving import Closings
 from shopaccounts.customers.lifecycle import TRANSITIONS, as_of, follow
@@ -75,7 +76,7 @@ from shopaccounts.customers.model import (
 from shopaccounts.customers.notices import FREEZE, NOT_ME_CHANGE, NOT_ME_SIGN_IN, Notices
 from shopaccounts.customers.owning import customer_of
 from shopaccounts.customers.policy import BlockedClosing, LifecyclePolicy, NoticePolicy
-from shopaccounts.customers.ports import ClosingObjections
+from shopaccounts.customers.ports import ClosingObjections, ErasureObjections
 from shopaccounts.customers.reaching import Delivery, noted
 from shopaccounts.customers.rekeying import rekeyed, with_old_keys
 from shopaccounts.customers.stopping import held, is_held, released, suspended
@@ -123,6 +124,8 @@ __all__ = [
     "Customer",
     "Customers",
     "Delivery",
+    "ErasureObjections",
+    "Erasures",
     "FormerContact",
     "FreezeOffer",
     "Holding",

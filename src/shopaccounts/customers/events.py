@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import attrs
 
-from shopaccounts.kernel.events import SecurityEvent
+from shopaccounts.kernel.events import Event, SecurityEvent
 from shopaccounts.kernel.ids import AccountId
 
 __all__ = [
@@ -21,6 +21,9 @@ __all__ = [
     "CustomerReinstated",
     "CustomerReopened",
     "CustomerSuspended",
+    "CustomersMerged",
+    "PaymentMethodChanged",
+    "PaymentMethodRemoved",
 ]
 
 
@@ -139,3 +142,31 @@ class ContactKeyCollided(SecurityEvent):
     name: ClassVar[str] = "customers.contact_key_collided"
     account: AccountId
     other: AccountId
+
+
+@attrs.frozen(kw_only=True)
+class CustomersMerged(Event):
+    """Two records turned out to be one person: what *source* had belongs to *account* now, by one *merge*."""
+
+    name: ClassVar[str] = "customers.customers_merged"
+    account: AccountId
+    source: AccountId
+    merge: str
+
+
+@attrs.frozen(kw_only=True)
+class PaymentMethodChanged(Event):
+    """A customer pays by another *method* from now on."""
+
+    name: ClassVar[str] = "customers.payment_method_changed"
+    account: AccountId
+    method: str
+
+
+@attrs.frozen(kw_only=True)
+class PaymentMethodRemoved(Event):
+    """A *method* of a customer can't be charged any more: the customer removed it, or its bank did."""
+
+    name: ClassVar[str] = "customers.payment_method_removed"
+    account: AccountId
+    method: str

@@ -6,7 +6,7 @@ from shopaccounts.customers.closing import Holding
 from shopaccounts.kernel.answers import Answer
 from shopaccounts.kernel.ids import AccountId
 
-__all__ = ["ClosingObjections"]
+__all__ = ["ClosingObjections", "ErasureObjections"]
 
 
 class ClosingObjections(Protocol):
@@ -19,4 +19,21 @@ class ClosingObjections(Protocol):
 
     def against(self, account: AccountId) -> Answer[tuple[Holding, ...]]:
         """Answer what blocks the closing of this account, and what its owner would lose."""
+        ...
+
+
+class ErasureObjections(Protocol):
+    """Whether one part of the shop has to keep something with a customer's name on it.
+
+    Promises:
+        1. ``require_erasable`` answers for the present state, and changes nothing.
+        2. It lets a customer pass that it knows nothing of, and one that it has forgotten.
+    """
+
+    def require_erasable(self, account: AccountId) -> Answer[None]:
+        """Let a customer be erased.
+
+        Raises:
+            Rejected: Something has to be kept for now; it says why, and until when if that is known.
+        """
         ...

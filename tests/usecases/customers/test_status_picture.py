@@ -10,7 +10,7 @@ from shopaccounts.customers import TRANSITIONS, AccountStatus
 
 @pytest.mark.proves("CUS-11")
 def test_the_picture_in_the_docs_shows_the_table_as_it_is() -> None:
-    assert draw_statuses.PICTURE.read_text("utf-8") == draw_statuses.drawing(), "run tools/draw_statuses.py"
+    assert draw_statuses.PICTURE.read_text("utf-8") == draw_statuses.drawing(), "run tools/generate_reference.py"
 
 
 def test_every_status_and_every_step_is_in_the_picture() -> None:
