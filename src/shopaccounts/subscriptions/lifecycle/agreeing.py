@@ -4,17 +4,20 @@ The rules, in plain English:
 
 * What was agreed is copied: prices, phases, lines. The plan may be edited after that, and nothing changes.
 * A trial lasts from its first moment to the same wall time some days or months later. What is paid for begins there.
-* A subscription follows its own billing day, its customer's or the calendar's. Until the first such day it has a stub.
-  Days and weeks know no day of the month, so the customer's billing day says nothing about them.
+* A subscription follows its own billing day, its customer's or the calendar's: whose, says its plan, or else the shop.
+  Until the first such day it has a stub. Days and weeks know no day of the month, so the customer's billing day says
+  nothing about them.
+* The customer's billing day is set by the first period that is paid by the month: it is the day of the month that was
+  agreed for it, though its first month be too short for that, or else the day on which it begins.
 * A phase with another interval begins a segment of its own, with cycles of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import attrs
 
-from shopaccounts.kernel.cycles import Cycle
+from shopaccounts.kernel.cycles import Cycle, Interval
 from shopaccounts.kernel.money import Currency
 from shopaccounts.kernel.time import Zone, instant_of, local_date
 from shopaccounts.subscriptions.cycles.schedules import (
@@ -28,6 +31,7 @@ from shopaccounts.subscriptions.cycles.schedules import (
 )
 from shopaccounts.subscriptions.cycles.segments import open_segment
 from shopaccounts.subscriptions.errors import BadPlan
+from shopaccounts.subscriptions.lifecycle.trial_cycles import tried_by_grid, tried_whole
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.plans.add_ons import AddOn, SetupFeeWhen
 from shopaccounts.subscriptions.plans.agreed import RunningPhase, RunningTerm, SubscribedLine, Terms, Trial
@@ -38,9 +42,20 @@ from shopaccounts.subscriptions.plans.tariffs import in_currency
 from shopaccounts.subscriptions.plans.trial_length import trial_end, trial_interval
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.subscribing import OneLivePer
+from shopaccounts.subscriptions.policy.trials import TrialCycles
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["Choice", "agree", "agreed_lines", "agreed_terms", "aligned", "billing_day_for", "segments_from"]
+__all__ = [
+    "Choice",
+    "Outset",
+    "agree",
+    "agreed_lines",
+    "agreed_terms",
+    "alignment_of",
+    "billing_day_for",
+    "outset",
+    "with_billing_day",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -86,13 +101,9 @@ def agree(
         BadQuantity: A quantity that may not be chosen.
         BadPlan: There is no such add-on.
     """
-    version, starts = aligned(choice.version, policy), choice.starts_at
-    trial = _trial(choice, zone)
-    day = billing_day_for(version, account)
-    segments = segments_from((), version, starts, zone, day, policy, trial=trial)
-    free, paid = (segments[0], segments[1]) if trial else (None, segments[0])
-    terms = agreed_terms(version, choice.currency, account, paid, free=free)
-    shares = policy.cycles.consolidate and version.alignment is Alignment.CUSTOMER
+    version, trial = choice.version, _trial(choice, zone)
+    begins = outset((), version, choice.starts_at, zone, account, policy, trial=trial)
+    terms = agreed_terms(version, choice.currency, account, policy, begins.paid, free=begins.free)
     return Subscription(
         id=id,
         realm=account.realm,
@@ -101,9 +112,9 @@ def agree(
         customer=account.customer,
         holds_group=policy.subscribing.one_live_per is OneLivePer.PLAN_GROUP,
         currency=choice.currency,
-        terms=attrs.evolve(terms, consolidate=True) if shares else terms,
-        lines=agreed_lines(version, choice.currency, choice.quantity, choice.add_ons, segments[-1]),
-        segments=segments,
+        terms=terms,
+        lines=agreed_lines(version, choice.currency, choice.quantity, choice.add_ons, begins.last),
+        segments=begins.segments,
         lifecycle=Lifecycle.PENDING,
         discounts=choice.discounts,
         setup_fee_due=terms.setup_fee is not None,
@@ -122,64 +133,116 @@ def _trial(choice: Choice, zone: Zone) -> Trial | None:
     return Trial(started_at=choice.starts_at, ends_at=ends)
 
 
-def aligned(version: PlanVersion, policy: SubscriptionPolicy) -> PlanVersion:
-    """Answer a plan that says whose billing day it follows: its own word, or else the shop's."""
-    return version if version.alignment else attrs.evolve(version, alignment=policy.cycles.alignment)
+def alignment_of(version: PlanVersion, policy: SubscriptionPolicy) -> Alignment:
+    """Answer whose billing day a plan follows: its own word, or else the shop's."""
+    return version.alignment or policy.cycles.alignment
 
 
-def billing_day_for(version: PlanVersion, account: BillingAccount) -> BillingDay:
+def billing_day_for(version: PlanVersion, account: BillingAccount, policy: SubscriptionPolicy) -> BillingDay:
     """Answer on which day a plan is billed for a customer."""
-    match version.alignment:
+    return _day_of_others(version, account, policy) or version.billing_day
+
+
+def _day_of_others(version: PlanVersion, account: BillingAccount, policy: SubscriptionPolicy) -> BillingDay | None:
+    """Answer the billing day that the calendar or the customer's account has set; None for a plan with its own."""
+    match alignment_of(version, policy):
         case Alignment.CALENDAR:
             return CalendarDay()
         case Alignment.CUSTOMER if account.billing_day is not None and version.interval.total_months:
             return DayOfMonth(account.billing_day)
         case _:
-            return version.billing_day
+            return None
 
 
-def segments_from(
+def with_billing_day(account: BillingAccount, agreed: Subscription) -> BillingAccount:
+    """Answer an account whose billing day is set by its first period that is paid by the month.
+
+    Args:
+        account: Who pays.
+        agreed: What was agreed with that customer just now.
+    """
+    if account.billing_day is not None or agreed.terms.alignment is not Alignment.CUSTOMER:
+        return account
+    paid = (one.cycle for one in agreed.segments if one.first_index >= agreed.paid_from)
+    first = next((cycle for cycle in paid if cycle.interval.total_months), None)
+    return account if first is None else attrs.evolve(account, billing_day=first.anchor.day)
+
+
+@attrs.frozen(kw_only=True)
+class Outset:
+    """What a plan begins with.
+
+    Args:
+        segments: Its segments, with those before.
+        free: That of its trial, None without.
+        paid: What is paid for first, as a segment; where a trial leaves the cycle whole in which it ends, that is in
+            the middle of one.
+    """
+
+    segments: tuple[Segment, ...]
+    free: Segment | None
+    paid: Segment
+
+    @property
+    def last(self) -> Segment:
+        """The last segment, but nothing of a trial."""
+        last = self.segments[-1]
+        return self.paid if last is self.free else last
+
+
+def outset(
     before: tuple[Segment, ...],
     version: PlanVersion,
     starts: datetime,
     zone: Zone,
-    day: BillingDay,
+    account: BillingAccount,
     policy: SubscriptionPolicy,
     *,
     trial: Trial | None,
     first_index: int = 0,
     reason: SegmentReason = SegmentReason.START,
-) -> tuple[Segment, ...]:
+    settled: int = 0,
+) -> Outset:
     """Answer the segments of a plan from a moment on: its trial, what is paid for, phases with another interval.
 
     Args:
-        before: The segments so far.
+        before: The segments so far; none before a trial.
         version: The plan.
         starts: When the first of the new ones begins.
         zone: Where days begin.
-        day: On which day cycles begin.
+        account: Whose billing day it may follow.
         policy: How the shop bills.
         trial: The trial to begin with, None without.
-        first_index: The number of the first new cycle.
-        reason: Why the first of the new ones is opened.
+        first_index: The number of the first new cycle, without a trial.
+        reason: Why the first of the new ones is opened, without a trial.
+        settled: So many cycles of a trial are settled already.
     """
-    at = policy.cycles.boundary_time(starts, zone)
-    segments, paid_from = before, starts
-    if trial is not None:
+    phases, day = _paid_phases(version), billing_day_for(version, account, policy)
+    cycle_from = _cycles(phases[0].interval or version.interval, day, starts, zone, policy)
+    if trial is None:
+        segments = open_segment(before, cycle_from(starts), starts, first_index=first_index, reason=reason)
+        free, paid = None, segments[-1]
+    elif policy.trials.cycles is TrialCycles.GRID and _day_of_others(version, account, policy):
+        grid = cycle_from(starts)
+        segments, paid = tried_by_grid(grid, starts, trial.ends_at, policy.trials, settled=settled)
+        free = segments[0]
+    else:
         length = trial_interval(version.phases[0].length, version.interval)
-        whole = open_cycle(local_date(starts, zone), length, StartDay(), zone=zone, at=at)
-        segments = open_segment(segments, whole, starts, first_index=first_index, reason=reason)
-        paid_from, first_index, reason = trial.ends_at, first_index + 1, SegmentReason.TRIAL_END
-    phases = _paid_phases(version)
-    on = local_date(paid_from, zone)
-    first = open_cycle(
-        on, phases[0].interval or version.interval, day, zone=zone, at=at, week_start=policy.cycles.week_start
-    )
-    segments = open_segment(segments, first, paid_from, first_index=first_index, reason=reason)
-    for span in phase_spans(phases, on, first, version.interval, day):
+        whole = _cycles(length, StartDay(), starts, zone, policy)(starts)
+        segments = tried_whole(whole, cycle_from(trial.ends_at), starts, trial.ends_at)
+        free, paid = segments
+    for span in phase_spans(phases, paid.start, paid.cycle, version.interval, day):
         if span.cycle != segments[-1].cycle:
             segments = _with_other_interval(segments, span.cycle, span.start)
-    return segments
+    return Outset(segments=segments, free=free, paid=paid)
+
+
+def _cycles(
+    interval: Interval, day: BillingDay, starts: datetime, zone: Zone, policy: SubscriptionPolicy
+) -> Callable[[datetime], Cycle]:
+    """Answer how the cycle is opened that counts from an instant on; its wall time is that of the start."""
+    at, week_start = policy.cycles.boundary_time(starts, zone), policy.cycles.week_start
+    return lambda begins: open_cycle(local_date(begins, zone), interval, day, zone=zone, at=at, week_start=week_start)
 
 
 def _paid_phases(version: PlanVersion) -> Sequence[Phase]:
@@ -197,6 +260,7 @@ def agreed_terms(
     version: PlanVersion,
     currency: Currency,
     account: BillingAccount,
+    policy: SubscriptionPolicy,
     paid: Segment,
     *,
     free: Segment | None = None,
@@ -207,13 +271,15 @@ def agreed_terms(
         version: The plan.
         currency: In which currency.
         account: Whose billing day it may follow.
+        policy: How the shop bills.
         paid: The segment in which it begins to be paid for.
         free: The segment of its trial, None without.
 
     Raises:
         NoPriceInCurrency: It isn't sold in that currency.
     """
-    fee = version.setup_fee
+    fee, alignment = version.setup_fee, alignment_of(version, policy)
+    day = billing_day_for(version, account, policy)
     minimum = [one for one in version.minimum if one.currency == currency]
     return Terms(
         version=version.id,
@@ -221,15 +287,17 @@ def agreed_terms(
         priced_on=(free or paid).start,
         group=version.plan.group,
         goods=version.plan.goods,
-        billing_day=billing_day_for(version, account),
-        alignment=version.alignment or Alignment.SUBSCRIPTION,
-        phases=_running(version, currency, billing_day_for(version, account), paid, free),
+        billing_day=day,
+        alignment=alignment,
+        consolidate=policy.cycles.consolidate and alignment is Alignment.CUSTOMER,
+        phases=_running(version, currency, day, paid, free),
         setup_fee=in_currency(fee.prices, currency) if fee else None,
         setup_fee_first=fee is not None and fee.when is SetupFeeWhen.AT_START,
         minimum=minimum[0] if minimum else None,
         early_exit=version.early_exit,
         catch_up=version.catch_up,
         deliveries=version.deliveries,
+        prepay=version.prepay,
     )
 
 
