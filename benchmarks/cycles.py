@@ -7,22 +7,29 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import cycle as endless
 from typing import Any, Final
 
+import attrs
+
 from benchmarks.measuring import Contestant, Effort, race
 from benchmarks.reports import Curve, Reach, Report, Row
 from shopaccounts.kernel.cycles import Anchor, Cycle, Interval
 from shopaccounts.kernel.money import Money, allocate, share
 from shopaccounts.kernel.time import zone
 from shopaccounts.serial import dump
+from shopaccounts.subscriptions.announcing.timeline import upcoming
+from shopaccounts.subscriptions.changing.quoting import quote_change
+from shopaccounts.subscriptions.changing.wanting import quantity_wish
 from shopaccounts.subscriptions.cycles.schedules import Segment
 from shopaccounts.subscriptions.facts import NO_FACTS
 from shopaccounts.subscriptions.planning.planner import plan
-from shopaccounts.subscriptions.planning.timeline import upcoming
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, write_up
+from shopaccounts.subscriptions.plans.offers import PlanVersion
+from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.testing.subscribers import Course, flat_plan
 
 __all__ = ["run"]
 
 FIRST: Final = date(2031, 1, 31)
+FIRST_NOON: Final = datetime(2031, 1, 31, 12, tzinfo=UTC)
 NUMBERS: Final = tuple((n * 389) % 600 for n in range(600))
 """Which cycles are asked for: all of fifty years, in no order."""
 AGES: Final = (1, 10, 50)
@@ -32,6 +39,18 @@ OURS: Final = Cycle(Anchor.on(FIRST, BERLIN), Interval.months(1))
 PLAIN: Final = "table and clamp"
 PRICE: Final = Money.of("17.90", "EUR")
 PARTS: Final = (5, 4, 3, 2, 1)
+AT_MOST: Final = {
+    "boundary": 1.5e-6,
+    "index_on": 2.5e-6,
+    "boundary_instant": 12e-6,
+    "index_at": 12e-6,
+    "share": 1e-6,
+    "allocate over 5": 12e-6,
+    "plan": 1 / 20_000,
+    "upcoming, 12 of them": 2e-3,
+    "quote of a change": 300e-6,
+}
+"""How long each may take."""
 
 
 def run(effort: Effort) -> Report:
@@ -91,16 +110,16 @@ def _dateutil() -> dict[str, Callable[[], object]]:
 def _kernel(effort: Effort) -> list[Row]:
     """Measure what a plan asks of the kernel."""
     days, instants = [OURS.boundary(n) for n in NUMBERS], [OURS.boundary_instant(n) for n in NUMBERS]
-    works: dict[str, tuple[Callable[[], object], float]] = {
-        "boundary": (_asking(OURS.boundary), 1.5e-6),
-        "index_on": (_asking(lambda n: OURS.index_on(days[n])), 2.5e-6),
-        "boundary_instant": (_asking(OURS.boundary_instant), 12e-6),
-        "index_at": (_asking(lambda n: OURS.index_at(instants[n])), 12e-6),
-        "share": (lambda: share(PRICE, 17, 31), 1e-6),
-        "allocate over 5": (lambda: allocate(PRICE, PARTS), 12e-6),
+    works: dict[str, Callable[[], object]] = {
+        "boundary": _asking(OURS.boundary),
+        "index_on": _asking(lambda n: OURS.index_on(days[n])),
+        "boundary_instant": _asking(OURS.boundary_instant),
+        "index_at": _asking(lambda n: OURS.index_at(instants[n])),
+        "share": lambda: share(PRICE, 17, 31),
+        "allocate over 5": lambda: allocate(PRICE, PARTS),
     }
-    times = _times({name: work for name, (work, _) in works.items()}, effort)
-    return [Row(case=name, ours=times[name], at_most=most) for name, (_, most) in works.items()]
+    times = _times(works, effort)
+    return [Row(case=name, ours=times[name], at_most=AT_MOST[name]) for name in works]
 
 
 def _course(age: int) -> tuple[Course, datetime]:
@@ -111,6 +130,12 @@ def _course(age: int) -> tuple[Course, datetime]:
     count = segment.cycle.index_at(datetime(2031, 1, 15, tzinfo=UTC))
     course.subscription = course.subscription.but(billed_to=count, live=())
     return course, _due(segment, count)
+
+
+def _per_seat() -> PlanVersion:
+    version = flat_plan("17.90")
+    (phase,) = version.phases
+    return attrs.evolve(version, phases=(attrs.evolve(phase, prices=(PerUnit(PRICE),)),))
 
 
 def _due(segment: Segment, index: int) -> datetime:
@@ -124,7 +149,7 @@ def _planning(age: int) -> Contestant:
 
 def _plans(ages: Mapping[str, float]) -> list[Row]:
     young = ages[f"age {AGES[0]}"]
-    rows = [Row(case=f"plan at the age of {AGES[0]}", ours=young, at_most=1 / 20_000)]
+    rows = [Row(case=f"plan at the age of {AGES[0]}", ours=young, at_most=AT_MOST["plan"])]
     for age in AGES[1:]:
         beside = f"at the age of {AGES[0]}"
         rows.append(Row(case=f"plan at the age of {age}", ours=ages[f"age {age}"], other=young, beside=beside))
@@ -135,6 +160,7 @@ def _whole(effort: Effort) -> list[Row]:
     """Measure what comes after the plan."""
     course, now = _course(1)
     facts = PaperFacts(method="card-1")
+    seats, a_while_later = Course.begin(_per_seat(), FIRST_NOON), FIRST_NOON + timedelta(days=9)
 
     def papers() -> Any:
         decision = plan(course.subscription, NO_FACTS, course.policy, now)
@@ -147,9 +173,17 @@ def _whole(effort: Effort) -> list[Row]:
     def ahead() -> object:
         return upcoming(course.subscription, course.account, NO_FACTS, course.policy, count=12)
 
-    times = _times({"papers": papers, "texts": texts, "ahead": ahead}, effort)
+    def quoted() -> object:
+        return quote_change(seats.subscription, seats.facts, [quantity_wish(3)], None, seats.policy, a_while_later)
+
+    times = _times({"papers": papers, "texts": texts, "ahead": ahead, "quoted": quoted}, effort)
     return [
         Row(case="plan, and its papers", ours=times["papers"]),
         Row(case="plan, its papers, and their text in the books", ours=times["texts"], at_most=300e-6),
-        Row(case="upcoming, 12 of them", ours=times["ahead"], at_most=2e-3),
+        _held("upcoming, 12 of them", times["ahead"]),
+        _held("quote of a change", times["quoted"]),
     ]
+
+
+def _held(case: str, ours: float) -> Row:
+    return Row(case=case, ours=ours, at_most=AT_MOST[case])

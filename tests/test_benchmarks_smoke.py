@@ -8,7 +8,9 @@ import sys
 import pytest
 
 import benchmarks
+from benchmarks import billing
 from benchmarks.registry import BENCHMARKS
+from benchmarks.subscriptions import PAGE
 
 APART = {"__main__", "peers"}
 """The command, and the shops on the peers, which load in the environment of the benchmarks only."""
@@ -40,3 +42,14 @@ def test_the_command_says_what_it_can_do(pytestconfig):
         command, cwd=pytestconfig.rootpath, capture_output=True, text=True, check=True
     )
     assert all(name in helped.stdout for name in BENCHMARKS)
+
+
+@pytest.mark.proves("PRF-3")
+def test_the_billing_run_is_measured_against_what_we_promise():
+    """How long it takes is printed beside this, by one, two and four workers, with up to a million in the books."""
+    assert {kind: PAGE / seconds for kind, seconds in billing.SECONDS.items()} == {
+        "SQLite": 1_000,
+        "PostgreSQL": 2_000,
+        "memory": 5_000,
+    }
+    assert (billing.CREW, billing.SIZES, billing.MOST_STATEMENTS) == ((1, 2, 4), (10_000, 100_000, 1_000_000), 12)
