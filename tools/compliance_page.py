@@ -18,7 +18,7 @@ import attrs
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEMANDS: Final = Path("docs/compliance.toml")
 TESTS: Final = ("tests", "src/shopaccounts/testing")
-ROW: Final = re.compile(r"\| ([A-Z]{3}-\d+[a-z]?) \|")
+ROW: Final = re.compile(r"\| ([A-Z]{2,3}-\d+[a-z]?) \|")
 LEVELS: Final = {"L1": ("asvs-l1", "asvs-l2"), "L2": ("asvs-l2",), "L3": ("asvs-l3 overlay",)}
 PROFILES: Final = ("shop-default", "asvs-l1", "asvs-l2", "asvs-l3 overlay", "nist-aal1", "nist-aal2")
 

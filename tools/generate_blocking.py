@@ -57,6 +57,7 @@ FACES = {
     "billing_desk": ("subscriptions.desk.clerking", "BillingDesk"),
     "document_desk": ("subscriptions.desk.document_desk", "DocumentDesk"),
     "subscription_imports": ("subscriptions.desk.imports", "SubscriptionImports"),
+    "subscription_records": ("subscriptions.owners.records", "CustomerRecords"),
     "relay": ("relay.usecases", "Relay"),
     "upkeep": ("upkeep", "Upkeep"),
     "password_imports": ("passwords.imports", "PasswordImports"),

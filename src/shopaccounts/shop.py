@@ -65,7 +65,7 @@ class AsyncShopAccounts:
         self.cancellations, self.statements = wired.cancellations, wired.statements
         self.subscription_prices, self.billing_notices = wired.subscription_prices, wired.billing_notices
         self.billing_desk, self.document_desk = wired.billing_desk, wired.document_desk
-        self.subscription_imports = wired.subscription_imports
+        self.subscription_imports, self.subscription_records = wired.subscription_imports, wired.subscription_records
         self.boxes, self.usage_watch = wired.boxes, wired.usage_watch
         self.relay, self.upkeep = wired.relay, wired.upkeep
         self.password_imports = wired.password_imports
@@ -118,6 +118,7 @@ class ShopAccounts:
             BlockingContactCare,
             BlockingContactChanges,
             BlockingContacts,
+            BlockingCustomerRecords,
             BlockingCustomers,
             BlockingDocumentDesk,
             BlockingFactors,
@@ -196,9 +197,10 @@ class ShopAccounts:
         self.pauses = BlockingPauses(wired.pauses)
         self.subscription_prices = BlockingPrices(wired.subscription_prices)
         self.billing_desk = BlockingBillingDesk(wired.billing_desk)
-        self.document_desk, self.subscription_imports = (
+        self.document_desk, self.subscription_imports, self.subscription_records = (
             BlockingDocumentDesk(wired.document_desk),
             BlockingSubscriptionImports(wired.subscription_imports),
+            BlockingCustomerRecords(wired.subscription_records),
         )
         self.billing_notices = BlockingBillingNotices(wired.billing_notices)
         self.billing, self.boxes, self.usage_watch = (

@@ -123,6 +123,7 @@ def test_the_library_has_a_text_for_every_mail_that_it_sends() -> None:
         "subscriptions.ended_unpaid",
         "subscriptions.last_warning",
         "subscriptions.method_expiring",
+        "subscriptions.method_removed",
         "subscriptions.payment_action",
         "subscriptions.payment_failed",
         "subscriptions.payment_recovered",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-RULE_ID = re.compile(r"[A-Z]{3}-\d+[a-z]?")
+RULE_ID = re.compile(r"[A-Z]{2,3}-\d+[a-z]?")
 COLUMNS = 3
 Places = dict[str, list[str]]
 

@@ -18,6 +18,7 @@ from tests.usecases.test_subscription_crashes import (
     boxed,
     gone,
     mine,
+    paying_ahead,
     resting,
     running,
     with_a_seat,
@@ -37,6 +38,7 @@ async def at_the_desk(world):
 
 READS: dict[str, Any] = {
     "billing_desk.acts": (at_the_desk, lambda work, hand: work(hand["customer"], WHY)),
+    "billing_desk.doubled": (at_the_desk, lambda work, _: work(WHY)),
     "boxes.deliveries": (boxed, lambda work, hand: work(*mine(hand), date(2031, 1, 1), date(2031, 4, 1))),
     "cancellations.preview_cancel": (running, lambda work, hand: work(*mine(hand), STAY_AWAY)),
     "cancellations.preview_reactivate": (gone, lambda work, hand: work(*mine(hand))),
@@ -57,6 +59,7 @@ READS: dict[str, Any] = {
     "subscription_changes.preview_change_plan": (running, lambda work, hand: work(*mine(hand), LARGE.id, how=AT_ONCE)),
     "subscription_changes.preview_change_quantity": (running, lambda work, hand: work(*mine(hand), 3, how=AT_ONCE)),
     "subscription_changes.preview_move_billing_day": (running, lambda work, hand: work(*mine(hand), DayOfMonth(15))),
+    "subscription_changes.preview_prepay": (paying_ahead, lambda work, hand: work(*mine(hand), 3)),
     "subscription_changes.preview_remove_add_on": (
         with_a_seat,
         lambda work, hand: work(*mine(hand), "seat", how=AT_ONCE),
@@ -66,6 +69,7 @@ READS: dict[str, Any] = {
         lambda work, hand: work(*mine(hand), "decaf", how=AT_ONCE),
     ),
     "subscription_prices.open_price_changes": (asked_about_a_price, lambda work, hand: work(*mine(hand))),
+    "subscription_records.export_subscriptions": (running, lambda work, hand: work(hand["customer"])),
     "subscription_views.my_invoices": (running, lambda work, hand: work(hand["customer"])),
     "subscription_views.my_subscriptions": (running, lambda work, hand: work(hand["customer"])),
     "subscription_views.upcoming": (running, lambda work, hand: work(*mine(hand))),

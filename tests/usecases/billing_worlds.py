@@ -13,11 +13,11 @@ import attrs
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.ids import CustomerId, WorkerId
-from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.subscriptions import INVOICES, SUBSCRIPTIONS, BillingPorts, Order, SubscriptionPolicy
 from shopaccounts.subscriptions.charges.metering import Measured
-from shopaccounts.subscriptions.plans.add_ons import Metered
+from shopaccounts.subscriptions.plans.add_ons import Metered, PrepayOption
 from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods, Phase, PhaseKind, Plan, PlanId, PlanVersionId
 from shopaccounts.subscriptions.plans.phases import Days
 from shopaccounts.subscriptions.plans.tariffs import PerUnit
@@ -48,6 +48,7 @@ LARGE, CHEAP = a_plan("56.00", id="large"), a_plan("14.00", id="cheap")
 YEARLY = a_plan("280.00", Interval.months(12), id="yearly")
 DEARER = attrs.evolve(SMALL, id=PlanVersionId("small-2"), phases=a_plan("30.80", per_unit=True).phases)
 TRIED = attrs.evolve(SMALL, id=PlanVersionId("tried"), phases=(Phase(PhaseKind.TRIAL, Days(14)), *SMALL.phases))
+AHEAD = attrs.evolve(SMALL, id=PlanVersionId("ahead"), prepay=(PrepayOption(3, Rate.percent(10)),))
 BOX = flat_plan("90.00", Interval.months(3), deliveries=MONTHLY, **plan_of("box", Goods.PHYSICAL))
 PHONE = flat_plan("10.00", metered=(CALLS,), **plan_of("phone"))
 
@@ -69,7 +70,7 @@ class BillingWorld(World):
         policy = SubscriptionPolicy(subscribing=subscribing, usage=UsagePolicy(alerts=(Money.of("1.00", EUR),)))
         self.staff, self.gateway, self.meter = StaffRoom(), ScriptedGateway(), Meter()
         billing = BillingPorts(
-            plans=FixedPlans([SMALL, LARGE, CHEAP, YEARLY, DEARER, TRIED, BOX, PHONE]),
+            plans=FixedPlans([SMALL, LARGE, CHEAP, YEARLY, DEARER, TRIED, AHEAD, BOX, PHONE]),
             taxes=FlatTax("19"),
             gateway=self.gateway,
             usage=self.meter,

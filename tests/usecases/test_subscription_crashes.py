@@ -21,6 +21,7 @@ from shopaccounts.subscriptions.policy.pausing import PauseHow, Unused
 from shopaccounts.subscriptions.pricing import Consent
 from shopaccounts.testing.builders import BEGINNING
 from tests.usecases.billing_worlds import (
+    AHEAD,
     BOX,
     CHEAP,
     DEARER,
@@ -39,13 +40,15 @@ from tests.usecases.billing_worlds import (
 )
 from tests.usecases.test_other_crashes import ANN, HERE
 
+KEY = {"request_id": "r-1"}
 SOFT = Declined(DeclineKind.SOFT, "no_funds")
-AT_ONCE = How(when=When.NOW, request_id="r-1")
-LATER = How(when=When.AT_PERIOD_END, request_id="r-1")
+AT_ONCE = How(when=When.NOW)
+LATER = How(when=When.AT_PERIOD_END)
 REST, STAY_AWAY = PauseWish(how=PauseHow.NOW), CancelWish(when=CancelWhen.NOW, unused=Unused.REFUND)
 FORM = CancellationForm(name="Ann Lund", reference="V-2041", contact=ANN)
 BY_LINK = CancellationForm(name="Ann Lund", reference="V-2041", contact="mia@lamp.example")
 WITHDRAWAL = WithdrawalForm(name="Ann Lund", reference="V-2041", contact=ANN)
+paying_ahead = having(AHEAD, days=10)
 running, late, boxed = having(SMALL, days=10), having(SMALL, days=31), having(BOX, days=2, ship_to="address-1")
 
 
@@ -108,43 +111,53 @@ COMMANDS: dict[str, Any] = {
     "another plan": (
         running,
         None,
-        lambda shop, hand: shop.subscription_changes.change_plan(*mine(hand), LARGE.id, how=AT_ONCE),
+        lambda shop, hand: shop.subscription_changes.change_plan(*mine(hand), LARGE.id, how=AT_ONCE, **KEY),
     ),
     "another plan later": (
         running,
         None,
-        lambda shop, hand: shop.subscription_changes.change_plan(*mine(hand), CHEAP.id, how=LATER),
+        lambda shop, hand: shop.subscription_changes.change_plan(*mine(hand), CHEAP.id, how=LATER, **KEY),
     ),
     "drop a change": (planned, None, lambda shop, hand: shop.subscription_changes.drop_change(*mine(hand))),
     "more of it": (
         running,
         None,
-        lambda shop, hand: shop.subscription_changes.change_quantity(*mine(hand), 3, how=AT_ONCE),
+        lambda shop, hand: shop.subscription_changes.change_quantity(*mine(hand), 3, how=AT_ONCE, **KEY),
     ),
     "an add-on": (
         running,
         None,
-        lambda shop, hand: shop.subscription_changes.add_add_on(*mine(hand), "seat", quantity=2, how=AT_ONCE),
+        lambda shop, hand: shop.subscription_changes.add_add_on(*mine(hand), "seat", quantity=2, how=AT_ONCE, **KEY),
     ),
     "no add-on": (
         with_a_seat,
         None,
-        lambda shop, hand: shop.subscription_changes.remove_add_on(*mine(hand), "seat", how=AT_ONCE),
+        lambda shop, hand: shop.subscription_changes.remove_add_on(*mine(hand), "seat", how=AT_ONCE, **KEY),
     ),
     "another product": (
         running,
         None,
-        lambda shop, hand: shop.subscription_changes.swap_product(*mine(hand), "decaf", how=AT_ONCE),
+        lambda shop, hand: shop.subscription_changes.swap_product(*mine(hand), "decaf", how=AT_ONCE, **KEY),
     ),
     "another rhythm": (
         running,
         None,
-        lambda shop, hand: shop.subscription_changes.change_frequency(*mine(hand), YEARLY.id, how=AT_ONCE),
+        lambda shop, hand: shop.subscription_changes.change_frequency(*mine(hand), YEARLY.id, how=AT_ONCE, **KEY),
     ),
     "another day": (
         running,
         None,
         lambda shop, hand: shop.subscription_changes.move_billing_day(*mine(hand), DayOfMonth(15)),
+    ),
+    "several months at once": (
+        paying_ahead,
+        None,
+        lambda shop, hand: shop.subscription_changes.prepay(*mine(hand), 3, request_id="r-1"),
+    ),
+    "several months at once when one is due": (
+        having(AHEAD, days=31),
+        None,
+        lambda shop, hand: shop.subscription_changes.prepay(*mine(hand), 3, request_id="r-1"),
     ),
     "pause": (running, None, lambda shop, hand: shop.pauses.pause(*mine(hand), REST)),
     "pause later": (running, None, lambda shop, hand: shop.pauses.pause(*mine(hand))),

@@ -41,6 +41,7 @@ from shopaccounts.blocking.step_codes import BlockingStepCodes
 from shopaccounts.blocking.subscription_changes import BlockingChanging
 from shopaccounts.blocking.subscription_imports import BlockingSubscriptionImports
 from shopaccounts.blocking.subscription_prices import BlockingPrices
+from shopaccounts.blocking.subscription_records import BlockingCustomerRecords
 from shopaccounts.blocking.subscription_views import BlockingViewing
 from shopaccounts.blocking.subscriptions import BlockingSubscribing
 from shopaccounts.blocking.sweeping import BlockingSweeping
@@ -65,6 +66,7 @@ __all__ = [
     "BlockingContactCare",
     "BlockingContactChanges",
     "BlockingContacts",
+    "BlockingCustomerRecords",
     "BlockingCustomers",
     "BlockingDocumentDesk",
     "BlockingFactors",

@@ -4,10 +4,11 @@ from datetime import date, datetime
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.kernel.ports import Position
+from shopaccounts.kernel.ports import Position, Rows
 from shopaccounts.subscriptions.desk.clerking import BillingDesk
 from shopaccounts.subscriptions.desk.holds import HoldMode
 from shopaccounts.subscriptions.desk.work import Acted, ActPage
+from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.discounts import Discount
 
 __all__ = ["BlockingBillingDesk"]
@@ -33,6 +34,22 @@ class BlockingBillingDesk:
             InvalidInput: No reason.
         """
         return run(self._inner.acts(customer, reason, after, limit))
+
+    def doubled(self, reason: str, after: Position | None = None, limit: int = 50) -> Rows[Subscription]:
+        """List the subscriptions whose customer has another one of that group of plans, because two became one.
+
+        Both run, and each is billed. A clerk asks the customer which of them is meant, and ends the other.
+
+        Args:
+            reason: Why somebody looks, up to 500 characters.
+            after: Where the page before ended.
+            limit: How many at most, 1 to 500.
+
+        Raises:
+            Forbidden: Nobody, or an agent who may not do this.
+            InvalidInput: No reason.
+        """
+        return run(self._inner.doubled(reason, after, limit))
 
     def extend_trial(self, subscription: str, until: datetime, reason: str, *, request_id: str = "") -> Acted:
         """Let a trial last longer; what is paid for begins later by as much.
@@ -89,6 +106,7 @@ class BlockingBillingDesk:
             OperationNotAllowed: It has ended.
             OnHold: It waits for a decision.
             DiscountAlreadyApplied: It has or had one of the same code.
+            DiscountLimitReached: The customer has it on as many other subscriptions as it is for.
             TooManyDiscounts: So many are live already.
             CurrencyMismatch: The amount is in another currency.
             InvalidInput: There is no reason.

@@ -33,13 +33,16 @@ class BlockingBoxes:
         """
         return run(self._inner.deliveries(customer, subscription, start, end))
 
-    def skip_delivery(self, customer: CustomerId, subscription: str, delivery: str) -> Delivery:
+    def skip_delivery(
+        self, customer: CustomerId, subscription: str, delivery: str, *, request_id: str = ""
+    ) -> Delivery:
         """Leave one box out; if it was paid for, it is made good on its day.
 
         Args:
             customer: Whose.
             subscription: Of which subscription.
             delivery: The name of the box: its key as text.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -48,8 +51,9 @@ class BlockingBoxes:
             TransitionRefused: It doesn't come anyway.
             OperationNotAllowed: The subscription has ended.
             OnHold: The subscription waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.skip_delivery(customer, subscription, delivery))
+        return run(self._inner.skip_delivery(customer, subscription, delivery, request_id=request_id))
 
     def edit_delivery(
         self,
@@ -59,6 +63,7 @@ class BlockingBoxes:
         *,
         contents: Mapping[str, int] | None = None,
         ship_to: str | None = None,
+        request_id: str = "",
     ) -> Delivery:
         """Fill one box with something else, or send it elsewhere; what it costs stays as it is.
 
@@ -68,6 +73,7 @@ class BlockingBoxes:
             delivery: The name of the box: its key as text.
             contents: How many of which products; the host has checked that they are worth the same. None: as it is.
             ship_to: The id of the address; None: as it is.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -76,10 +82,17 @@ class BlockingBoxes:
             TransitionRefused: It doesn't come anyway.
             OperationNotAllowed: The subscription has ended.
             OnHold: The subscription waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.edit_delivery(customer, subscription, delivery, contents=contents, ship_to=ship_to))
+        return run(
+            self._inner.edit_delivery(
+                customer, subscription, delivery, contents=contents, ship_to=ship_to, request_id=request_id
+            )
+        )
 
-    def move_delivery(self, customer: CustomerId, subscription: str, delivery: str, on: date) -> Delivery:
+    def move_delivery(
+        self, customer: CustomerId, subscription: str, delivery: str, on: date, *, request_id: str = ""
+    ) -> Delivery:
         """Deliver one box on another day, between its neighbours and within its billing period.
 
         Args:
@@ -87,6 +100,7 @@ class BlockingBoxes:
             subscription: Of which subscription.
             delivery: The name of the box: its key as text.
             on: The new local day.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -96,8 +110,9 @@ class BlockingBoxes:
             TransitionRefused: It doesn't come anyway.
             OperationNotAllowed: The subscription has ended.
             OnHold: The subscription waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.move_delivery(customer, subscription, delivery, on))
+        return run(self._inner.move_delivery(customer, subscription, delivery, on, request_id=request_id))
 
     def run_deliveries(self, *, limit: int = 500, max_pages: int | None = None, worker: WorkerId) -> DeliveryReport:
         """Hand over the boxes that are due, page by page, until nothing is left; it may be run at any time, and twice.

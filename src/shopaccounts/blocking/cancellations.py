@@ -16,13 +16,14 @@ class BlockingCancellations:
     def __init__(self, inner: Cancellations) -> None:
         self._inner = inner
 
-    def cancel(self, customer: CustomerId, id: str, wish: CancelWish | None = None) -> Done:
+    def cancel(self, customer: CustomerId, id: str, wish: CancelWish | None = None, *, request_id: str = "") -> Done:
         """Cancel a subscription; who cancels again gets the same answer.
 
         Args:
             customer: Whose it is, as the host has signed them in.
             id: Which subscription.
             wish: When and why; the shop's way unless said.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Returns:
             The subscription: ``scheduled.cancel.at`` says when it ends, ``ended_at`` that it has.
@@ -35,8 +36,9 @@ class BlockingCancellations:
             CommitmentRunning: The customer is bound for longer.
             InvalidInput: The day is in the past.
             DateOutOfRange: It lies beyond the year 9999.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.cancel(customer, id, wish))
+        return run(self._inner.cancel(customer, id, wish, request_id=request_id))
 
     def preview_cancel(self, customer: CustomerId, id: str, wish: CancelWish | None = None) -> Done:
         """Answer what ``cancel`` would lead to now; nothing is recorded.
@@ -51,28 +53,31 @@ class BlockingCancellations:
         """
         return run(self._inner.preview_cancel(customer, id, wish))
 
-    def undo_cancellation(self, customer: CustomerId, id: str) -> Done:
+    def undo_cancellation(self, customer: CustomerId, id: str, *, request_id: str = "") -> Done:
         """Let a subscription go on whose end is planned and hasn't come.
 
         Args:
             customer: Whose it is.
             id: Which subscription.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
             CancellationReached: It has ended.
             OperationNotAllowed: No end is planned.
             OnHold: It waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.undo_cancellation(customer, id))
+        return run(self._inner.undo_cancellation(customer, id, request_id=request_id))
 
-    def reactivate(self, customer: CustomerId, id: str, wish: Return | None = None) -> Done:
+    def reactivate(self, customer: CustomerId, id: str, wish: Return | None = None, *, request_id: str = "") -> Done:
         """Take a subscription up again that has ended.
 
         Args:
             customer: Whose it is.
             id: Which subscription.
             wish: How; the shop's way unless said.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -81,10 +86,12 @@ class BlockingCancellations:
             SettleFirst: These invoices are to be paid first.
             AlreadySubscribed: The customer has another one of that group of plans by now.
             DiscountAlreadyApplied: It has or had a discount of that code.
+            DiscountLimitReached: The customer has the discount on as many other subscriptions as it is for.
             TooManyDiscounts: It has as many as there may be.
             CurrencyMismatch: The discount is in another currency.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.reactivate(customer, id, wish))
+        return run(self._inner.reactivate(customer, id, wish, request_id=request_id))
 
     def preview_reactivate(self, customer: CustomerId, id: str, wish: Return | None = None) -> Done:
         """Answer what ``reactivate`` would lead to now; nothing is recorded.

@@ -18,13 +18,16 @@ class BlockingPauses:
     def __init__(self, inner: Pauses) -> None:
         self._inner = inner
 
-    def pause(self, customer: CustomerId, subscription: str, wish: PauseWish | None = None) -> Done:
+    def pause(
+        self, customer: CustomerId, subscription: str, wish: PauseWish | None = None, *, request_id: str = ""
+    ) -> Done:
         """Pause a subscription, at once or when its paid time ends.
 
         Args:
             customer: Whose it is.
             subscription: Which one.
             wish: How; None for the shop's way.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -33,8 +36,9 @@ class BlockingPauses:
             CancellationScheduled: It ends first.
             PauseLimitReached: There were too many pauses, the last is too short ago, or this one would last too long.
             InvalidInput: The pause would end before it begins.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.pause(customer, subscription, wish))
+        return run(self._inner.pause(customer, subscription, wish, request_id=request_id))
 
     def preview_pause(self, customer: CustomerId, subscription: str, wish: PauseWish | None = None) -> Done:
         """Answer what ``pause`` would lead to now; nothing is recorded.
@@ -49,27 +53,32 @@ class BlockingPauses:
         """
         return run(self._inner.preview_pause(customer, subscription, wish))
 
-    def undo_pause(self, customer: CustomerId, subscription: str) -> Done:
+    def undo_pause(self, customer: CustomerId, subscription: str, *, request_id: str = "") -> Done:
         """Take back a pause that is planned and hasn't begun.
 
         Args:
             customer: Whose it is.
             subscription: Which one.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
             OnHold: It waits for a decision of the shop.
             NotPaused: No pause is planned.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.undo_pause(customer, subscription))
+        return run(self._inner.undo_pause(customer, subscription, request_id=request_id))
 
-    def resume(self, customer: CustomerId, subscription: str, at: datetime | None = None) -> Done:
+    def resume(
+        self, customer: CustomerId, subscription: str, at: datetime | None = None, *, request_id: str = ""
+    ) -> Done:
         """Take a paused subscription up again.
 
         Args:
             customer: Whose it is.
             subscription: Which one.
             at: When, within the pause; None for now.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -77,8 +86,9 @@ class BlockingPauses:
             OperationNotAllowed: It is paused until its debts are paid.
             PaymentMethodNeeded: Its trial ended, and it waits for a payment method.
             InvalidInput: *at* is in the past, or after the end of the pause.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.resume(customer, subscription, at))
+        return run(self._inner.resume(customer, subscription, at, request_id=request_id))
 
     def preview_resume(self, customer: CustomerId, subscription: str, at: datetime | None = None) -> Done:
         """Answer what ``resume`` would lead to now; nothing is recorded.
@@ -93,13 +103,14 @@ class BlockingPauses:
         """
         return run(self._inner.preview_resume(customer, subscription, at))
 
-    def skip_cycle(self, customer: CustomerId, subscription: str, index: int) -> Done:
+    def skip_cycle(self, customer: CustomerId, subscription: str, index: int, *, request_id: str = "") -> Done:
         """Leave one cycle out: it isn't billed, and nothing comes.
 
         Args:
             customer: Whose it is.
             subscription: Which one.
             index: The number of the cycle.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -109,16 +120,18 @@ class BlockingPauses:
             CutOffPassed: It is too late.
             SkipLimitReached: There are too many in a row, or in a year.
             NothingToChange: It is left out already.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.skip_cycle(customer, subscription, index))
+        return run(self._inner.skip_cycle(customer, subscription, index, request_id=request_id))
 
-    def unskip_cycle(self, customer: CustomerId, subscription: str, index: int) -> Done:
+    def unskip_cycle(self, customer: CustomerId, subscription: str, index: int, *, request_id: str = "") -> Done:
         """Take back that a cycle is left out.
 
         Args:
             customer: Whose it is.
             subscription: Which one.
             index: The number of the cycle.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -126,10 +139,13 @@ class BlockingPauses:
             CycleAlreadyBilled: It has passed.
             CutOffPassed: It is too late.
             NothingToChange: It isn't left out.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.unskip_cycle(customer, subscription, index))
+        return run(self._inner.unskip_cycle(customer, subscription, index, request_id=request_id))
 
-    def reschedule_cycle(self, customer: CustomerId, subscription: str, index: int, on: date) -> Done:
+    def reschedule_cycle(
+        self, customer: CustomerId, subscription: str, index: int, on: date, *, request_id: str = ""
+    ) -> Done:
         """Move the beginning of one cycle to another day.
 
         Args:
@@ -137,6 +153,7 @@ class BlockingPauses:
             subscription: Which one.
             index: The number of the cycle.
             on: The local day on which it is to begin.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -145,16 +162,18 @@ class BlockingPauses:
             CutOffPassed: It is too late.
             DateNotPossible: Another day would be possible; says from when to when.
             NothingToChange: It begins on that day already.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.reschedule_cycle(customer, subscription, index, on))
+        return run(self._inner.reschedule_cycle(customer, subscription, index, on, request_id=request_id))
 
-    def unreschedule_cycle(self, customer: CustomerId, subscription: str, index: int) -> Done:
+    def unreschedule_cycle(self, customer: CustomerId, subscription: str, index: int, *, request_id: str = "") -> Done:
         """Let a cycle that was moved begin again when it should.
 
         Args:
             customer: Whose it is.
             subscription: Which one.
             index: The number of the cycle.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -163,10 +182,13 @@ class BlockingPauses:
             CutOffPassed: It is too late.
             DateNotPossible: That day has passed, or a neighbour was moved there.
             NothingToChange: It wasn't moved.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.unreschedule_cycle(customer, subscription, index))
+        return run(self._inner.unreschedule_cycle(customer, subscription, index, request_id=request_id))
 
-    def edit_cycle(self, customer: CustomerId, subscription: str, index: int, content: CycleContent) -> Done:
+    def edit_cycle(
+        self, customer: CustomerId, subscription: str, index: int, content: CycleContent, *, request_id: str = ""
+    ) -> Done:
         """Let one cycle hold something else; the next one holds what was agreed.
 
         Args:
@@ -174,6 +196,7 @@ class BlockingPauses:
             subscription: Which one.
             index: The number of the cycle.
             content: What it holds; nothing said takes an earlier edit back.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -184,8 +207,9 @@ class BlockingPauses:
             BadQuantity: A quantity that may not be chosen.
             NoPriceInCurrency: An add-on isn't sold in the subscription's currency.
             NothingToChange: It holds that already.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.edit_cycle(customer, subscription, index, content))
+        return run(self._inner.edit_cycle(customer, subscription, index, content, request_id=request_id))
 
     def preview_edit_cycle(self, customer: CustomerId, subscription: str, index: int, content: CycleContent) -> Done:
         """Answer what ``edit_cycle`` would lead to now; nothing is recorded.

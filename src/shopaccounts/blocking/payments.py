@@ -100,7 +100,13 @@ class BlockingCollecting:
         return run(self._inner.record_payment(invoice, amount, reference))
 
     def change_payment_method(
-        self, customer: CustomerId, method: str, *, agreed_total: Money | None = None, subscription: str | None = None
+        self,
+        customer: CustomerId,
+        method: str,
+        *,
+        agreed_total: Money | None = None,
+        subscription: str | None = None,
+        request_id: str = "",
     ) -> MethodChanged:
         """Let another payment method pay, and try open invoices with it at once, as far as the customer knows of them.
 
@@ -110,14 +116,41 @@ class BlockingCollecting:
             agreed_total: What the customer agreed to pay at once, as ``preview_method_change`` told it; without it at
                 most one invoice is tried.
             subscription: The one that is to be paid by it; None for all that have no method of their own.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: The customer has none, or not this one.
+            OperationNotAllowed: The one named has ended.
+            OnHold: It waits for a decision of the shop.
             InvalidInput: The method has no name.
+            RequestIdReused: The key was used for another request.
         """
         return run(
-            self._inner.change_payment_method(customer, method, agreed_total=agreed_total, subscription=subscription)
+            self._inner.change_payment_method(
+                customer, method, agreed_total=agreed_total, subscription=subscription, request_id=request_id
+            )
         )
+
+    def remove_payment_method(self, customer: CustomerId, method: str, *, request_id: str = "") -> tuple[str, ...]:
+        """Let a payment method pay nothing any more, and tell the customer if nothing else pays.
+
+        What would be charged fails from then on, with the code ``needs_method``, until there is another one. A
+        subscription that had it as a method of its own is paid by the account's.
+
+        Args:
+            customer: Whose, as the host has signed them in.
+            method: What can't be charged any more, as the host names it.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
+
+        Returns:
+            The running subscriptions that nothing pays now; none if nothing was paid by that method.
+
+        Raises:
+            SubscriptionUnknown: The customer has no billing account.
+            InvalidInput: The method has no name.
+            RequestIdReused: The key was used for another request.
+        """
+        return run(self._inner.remove_payment_method(customer, method, request_id=request_id))
 
     def preview_method_change(self, customer: CustomerId, *, subscription: str | None = None) -> MethodChange:
         """Answer which open invoices a new payment method would be tried on now, and what all of them come to.

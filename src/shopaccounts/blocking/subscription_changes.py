@@ -17,7 +17,14 @@ class BlockingChanging:
         self._inner = inner
 
     def change_plan(
-        self, customer: CustomerId, id: str, version: PlanVersionId, *, quantity: int | None = None, how: How = _ANY_WAY
+        self,
+        customer: CustomerId,
+        id: str,
+        version: PlanVersionId,
+        *,
+        quantity: int | None = None,
+        how: How = _ANY_WAY,
+        request_id: str = "",
     ) -> Changed:
         """Change to another plan of the same group, or to another version of it.
 
@@ -27,6 +34,7 @@ class BlockingChanging:
             version: Its new plan.
             quantity: How many; None for as many as there are.
             how: When it holds, and how it is priced.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -35,10 +43,10 @@ class BlockingChanging:
             NothingToChange: It is so already.
             OperationNotAllowed: The subscription can't be changed as it stands.
             ChangeLimitReached: There were so many changes today.
-            RequestIdReused: The key was used for another change.
+            RequestIdReused: The key was used for another request.
             Rejected: As ``changes.change`` says.
         """
-        return run(self._inner.change_plan(customer, id, version, quantity=quantity, how=how))
+        return run(self._inner.change_plan(customer, id, version, quantity=quantity, how=how, request_id=request_id))
 
     def preview_change_plan(
         self, customer: CustomerId, id: str, version: PlanVersionId, *, quantity: int | None = None, how: How = _ANY_WAY
@@ -47,7 +55,7 @@ class BlockingChanging:
         return run(self._inner.preview_change_plan(customer, id, version, quantity=quantity, how=how))
 
     def change_frequency(
-        self, customer: CustomerId, id: str, version: PlanVersionId, *, how: How = _ANY_WAY
+        self, customer: CustomerId, id: str, version: PlanVersionId, *, how: How = _ANY_WAY, request_id: str = ""
     ) -> Changed:
         """Change to a plan of the same group that is billed in another rhythm.
 
@@ -56,12 +64,13 @@ class BlockingChanging:
             id: Which subscription.
             version: The plan with the other rhythm.
             how: When it holds, and how it is priced.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             NothingToChange: It has the rhythm that there is now.
             Rejected: As ``change_plan`` says.
         """
-        return run(self._inner.change_frequency(customer, id, version, how=how))
+        return run(self._inner.change_frequency(customer, id, version, how=how, request_id=request_id))
 
     def preview_change_frequency(
         self, customer: CustomerId, id: str, version: PlanVersionId, *, how: How = _ANY_WAY
@@ -70,7 +79,14 @@ class BlockingChanging:
         return run(self._inner.preview_change_frequency(customer, id, version, how=how))
 
     def change_quantity(
-        self, customer: CustomerId, id: str, quantity: int, *, line: str = PLAN_LINE, how: How = _ANY_WAY
+        self,
+        customer: CustomerId,
+        id: str,
+        quantity: int,
+        *,
+        line: str = PLAN_LINE,
+        how: How = _ANY_WAY,
+        request_id: str = "",
     ) -> Changed:
         """Have more or less of the plan, or of an add-on.
 
@@ -80,13 +96,14 @@ class BlockingChanging:
             quantity: How many.
             line: Of which line.
             how: When it holds, and how it is priced.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             BadQuantity: A quantity that may not be chosen.
             InvalidInput: There is no such line.
             Rejected: As ``change_plan`` says, but for plans.
         """
-        return run(self._inner.change_quantity(customer, id, quantity, line=line, how=how))
+        return run(self._inner.change_quantity(customer, id, quantity, line=line, how=how, request_id=request_id))
 
     def preview_change_quantity(
         self, customer: CustomerId, id: str, quantity: int, *, line: str = PLAN_LINE, how: How = _ANY_WAY
@@ -94,7 +111,9 @@ class BlockingChanging:
         """Answer what ``change_quantity`` would lead to now; nothing is recorded."""
         return run(self._inner.preview_change_quantity(customer, id, quantity, line=line, how=how))
 
-    def add_add_on(self, customer: CustomerId, id: str, key: str, *, quantity: int = 1, how: How = _ANY_WAY) -> Changed:
+    def add_add_on(
+        self, customer: CustomerId, id: str, key: str, *, quantity: int = 1, how: How = _ANY_WAY, request_id: str = ""
+    ) -> Changed:
         """Add something that is sold with the plan.
 
         Args:
@@ -103,6 +122,7 @@ class BlockingChanging:
             key: Which add-on of its plan.
             quantity: How many.
             how: When it holds, and how it is priced.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             BadPlan: The plan has no such add-on.
@@ -110,7 +130,7 @@ class BlockingChanging:
             BadQuantity: A quantity that may not be chosen.
             Rejected: As ``change_plan`` says, but for plans.
         """
-        return run(self._inner.add_add_on(customer, id, key, quantity=quantity, how=how))
+        return run(self._inner.add_add_on(customer, id, key, quantity=quantity, how=how, request_id=request_id))
 
     def preview_add_add_on(
         self, customer: CustomerId, id: str, key: str, *, quantity: int = 1, how: How = _ANY_WAY
@@ -118,7 +138,9 @@ class BlockingChanging:
         """Answer what ``add_add_on`` would lead to now; nothing is recorded."""
         return run(self._inner.preview_add_add_on(customer, id, key, quantity=quantity, how=how))
 
-    def remove_add_on(self, customer: CustomerId, id: str, key: str, *, how: How = _ANY_WAY) -> Changed:
+    def remove_add_on(
+        self, customer: CustomerId, id: str, key: str, *, how: How = _ANY_WAY, request_id: str = ""
+    ) -> Changed:
         """Have an add-on no more.
 
         Args:
@@ -126,19 +148,27 @@ class BlockingChanging:
             id: Which subscription.
             key: Which add-on.
             how: When it holds, and how it is priced.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             InvalidInput: There is no such line, or it is the plan's own.
             Rejected: As ``change_plan`` says, but for plans.
         """
-        return run(self._inner.remove_add_on(customer, id, key, how=how))
+        return run(self._inner.remove_add_on(customer, id, key, how=how, request_id=request_id))
 
     def preview_remove_add_on(self, customer: CustomerId, id: str, key: str, *, how: How = _ANY_WAY) -> Changed:
         """Answer what ``remove_add_on`` would lead to now; nothing is recorded."""
         return run(self._inner.preview_remove_add_on(customer, id, key, how=how))
 
     def swap_product(
-        self, customer: CustomerId, id: str, product: str, *, line: str = PLAN_LINE, how: How = _ANY_WAY
+        self,
+        customer: CustomerId,
+        id: str,
+        product: str,
+        *,
+        line: str = PLAN_LINE,
+        how: How = _ANY_WAY,
+        request_id: str = "",
     ) -> Changed:
         """Have another product on a line, at the same price; the host has checked that the customer may.
 
@@ -148,12 +178,13 @@ class BlockingChanging:
             product: What is delivered or licensed instead.
             line: On which line.
             how: When it holds.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             InvalidInput: There is no such line.
             Rejected: As ``change_plan`` says, but for plans.
         """
-        return run(self._inner.swap_product(customer, id, product, line=line, how=how))
+        return run(self._inner.swap_product(customer, id, product, line=line, how=how, request_id=request_id))
 
     def preview_swap_product(
         self, customer: CustomerId, id: str, product: str, *, line: str = PLAN_LINE, how: How = _ANY_WAY
@@ -161,35 +192,64 @@ class BlockingChanging:
         """Answer what ``swap_product`` would lead to now; nothing is recorded."""
         return run(self._inner.preview_swap_product(customer, id, product, line=line, how=how))
 
-    def move_billing_day(self, customer: CustomerId, id: str, day: BillingDay) -> Changed:
+    def move_billing_day(self, customer: CustomerId, id: str, day: BillingDay, *, request_id: str = "") -> Changed:
         """Move the day on which periods begin: from the end of what is paid on, with a stub up to the first new day.
 
         Args:
             customer: Whose it is.
             id: Which subscription.
             day: On which day of the month, year or week.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
             NothingToChange: It is that day already.
             BadPlan: The day doesn't suit the plan's rhythm.
             OperationNotAllowed: The subscription can't be changed as it stands.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.move_billing_day(customer, id, day))
+        return run(self._inner.move_billing_day(customer, id, day, request_id=request_id))
 
     def preview_move_billing_day(self, customer: CustomerId, id: str, day: BillingDay) -> Changed:
         """Answer what ``move_billing_day`` would lead to now; nothing is recorded."""
         return run(self._inner.preview_move_billing_day(customer, id, day))
 
-    def drop_change(self, customer: CustomerId, id: str) -> Changed:
+    def prepay(self, customer: CustomerId, id: str, cycles: int, *, request_id: str = "") -> Changed:
+        """Pay for several cycles at once, from the end of what is paid on, at what the plan takes off for that.
+
+        Args:
+            customer: Whose it is.
+            id: Which subscription.
+            cycles: How many, as its plan offers it, 2 to 36.
+            request_id: A key of the caller's choice: asked again with it, nothing is billed twice.
+
+        Raises:
+            SubscriptionUnknown: There is none, or it is another customer's.
+            PrepayNotOffered: The plan doesn't offer so many at once.
+            AlreadyPrepaid: Several cycles are paid already, and the last of them hasn't begun.
+            CancellationScheduled: It ends before so many have begun.
+            OperationNotAllowed: It doesn't run, isn't paid, or is about to pause.
+            OnHold: It waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
+            TypeError: *cycles* is no whole number.
+        """
+        return run(self._inner.prepay(customer, id, cycles, request_id=request_id))
+
+    def preview_prepay(self, customer: CustomerId, id: str, cycles: int) -> Changed:
+        """Answer what ``prepay`` would lead to now; nothing is recorded."""
+        return run(self._inner.preview_prepay(customer, id, cycles))
+
+    def drop_change(self, customer: CustomerId, id: str, *, request_id: str = "") -> Changed:
         """Drop the change that is planned.
 
         Args:
             customer: Whose it is.
             id: Which subscription.
+            request_id: A key of the caller's choice: asked again with it, nothing is changed twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
             NothingToChange: None is planned.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.drop_change(customer, id))
+        return run(self._inner.drop_change(customer, id, request_id=request_id))

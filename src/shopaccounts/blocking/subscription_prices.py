@@ -37,13 +37,13 @@ class BlockingPrices:
             reason: Why, up to 500 characters.
             applies_to: For whom.
             consent: Whether customers are asked.
-            request_id: The same one announces once.
+            request_id: A key of the clerk's own: asked again with it, nothing is announced twice.
 
         Raises:
             Forbidden: Whoever acts may not do it.
             InvalidInput: No reason, or a day that is over.
             PlanUnknown: One of the versions isn't known, or they are of two plans.
-            RequestIdReused: The same request announced something else.
+            RequestIdReused: The key was used for another request.
             BadPlan: The price rises by more than the shop allows.
         """
         return run(
@@ -70,30 +70,42 @@ class BlockingPrices:
         """
         return run(self._inner.open_price_changes(customer, subscription))
 
-    def accept_price_change(self, customer: CustomerId, subscription: str, change: str) -> PriceAnswer:
+    def accept_price_change(
+        self, customer: CustomerId, subscription: str, change: str, *, request_id: str = ""
+    ) -> PriceAnswer:
         """Agree to a new price; again is all the same.
 
         Args:
             customer: Whose subscription it is.
             subscription: Which.
             change: Id of the change of price.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
+            OperationNotAllowed: It has ended.
+            OnHold: It waits for a decision of the shop.
             PriceChangeOver: Nobody is asked, or it is too late.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.accept_price_change(customer, subscription, change))
+        return run(self._inner.accept_price_change(customer, subscription, change, request_id=request_id))
 
-    def decline_price_change(self, customer: CustomerId, subscription: str, change: str) -> PriceAnswer:
+    def decline_price_change(
+        self, customer: CustomerId, subscription: str, change: str, *, request_id: str = ""
+    ) -> PriceAnswer:
         """Refuse a new price; again is all the same.
 
         Args:
             customer: Whose subscription it is.
             subscription: Which.
             change: Id of the change of price.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
+            OperationNotAllowed: It has ended.
+            OnHold: It waits for a decision of the shop.
             PriceChangeOver: Nobody is asked, or it is too late.
+            RequestIdReused: The key was used for another request.
         """
-        return run(self._inner.decline_price_change(customer, subscription, change))
+        return run(self._inner.decline_price_change(customer, subscription, change, request_id=request_id))

@@ -5,7 +5,7 @@ from datetime import datetime
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.ports import Position
-from shopaccounts.subscriptions.planning.timeline import Upcoming
+from shopaccounts.subscriptions.announcing.timeline import Upcoming
 from shopaccounts.subscriptions.usecases.viewing import InvoicePage, SubscriptionView, Viewing
 
 __all__ = ["BlockingViewing"]

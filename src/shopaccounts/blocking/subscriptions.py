@@ -22,12 +22,18 @@ class BlockingSubscribing:
             request_id: A key of the caller's choice for this order, 1 to 128 printable ASCII characters.
 
         Raises:
+            AccountNeeded: A guest, in a shop that wants an account for that.
+            StatusForbids: The record is closed, erased, or part of another one.
             PlanUnknown: There is no such plan.
             NoPriceInCurrency: It isn't sold in that currency.
             BadQuantity: A quantity that may not be chosen.
             AlreadySubscribed: The customer has a subscription of that group of plans.
             TrialAlreadyUsed: The customer, or the card, had a trial.
             PaymentMethodNeeded: The trial needs a payment method.
+            DiscountAlreadyApplied: It names a discount of one code twice.
+            DiscountLimitReached: The customer has a discount on as many other subscriptions as it is for.
+            TooManyDiscounts: So many can't be on one subscription.
+            CurrencyMismatch: A discount is in another currency.
             RequestIdReused: The key was used with another order.
             InvalidInput: The start is in the past or too far ahead.
         """

@@ -8,6 +8,7 @@ many workers at once; what is owed is an invoice, and what pays it an intent tha
 from shopaccounts.subscriptions.announcing.letters import NoticeLetters
 from shopaccounts.subscriptions.announcing.notifying import BillingNotices, NoticeReport
 from shopaccounts.subscriptions.announcing.price_changing import OpenPriceChange, Prices
+from shopaccounts.subscriptions.announcing.timeline import Upcoming, UpcomingKind
 from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS
 from shopaccounts.subscriptions.boxes.listing import SUBSCRIPTION_DELIVERIES
 from shopaccounts.subscriptions.boxes.rounds import DeliveryFailure, DeliveryReport
@@ -22,7 +23,7 @@ from shopaccounts.subscriptions.desk.holds import HoldMode
 from shopaccounts.subscriptions.desk.imports import SubscriptionImports
 from shopaccounts.subscriptions.desk.work import Acted, ActPage, Clerks
 from shopaccounts.subscriptions.entitlements import Entitlement, EntitlementReason, entitlement
-from shopaccounts.subscriptions.guards import Allowed, Operation, Refusal, allowed_operations
+from shopaccounts.subscriptions.guards import Allowed, Operation, Refusal
 from shopaccounts.subscriptions.laws.notices import SENT_NOTICES
 from shopaccounts.subscriptions.leaving.cancelling import CancelWish
 from shopaccounts.subscriptions.leaving.statements import (
@@ -34,17 +35,24 @@ from shopaccounts.subscriptions.leaving.statements import (
     WithdrawalForm,
 )
 from shopaccounts.subscriptions.leaving.winning_back import Return
+from shopaccounts.subscriptions.lifecycle.campaigns import CAMPAIGN_USES
 from shopaccounts.subscriptions.lifecycle.importing import RunningElsewhere
+from shopaccounts.subscriptions.lifecycle.trial_cycles import trial_periods
 from shopaccounts.subscriptions.lifecycle.trials import TRIALS
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, CutLine, PastDue, Subscription
 from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS
 from shopaccounts.subscriptions.office.desk_work import Done, Office
 from shopaccounts.subscriptions.office.known import Lookups
+from shopaccounts.subscriptions.office.last_run import LAST_RUNS
+from shopaccounts.subscriptions.owners.following import HEARD, Following
+from shopaccounts.subscriptions.owners.handing_over import HandingOver
+from shopaccounts.subscriptions.owners.records import CustomerRecords, KeptOfCustomer
+from shopaccounts.subscriptions.owners.stakes import Stakes
 from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, CREDIT_NOTES, CYCLES, INVOICES
 from shopaccounts.subscriptions.pausing.cycle_content import CycleContent
 from shopaccounts.subscriptions.pausing.pauses import PauseWish
 from shopaccounts.subscriptions.payments.intents import INTENTS
-from shopaccounts.subscriptions.planning.timeline import Upcoming, UpcomingKind
+from shopaccounts.subscriptions.planning.possibilities import allowed_operations
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import (
     Gateway,
@@ -94,13 +102,16 @@ from shopaccounts.subscriptions.usecases.viewing import InvoicePage, Subscriptio
 __all__ = [
     "ACCOUNTS",
     "BALANCE_ENTRIES",
+    "CAMPAIGN_USES",
     "CANCELLATION_STATEMENTS",
     "CLERK_ACTS",
     "CREDIT_NOTES",
     "CYCLES",
     "DELIVERY_ROUNDS",
+    "HEARD",
     "INTENTS",
     "INVOICES",
+    "LAST_RUNS",
     "METERS",
     "NOTICE_AGENDAS",
     "PRICE_ANSWERS",
@@ -136,6 +147,7 @@ __all__ = [
     "Collecting",
     "Collection",
     "Consent",
+    "CustomerRecords",
     "CutLine",
     "CycleContent",
     "Deferral",
@@ -146,11 +158,14 @@ __all__ = [
     "Done",
     "Entitlement",
     "EntitlementReason",
+    "Following",
     "Gateway",
+    "HandingOver",
     "HoldMode",
     "How",
     "InvoicePage",
     "Jurisdictions",
+    "KeptOfCustomer",
     "Lifecycle",
     "Lookups",
     "MethodChanged",
@@ -178,6 +193,7 @@ __all__ = [
     "RunReport",
     "RunningElsewhere",
     "Scheduled",
+    "Stakes",
     "StatementLetters",
     "StatementReceipt",
     "Statements",
@@ -203,4 +219,5 @@ __all__ = [
     "entitlement",
     "may_move_from",
     "moved",
+    "trial_periods",
 ]

@@ -7,8 +7,10 @@ The rules, in plain English:
 * What is due stays due. A day on which nobody looked is made up for, in the order in which things should have happened.
 * At one instant a subscription begins or ends first, then it changes, pauses, resumes, leaves its trial, and is billed
   last: whoever has cancelled by then is not billed.
+* A cycle of a trial is due when it begins. What is paid for after it is not due before the trial has ended, nor is a
+  cycle that is free in part.
 * A cycle is due in advance when it begins, or some days before; in arrears when it has ended; and its usage a while
-  later, when it has been reported.
+  later, when it has been reported. After the last bill of usage it is asked once more what was reported late.
 * A subscription that waits for the shop's decision, and one that has ended, want nothing.
 """
 
@@ -22,7 +24,7 @@ from shopaccounts.kernel.time import instant_of, local_date
 from shopaccounts.subscriptions.charges.period_lines import is_in_arrears
 from shopaccounts.subscriptions.cycles.segments import delay_of, due_in_advance, due_in_arrears, start_instant_of
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.plans.offers import Goods
+from shopaccounts.subscriptions.plans.offers import AfterPrepaid, Goods
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import ENDED, Collection, Lifecycle
 
@@ -31,10 +33,12 @@ __all__ = [
     "What",
     "arrears_due",
     "fixed_end",
+    "is_last_usage",
     "last_day",
     "next_due",
     "projected",
     "renewal_due",
+    "stops_before",
     "usage_due",
     "usage_end",
     "waiting_for",
@@ -53,6 +57,7 @@ class What(IntEnum):
     LEAVE_TRIAL = 7
     END_GRACE = 8
     BILL = 9
+    LATE_USAGE = 10
 
 
 @attrs.frozen(order=True)
@@ -73,8 +78,27 @@ def next_due(subscription: Subscription, policy: SubscriptionPolicy) -> Due | No
     if subscription.hold is not None:
         return None
     if subscription.lifecycle in ENDED:
-        return _usage_left(subscription, policy)
+        return min(_left(subscription, policy), default=None)
     return min(_wanted(subscription, policy), default=None)
+
+
+def _left(subscription: Subscription, policy: SubscriptionPolicy) -> Iterator[Due]:
+    if (last := _usage_left(subscription, policy)) is not None:
+        yield last
+    if subscription.late_usage_at:
+        yield Due(subscription.late_usage_at, What.LATE_USAGE)
+
+
+def is_last_usage(subscription: Subscription, policy: SubscriptionPolicy) -> bool:
+    """Tell whether no further bill of usage can be foreseen: it has ended, rests, or has nothing metered any more.
+
+    Args:
+        subscription: Which, as it is after a bill of usage.
+        policy: How the shop bills.
+    """
+    if subscription.lifecycle in ENDED:
+        return _usage_left(subscription, policy) is None
+    return usage_due(subscription, policy) is None
 
 
 def _usage_left(subscription: Subscription, policy: SubscriptionPolicy) -> Due | None:
@@ -128,6 +152,8 @@ def _running(subscription: Subscription, policy: SubscriptionPolicy) -> Iterator
         yield Due(subscription.trial.ends_at, What.LEAVE_TRIAL)
     if lifecycle is Lifecycle.PAUSED:
         yield from _resuming(subscription)
+    if subscription.late_usage_at:
+        yield Due(subscription.late_usage_at, What.LATE_USAGE)
     yield from _billing(subscription, policy)
 
 
@@ -140,18 +166,24 @@ def _resuming(subscription: Subscription) -> Iterator[Due]:
 
 def renewal_due(subscription: Subscription, policy: SubscriptionPolicy) -> datetime | None:
     """Answer when the next cycle is billed that is paid in advance; None while none is."""
-    if not _renews(subscription, policy) or _stops_before(subscription):
+    if not _renews(subscription, policy) or stops_before(subscription):
         return None
-    return due_in_advance(
+    tried = subscription.lifecycle is Lifecycle.TRIALING
+    delay = delay_of(subscription.account, policy.running.spread)
+    at = due_in_advance(
         subscription.segments,
         subscription.billed_to,
         moved=subscription.moved,
-        bill_ahead=timedelta(days=policy.running.bill_ahead_days),
-        delay=delay_of(subscription.account, policy.running.spread),
+        bill_ahead=timedelta(days=0 if tried else policy.running.bill_ahead_days),
+        delay=delay,
     )
+    trial = subscription.trial
+    if trial is None or at >= trial.ends_at + delay or subscription.billed_to < subscription.paid_from:
+        return at
+    return trial.ends_at + delay
 
 
-def _stops_before(subscription: Subscription) -> bool:
+def stops_before(subscription: Subscription) -> bool:
     """Tell whether the subscription ends or pauses before its next cycle begins, or on its first day."""
     pause, last = subscription.scheduled.pause, last_day(subscription)
     if pause is None and last is None:
@@ -164,7 +196,7 @@ def _stops_before(subscription: Subscription) -> bool:
 
 def last_day(subscription: Subscription) -> date | None:
     """Answer the day from which on a subscription isn't served any more, if one is planned or reached."""
-    fixed, cancel = subscription.terms.phases[-1].end, subscription.scheduled.cancel
+    fixed, cancel = _fixed_day(subscription), subscription.scheduled.cancel
     at = subscription.ended_at or (cancel.at if cancel else None)
     if at is None:
         return fixed
@@ -174,11 +206,20 @@ def last_day(subscription: Subscription) -> date | None:
 
 def fixed_end(subscription: Subscription) -> datetime | None:
     """Answer when a subscription of a fixed length ends by itself; None for one that goes on."""
-    last = subscription.terms.phases[-1].end
+    last = _fixed_day(subscription)
     if last is None:
         return None
     anchor = subscription.segments[-1].cycle.anchor
     return instant_of(last, anchor.at, anchor.zone)
+
+
+def _fixed_day(subscription: Subscription) -> date | None:
+    """Answer the day on which all is over that was agreed, or paid at once without anything to follow."""
+    last, run = subscription.terms.phases[-1].end, subscription.prepaid
+    if run is None or run.option.after is not AfterPrepaid.EXPIRE or run.until == run.first:
+        return last
+    ends = subscription.begins_on(run.until)
+    return ends if last is None else min(ends, last)
 
 
 def arrears_due(subscription: Subscription, policy: SubscriptionPolicy) -> datetime | None:
@@ -233,7 +274,7 @@ def _billing(subscription: Subscription, policy: SubscriptionPolicy) -> Iterator
 def _renews(subscription: Subscription, policy: SubscriptionPolicy) -> bool:
     """Tell whether the next cycle is billed when it begins; a trial is billed as any other phase, where it costs."""
     if subscription.lifecycle is Lifecycle.TRIALING:
-        return subscription.trial is not None and subscription.billed_to < subscription.segments[-1].first_index
+        return subscription.billed_to < subscription.paid_from
     if subscription.lifecycle is not Lifecycle.ACTIVE:
         return False
     ships = subscription.terms.goods is Goods.PHYSICAL

@@ -8,9 +8,11 @@ The rules, in plain English:
 * A cancellation counts from its instant on, also where the work of that hour is late: from then on nothing is possible.
 * Who rests because nothing was paid is taken up again by paying.
 * Who has cancelled doesn't pause: the end comes first. A pause that begins before the end is another matter.
+* Who leaves, or is about to pause, pays no cycles ahead. Who has paid several pays more when the last one has begun.
 * An end that is planned can be taken back until it comes. A subscription that has ended can be taken up again for a
   while.
-* What an account page offers and what is refused in the end are decided here, by the same function.
+* What an account page offers and what is refused in the end are decided here, by the same function; what limits leave
+  is added to that where operations are.
 """
 
 from collections.abc import Mapping
@@ -23,18 +25,20 @@ import attrs
 
 from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.time import add_days, local_date, require_instant
+from shopaccounts.subscriptions.cycles.segments import start_instant_of
 from shopaccounts.subscriptions.due import fixed_end
 from shopaccounts.subscriptions.errors import (
+    AlreadyPrepaid,
     CancellationReached,
     CancellationScheduled,
     NotPaused,
     OnHold,
     OperationNotAllowed,
+    PrepayNotOffered,
     WinBackWindowClosed,
 )
 from shopaccounts.subscriptions.model import PauseReason, Subscription
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
-from shopaccounts.subscriptions.policy.pausing import PauseHow
 from shopaccounts.subscriptions.states import ENDED, Collection, Lifecycle
 
 __all__ = [
@@ -44,7 +48,6 @@ __all__ = [
     "Operation",
     "Refusal",
     "Standing",
-    "allowed_operations",
     "require_operation",
     "standing_of",
 ]
@@ -166,25 +169,6 @@ def standing_of(subscription: Subscription) -> Standing:
     return Standing(subscription.lifecycle.value)
 
 
-def allowed_operations(
-    subscription: Subscription, now: datetime, policy: SubscriptionPolicy
-) -> tuple[Allowed | Refusal, ...]:
-    """Answer for each operation whether it is possible at *now*, in the order of ``Operation``.
-
-    A pause is judged as one that begins when pauses of this shop begin unless the customer says otherwise.
-
-    Raises:
-        TypeError: *now* has no zone of its own.
-    """
-    begins = now if policy.pausing.how is PauseHow.NOW else None
-    return tuple(
-        Refusal(operation, because)
-        if (because := _refusal(subscription, operation, now, policy, begins))
-        else Allowed(operation)
-        for operation in Operation
-    )
-
-
 def require_operation(
     subscription: Subscription,
     operation: Operation,
@@ -207,8 +191,10 @@ def require_operation(
         OperationNotAllowed: It isn't open in this standing, or there is nothing to undo.
         OnHold: The subscription waits for a decision of the shop.
         CancellationReached: Its planned end has come.
-        CancellationScheduled: It ends before it would pause.
+        CancellationScheduled: It ends before it would pause, or is to be paid ahead though its end is planned.
         NotPaused: It was to be resumed, and isn't paused.
+        PrepayNotOffered: No cycles are sold at once.
+        AlreadyPrepaid: Several cycles are paid already.
         WinBackWindowClosed: It ended too long ago.
         TypeError: *now* has no zone of its own.
     """
@@ -231,9 +217,22 @@ def _refusal(
         operation is Operation.RESUME and _waits_for_payment(subscription)
     ):
         return _closed(subscription, operation)
+    return _stands_against(subscription, operation, now, policy, begins)
+
+
+def _stands_against(
+    subscription: Subscription,
+    operation: Operation,
+    now: datetime,
+    policy: SubscriptionPolicy,
+    begins: datetime | None,
+) -> Rejected | None:
+    """Answer what stands against an operation that is open."""
     match operation:
         case Operation.PAUSE:
             return _ends_first(subscription, begins)
+        case Operation.PREPAY:
+            return _pays_nothing_ahead(subscription, now)
         case Operation.UNDO_CANCELLATION if subscription.scheduled.cancel is None:
             return _closed(subscription, operation)
         case Operation.REACTIVATE:
@@ -280,6 +279,21 @@ def _ends_first(subscription: Subscription, begins: datetime | None) -> Rejected
     if planned and (begins is None or planned.at <= begins):
         return CancellationScheduled(planned.at)
     return None
+
+
+def _pays_nothing_ahead(subscription: Subscription, now: datetime) -> Rejected | None:
+    """Answer what stands against paying several cycles at once."""
+    if not subscription.terms.prepay:
+        return PrepayNotOffered(())
+    planned, run = subscription.scheduled, subscription.prepaid
+    if planned.cancel:
+        return CancellationScheduled(planned.cancel.at)
+    if planned.pause:
+        return _closed(subscription, Operation.PREPAY)
+    if run is None or run.until == run.first:
+        return None
+    last = start_instant_of(subscription.segments, run.until - 1, moved=subscription.moved)
+    return AlreadyPrepaid(local_date(last, subscription.zone)) if last > now else None
 
 
 def _left_too_long_ago(subscription: Subscription, now: datetime, policy: SubscriptionPolicy) -> Rejected | None:

@@ -12,19 +12,20 @@ The rules, in plain English:
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Currency, Money
-from shopaccounts.kernel.personal import Category, OnErase, personal
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
-from shopaccounts.kernel.time import Zone
-from shopaccounts.subscriptions.cycles.schedules import Segment
+from shopaccounts.kernel.time import Zone, local_date
+from shopaccounts.subscriptions.cycles.schedules import Segment, SegmentReason
 from shopaccounts.subscriptions.cycles.segments import NOTHING_MOVED, service_period_of
+from shopaccounts.subscriptions.marks import AN_ID, KEPT
 from shopaccounts.subscriptions.papers.documents import LineDraft, PendingLine, TaxMode
-from shopaccounts.subscriptions.plans.agreed import RunningTerm, SubscribedLine, Terms, Trial
+from shopaccounts.subscriptions.plans.agreed import PrepaidCycles, RunningTerm, SubscribedLine, Terms, Trial
 from shopaccounts.subscriptions.plans.delivery_schedule import DeliverySegment
 from shopaccounts.subscriptions.plans.discounts import AppliedDiscount
 from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED, Override, OverrideKind, Scheduled
@@ -33,7 +34,6 @@ from shopaccounts.subscriptions.states import ENDED, Collection, Lifecycle
 __all__ = [
     "ACCOUNTS",
     "SUBSCRIPTIONS",
-    "AskedChange",
     "BillingAccount",
     "CollectionMode",
     "CutLine",
@@ -49,6 +49,9 @@ __all__ = [
     "group_key",
     "reference_key",
 ]
+
+_DAYS: Final = OnErase.keep("the days of its papers begin there")
+_AGREED: Final = personal("subscription", Category.PURCHASE, on_erase=KEPT)
 
 
 class CollectionMode(Enum):
@@ -126,26 +129,19 @@ class Parting:
 
 @attrs.frozen(kw_only=True)
 class CutLine:
-    """A line in arrears that a change replaced within a cycle: it is billed with that cycle, for its days.
+    """A line that is paid later and that a change replaced within a cycle: it is billed with that cycle.
 
     Args:
         line: What it was.
         start: The first day on which it was so.
         end: The day from which on it wasn't.
+        until: The instant from which on it wasn't, of a metered line that a change replaced.
     """
 
     line: SubscribedLine
     start: date
     end: date
-
-
-@attrs.frozen
-class AskedChange:
-    """A change that was asked for under a key of the caller's: digests of key and content, and what was billed."""
-
-    request: str
-    body: str
-    operation: str
+    until: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -175,6 +171,7 @@ class LiveInvoice:
     until: date
 
 
+@described(data_class="subscription", default=impersonal("ids, states, counters, times, amounts"))
 @attrs.frozen(kw_only=True, slots=False)  # without slots it is made in half the time
 class Subscription:
     """One agreement with one customer: what comes again, and what is to be paid for it.
@@ -188,6 +185,7 @@ class Subscription:
         customer: Whose it is.
         request: What was asked for when it was made, as a digest; empty where nobody asked.
         holds_group: Whether the customer can't have another of the same group of plans.
+        doubles: The other live one of its group, where two customers' records became one; empty for none.
         currency: Of every amount, for life.
         terms: What was agreed.
         lines: The plan's line and the add-ons.
@@ -201,6 +199,9 @@ class Subscription:
         billed_to: Number of the first cycle that isn't billed in advance.
         arrears_to: Number of the first cycle that isn't billed in arrears.
         usage_to: Number of the first cycle whose usage isn't billed.
+        late_usage_at: When it is asked for the last time what was reported late, after the last bill of usage; None
+            where a bill is to come, or nothing is left to ask.
+        prepaid: The last cycles that were paid at once; None where the next one is billed by itself.
         spent: What the running cycle cost in advance, after discounts; kept only where there is a minimum.
         cut: Lines in arrears that ended within a cycle and wait for its end.
         discounts: What makes it cheaper.
@@ -217,7 +218,6 @@ class Subscription:
         hold: Why it waits.
         change_seq: How many changes were made.
         changed_on: The local days of the last changes, for the daily limit.
-        asked: The last changes that were asked for under a key of the caller's.
         replaced: What the changes of the last such day took back.
         converted_on: When time was last turned into other time.
         price_locked_until: The day before which its price stays.
@@ -230,51 +230,53 @@ class Subscription:
         due_at: When it next wants work; computed, never the input of anything.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
-    account: str
+    account: str = attrs.field(metadata=AN_ID)
     customer: CustomerId
-    request: str = ""
+    request: str = attrs.field(default="", metadata=impersonal("a digest"))
     holds_group: bool = True
+    doubles: str = attrs.field(default="", metadata=AN_ID)
     currency: Currency
-    terms: Terms
-    lines: tuple[SubscribedLine, ...]
-    segments: tuple[Segment, ...]
-    delivery_segments: tuple[DeliverySegment, ...] = ()
-    ship_to: str = ""
+    terms: Terms = attrs.field(metadata=_AGREED)
+    lines: tuple[SubscribedLine, ...] = attrs.field(metadata=_AGREED)
+    segments: tuple[Segment, ...] = attrs.field(metadata=_AGREED)
+    delivery_segments: tuple[DeliverySegment, ...] = attrs.field(default=(), metadata=_AGREED)
+    ship_to: str = attrs.field(default="", metadata=personal("subscription", Category.LOCATION))
     lifecycle: Lifecycle
     collection: Collection = Collection.OK
-    scheduled: Scheduled = NOTHING_SCHEDULED
-    overrides: tuple[Override, ...] = ()
+    scheduled: Scheduled = attrs.field(default=NOTHING_SCHEDULED, metadata=_AGREED)
+    overrides: tuple[Override, ...] = attrs.field(default=(), metadata=_AGREED)
     billed_to: int = 0
     arrears_to: int = 0
     usage_to: int = 0
+    late_usage_at: datetime | None = None
+    prepaid: PrepaidCycles | None = None
     spent: Money | None = None
-    cut: tuple[CutLine, ...] = ()
-    discounts: tuple[AppliedDiscount, ...] = ()
+    cut: tuple[CutLine, ...] = attrs.field(default=(), metadata=_AGREED)
+    discounts: tuple[AppliedDiscount, ...] = attrs.field(default=(), metadata=_AGREED)
     first_payment_by: datetime | None = None
     setup_fee_due: bool = False
     trial: Trial | None = None
     pause: Pause | None = None
-    pauses: tuple[date, ...] = ()
-    resumed_on: date | None = None
+    pauses: tuple[date, ...] = attrs.field(default=(), metadata=_AGREED)
+    resumed_on: date | None = attrs.field(default=None, metadata=_AGREED)
     term: RunningTerm | None = None
-    payment_method: str | None = None
-    live: tuple[LiveInvoice, ...] = ()
-    past_due: PastDue | None = None
-    hold: Hold | None = None
+    payment_method: str | None = attrs.field(default=None, metadata=personal("subscription", Category.FINANCIAL))
+    live: tuple[LiveInvoice, ...] = attrs.field(default=(), metadata=_AGREED)
+    past_due: PastDue | None = attrs.field(default=None, metadata=_AGREED)
+    hold: Hold | None = attrs.field(default=None, metadata=_AGREED)
     change_seq: int = 0
-    changed_on: tuple[date, ...] = ()
-    asked: tuple[AskedChange, ...] = ()
-    replaced: tuple[Replaced, ...] = ()
-    converted_on: date | None = None
-    price_locked_until: date | None = None
+    changed_on: tuple[date, ...] = attrs.field(default=(), metadata=_AGREED)
+    replaced: tuple[Replaced, ...] = attrs.field(default=(), metadata=_AGREED)
+    converted_on: date | None = attrs.field(default=None, metadata=_AGREED)
+    price_locked_until: date | None = attrs.field(default=None, metadata=_AGREED)
     created_at: datetime
     ended_at: datetime | None = None
-    parting: Parting | None = None
-    reference: str = ""
+    parting: Parting | None = attrs.field(default=None, metadata=_AGREED)
+    reference: str = attrs.field(default="", metadata=personal("subscription", Category.IDENTITY))
     begun_on_wish: bool = False
     told_of_withdrawal: bool = True
     due_at: datetime | None = None
@@ -296,6 +298,18 @@ class Subscription:
         """The line that is the plan itself."""
         return self.lines[0]
 
+    @property
+    def paid_from(self) -> int:
+        """The number of the first cycle after a trial, or of the one in which that ends; 0 without a trial."""
+        if self.trial is None:
+            return 0
+        for segment in self.segments:
+            if segment.reason is SegmentReason.TRIAL_END:
+                return segment.first_index
+        first = self.segments[0]
+        ends_on = local_date(self.trial.ends_at, first.cycle.anchor.zone)
+        return max(first.cycle.index_on(ends_on) - first.shift, 0)
+
     def begins_on(self, index: int) -> date:
         """Answer the local day on which a cycle begins, as far as is known now.
 
@@ -313,6 +327,7 @@ class Subscription:
         return Subscription(**(vars(self) | changes))
 
 
+@described(data_class="billing", default=impersonal("ids, times, amounts"))
 @attrs.frozen(kw_only=True)
 class BillingAccount:
     """One customer's purse in one store.
@@ -326,29 +341,35 @@ class BillingAccount:
         zone: Where the customer's days begin.
         billing_day: The day of the month on which everything is billed together, once there is one.
         payment_method: The method that pays, as the host names it; None for none.
+        method_removed: Whether what paid was taken away: charges fail until something else pays.
         collection_mode: Paid automatically, or on an invoice.
         tax_mode: On which side of tax prices are quoted to this customer.
         tax_profile: What the tax port needs to know, such as a region; the library only hands it on.
         locale: The language that the customer reads.
         balances: What the shop owes the customer, an amount for each currency; none is below zero.
         pending: Amounts that wait for the next invoice in their currency.
+        settle_at: When somebody looks whether a next invoice is to come for what waits; None where nobody has to.
+        passes_to: To whom all of it is passing, while that isn't done; None otherwise.
         created_at: When it was made.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     customer: CustomerId
-    zone: Zone
+    zone: Zone = attrs.field(metadata=personal("billing", Category.LOCATION, on_erase=_DAYS))
     billing_day: int | None = None
-    payment_method: str | None = None
+    payment_method: str | None = attrs.field(default=None, metadata=personal("billing", Category.FINANCIAL))
+    method_removed: bool = False
     collection_mode: CollectionMode = CollectionMode.AUTOMATIC
     tax_mode: TaxMode = TaxMode.EXCLUSIVE
-    tax_profile: Mapping[str, str] = attrs.field(factory=dict)
-    locale: str = "en"
+    tax_profile: Mapping[str, str] = attrs.field(factory=dict, metadata=personal("billing", Category.LOCATION))
+    locale: str = attrs.field(default="en", metadata=personal("billing", Category.PREFERENCE))
     balances: tuple[Money, ...] = ()
-    pending: tuple[PendingLine, ...] = ()
+    pending: tuple[PendingLine, ...] = attrs.field(default=(), metadata=_AGREED)
+    settle_at: datetime | None = None
+    passes_to: CustomerId | None = None
     created_at: datetime
 
     def balance(self, currency: Currency) -> Money:
@@ -386,12 +407,27 @@ def _references(subscription: Subscription) -> Iterable[str]:
     return (reference_key(subscription.store, subscription.reference),) if subscription.reference else ()
 
 
-ACCOUNTS = Book(name="billing_accounts", of=BillingAccount, groups={"customer": lambda account: account.customer})
+def _doubled(subscription: Subscription) -> str | None:
+    """Answer the queue of those that a clerk looks at because their customer has two of a group."""
+    live = subscription.doubles and subscription.lifecycle not in ENDED
+    return subscription.store if live else None
+
+
+ACCOUNTS = Book(
+    name="billing_accounts",
+    of=BillingAccount,
+    groups={"customer": lambda account: account.customer},
+    due=lambda account: account.settle_at,
+)
 SUBSCRIPTIONS = Book(
     name="subscriptions",
     of=Subscription,
     unique={"live_plan_group": _group_held, "reference": _references},
-    groups={"account": lambda subscription: subscription.account, "customer": lambda s: s.customer},
+    groups={
+        "account": lambda subscription: subscription.account,
+        "customer": lambda s: s.customer,
+        "doubled": _doubled,
+    },
     order=lambda subscription: subscription.created_at,
     due=lambda subscription: subscription.due_at,
     lane=_place,

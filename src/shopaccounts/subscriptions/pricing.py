@@ -24,11 +24,13 @@ import attrs
 
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money, Rate
+from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import Zone, require_day
 from shopaccounts.subscriptions.errors import PriceChangeOver
 from shopaccounts.subscriptions.laws.notice_rules import NoticeRule
 from shopaccounts.subscriptions.laws.notices import SentNotice, notice_window
+from shopaccounts.subscriptions.marks import AN_ID
 from shopaccounts.subscriptions.plans.checks import require_plan
 from shopaccounts.subscriptions.plans.tariffs import Graduated, Packages, Tariff, Volume, charge, require_prices
 from shopaccounts.subscriptions.policy.pricing import OnSilence, PricePolicy
@@ -89,6 +91,7 @@ class Deferral(Enum):
     INTRO = "intro"
 
 
+@described(data_class="subscription", default=impersonal("ids, choices, times"))
 @attrs.frozen(kw_only=True)
 class PriceChange:
     """New prices of a plan, announced for a day.
@@ -109,25 +112,26 @@ class PriceChange:
         TypeError: *effective_on* is a datetime.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
-    plan: str
-    plan_version: str
-    prices: tuple[Tariff, ...]
-    effective_on: date
+    plan: str = attrs.field(metadata=impersonal("the shop's own offer"))
+    plan_version: str = attrs.field(metadata=impersonal("the shop's own offer"))
+    prices: tuple[Tariff, ...] = attrs.field(metadata=impersonal("the shop's own offer"))
+    effective_on: date = attrs.field(metadata=impersonal("the shop's own offer"))
     applies_to: AppliesTo = AppliesTo.AT_RENEWAL
     consent: Consent = Consent.NOT_NEEDED
     announced_at: datetime
-    announced_by: str = ""
-    reason: str = ""
+    announced_by: str = attrs.field(default="", metadata=AN_ID)
+    reason: str = attrs.field(default="", metadata=impersonal("the shop's own words"))
 
     def __attrs_post_init__(self) -> None:
         require_day(self.effective_on)
         require_plan(bool(require_prices("a price change", self.prices)), "a price change has a price")
 
 
+@described(data_class="subscription", default=impersonal("ids, replies, times"))
 @attrs.frozen(kw_only=True)
 class PriceAnswer:
     """What a customer said to a price change.
@@ -140,15 +144,15 @@ class PriceAnswer:
         notice: Id of the notice that asked.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
-    subscription: str
-    change: str
+    subscription: str = attrs.field(metadata=AN_ID)
+    change: str = attrs.field(metadata=AN_ID)
     reply: Reply
     answered_at: datetime
-    notice: str
+    notice: str = attrs.field(metadata=AN_ID)
 
 
 PRICE_CHANGES: Final = Book(

@@ -86,6 +86,7 @@ from shopaccounts.subscriptions import (
     Cancellations,
     Changing,
     Collecting,
+    CustomerRecords,
     DocumentDesk,
     Pauses,
     Prices,
@@ -212,6 +213,7 @@ class BuiltShop:
     billing_desk: BillingDesk
     document_desk: DocumentDesk
     subscription_imports: SubscriptionImports
+    subscription_records: CustomerRecords
     billing_notices: BillingNotices
     relay: Relay
     upkeep: Upkeep

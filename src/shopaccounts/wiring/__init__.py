@@ -16,7 +16,8 @@ from functools import cached_property
 import attrs
 
 from shopaccounts.kernel.desk import SilentBell
-from shopaccounts.relay import Relay
+from shopaccounts.relay import Relay, Target
+from shopaccounts.subscriptions import HEARD
 from shopaccounts.upkeep import Upkeep
 from shopaccounts.wiring.subscriptions import SubscriptionParts
 
@@ -34,9 +35,16 @@ class Wiring(SubscriptionParts):
             vault=self.vault,
             templates=self.templates,
             couriers=self.adapters.couriers,
-            targets=self.adapters.targets,
+            targets=(self._subscribed, *self.adapters.targets),
             policy=self.policies.relay,
         )
+
+    @cached_property
+    def _subscribed(self) -> Target:
+        """What hears of customers for their subscriptions."""
+        from shopaccounts.adapters.subscribers import CallableTarget  # noqa: PLC0415  (as other adapters: when used)
+
+        return CallableTarget("shopaccounts_subscriptions", HEARD, self._following.hear)
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from shopaccounts.books import BELONGINGS
-from shopaccounts.customers import Closings, Customers
+from shopaccounts.customers import Closings, Customers, Erasures
 from shopaccounts.registration import (
     Additions,
     Addresses,
@@ -28,6 +28,7 @@ from shopaccounts.registration import (
     Verifications,
 )
 from shopaccounts.signin import PointedSteps
+from shopaccounts.subscriptions import Stakes
 from shopaccounts.wiring.ground import Ground
 
 __all__ = ["Accounts"]
@@ -254,13 +255,21 @@ class Accounts(Ground):
         )
 
     @cached_property
+    def stakes(self) -> Stakes:
+        return Stakes(desk=self.desk, policy=self.policies.subscriptions.keeping)
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        return Erasures(desk=self.desk, objections=(self.stakes,), belongings=BELONGINGS)
+
+    @cached_property
     def closings(self) -> Closings:
         return Closings(
             desk=self.desk,
             records=self.store,
             work=self.store,
             doorkeeper=self.doorkeeper,
-            objections=self.adapters.closing_objections,
+            objections=(self.stakes, *self.adapters.closing_objections),
             staff=self.staff,
             budget=self.budget,
             letters=self.letters,

@@ -2,6 +2,10 @@
 
 from functools import cached_property
 
+import attrs
+
+from shopaccounts.kernel.ids import StoreId
+from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.subscriptions import (
     BillingDesk,
     BillingNotices,
@@ -11,7 +15,10 @@ from shopaccounts.subscriptions import (
     Changing,
     Clerks,
     Collecting,
+    CustomerRecords,
     DocumentDesk,
+    Following,
+    HandingOver,
     Lookups,
     NoticeLetters,
     Office,
@@ -28,6 +35,7 @@ from shopaccounts.subscriptions import (
 from shopaccounts.subscriptions.collecting.asking import Asking
 from shopaccounts.subscriptions.collecting.casework import Casework
 from shopaccounts.subscriptions.collecting.dunning_letters import DunningLetters
+from shopaccounts.subscriptions.owners.following import Branch
 from shopaccounts.wiring.providers import ProviderParts
 
 __all__ = ["SubscriptionParts"]
@@ -79,7 +87,13 @@ class SubscriptionParts(ProviderParts):
 
     @cached_property
     def subscription_views(self) -> Viewing:
-        return Viewing(desk=self.desk, taxes=self.adapters.billing.taxes, policy=self.policies.subscriptions)
+        return Viewing(
+            desk=self.desk,
+            taxes=self.adapters.billing.taxes,
+            policy=self.policies.subscriptions,
+            lookups=self.lookups,
+            letters=self._notice_letters,
+        )
 
     @cached_property
     def billing(self) -> BillingRun:
@@ -165,12 +179,16 @@ class SubscriptionParts(ProviderParts):
         )
 
     @cached_property
+    def _notice_letters(self) -> NoticeLetters:
+        return NoticeLetters(letters=self.letters, policy=self.policies.subscriptions)
+
+    @cached_property
     def billing_notices(self) -> BillingNotices:
         policy = self.policies.subscriptions
         return BillingNotices(
             desk=self.desk,
             work=self.store,
-            letters=NoticeLetters(letters=self.letters, policy=policy),
+            letters=self._notice_letters,
             taxes=self.adapters.billing.taxes,
             policy=policy,
             lookups=self.lookups,
@@ -198,3 +216,18 @@ class SubscriptionParts(ProviderParts):
             methods=ports.methods,
             policy=self.policies.subscriptions,
         )
+
+    @cached_property
+    def subscription_records(self) -> CustomerRecords:
+        return CustomerRecords(desk=self.desk, handing_over=HandingOver(desk=self.desk))
+
+    @cached_property
+    def _following(self) -> Following:
+        desk = self.desk.by_itself
+        return Following(desk=desk, handing_over=HandingOver(desk=desk), branch=self._branch)
+
+    def _branch(self, store: StoreId) -> Branch:
+        """Answer who decides in a store of the realm."""
+        scope = attrs.evolve(self.scope, store=store, actor=Actor(ActorKind.SYSTEM))
+        there = attrs.evolve(self, scope=scope)
+        return Branch(office=there.office, payments=there.payments)

@@ -310,6 +310,7 @@ NO_REQUEST_EITHER = {
     "assisted.import_account": "the operator's console",
     "contact_care.note_delivery": "a webhook of whoever delivers mail, which the host has checked",
     "relay.status": "the operator's console",
+    "subscription_records.move_subscriptions": "whoever finds that two records are one person, or that a guest is one",
 }
 
 

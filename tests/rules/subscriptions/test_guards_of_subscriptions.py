@@ -5,8 +5,6 @@ from typing import Any, TypeAlias, cast
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.errors import Kind, Rejected
@@ -21,19 +19,16 @@ from shopaccounts.subscriptions.errors import (
 from shopaccounts.subscriptions.guards import (
     OPEN,
     OPENED_BY_POLICY,
-    Allowed,
     Operation,
-    Refusal,
     Standing,
-    allowed_operations,
     require_operation,
     standing_of,
 )
 from shopaccounts.subscriptions.model import Hold, Subscription
+from shopaccounts.subscriptions.plans.add_ons import PrepayOption
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.cancelling import WinBackPolicy
 from shopaccounts.subscriptions.policy.operations import OperationPolicy
-from shopaccounts.subscriptions.policy.pausing import PauseHow, PausePolicy
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
 from shopaccounts.subscriptions.states import Collection, Lifecycle
 from shopaccounts.testing.boxes import box_subscription
@@ -42,7 +37,8 @@ NOW = datetime(2031, 3, 14, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 O, L, C = Operation, Lifecycle, Collection  # noqa: E741  (short names make the table readable)
 POLICY = SubscriptionPolicy()
-NORA = box_subscription(date(2031, 1, 1), None, billing=Interval.months(1))
+BOXED = box_subscription(date(2031, 1, 1), None, billing=Interval.months(1))
+NORA = attrs.evolve(BOXED, terms=attrs.evolve(BOXED.terms, prepay=(PrepayOption(6),)))
 
 COLUMNS = {
     Standing.PENDING: [(L.PENDING, C.OK)],
@@ -252,55 +248,3 @@ def test_what_runs_or_never_ran_is_not_taken_up_again(lifecycle):
 def test_a_time_without_a_zone_is_no_time():
     with pytest.raises(TypeError):
         require_operation(NORA, O.CANCEL, NOW.replace(tzinfo=None), POLICY)
-
-
-# What an account page shows
-
-
-standings = st.sampled_from([state for states in COLUMNS.values() for state in states])
-ends = st.none() | st.sampled_from([NOW - DAY, NOW, NOW + DAY])
-policies = st.builds(
-    SubscriptionPolicy,
-    operations=st.builds(OperationPolicy, **dict.fromkeys(FIELDS, st.booleans())),
-    pausing=st.builds(PausePolicy, how=st.sampled_from(PauseHow)),
-)
-
-
-@pytest.mark.proves("SUB-6")
-@given(state=standings, ends=ends, ended=ends, held=st.booleans(), policy=policies)
-def test_an_account_page_offers_exactly_what_would_be_done(state, ends, ended, held, policy):
-    nora = subscription(
-        *state,
-        scheduled=Scheduled(cancel=CancelAt(at=ends, asked_at=NOW - DAY) if ends else None),
-        hold=Hold(since=NOW, code="x") if held else None,
-        ended_at=ended,
-    )
-    begins = {"begins": NOW} if policy.pausing.how is PauseHow.NOW else {}
-    offered = allowed_operations(nora, NOW, policy)
-    assert [each.operation for each in offered] == list(Operation)
-    for each in offered:
-        refused = told(nora, each.operation, policy, **begins)
-        match each:
-            case Allowed():
-                assert refused is None
-            case Refusal(because=because):
-                assert refused == no(type(because), *facts_of(because))
-
-
-@pytest.mark.proves("SUB-6")
-def test_a_refusal_tells_its_code_and_its_facts():
-    offered = allowed_operations(cancelled_for(NOW + DAY), NOW, POLICY)
-    refused = {each.operation: each for each in offered if isinstance(each, Refusal)}
-    assert (refused[O.PAUSE].code, refused[O.PAUSE].facts) == (
-        "subscriptions.cancellation_scheduled",
-        {"at": NOW + DAY},
-    )
-    assert (refused[O.RESUME].code, refused[O.RESUME].facts) == ("subscriptions.not_paused", {})
-    assert refused[O.REACTIVATE].facts == {"operation": "reactivate", "lifecycle": "active", "collection": "ok"}
-
-
-@pytest.mark.proves("SUB-6")
-def test_where_pauses_begin_at_once_one_is_offered_to_who_has_cancelled():
-    at_once = SubscriptionPolicy(pausing=PausePolicy(how=PauseHow.NOW))
-    assert Allowed(O.PAUSE) in allowed_operations(cancelled_for(NOW + DAY), NOW, at_once)
-    assert Allowed(O.PAUSE) not in allowed_operations(cancelled_for(NOW + DAY), NOW, POLICY)

@@ -42,7 +42,7 @@ def held(at: datetime, **more: Any) -> Course:
 
 
 @pytest.mark.proves("RUN-8", "RUN-12")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(days=st.integers(2, 90), interval=INTERVALS)
 def test_each_is_what_quiet_runs_would_have_billed(days: int, interval: Interval) -> None:
     at = BEGAN + timedelta(days=days)
@@ -57,7 +57,7 @@ def test_each_is_what_quiet_runs_would_have_billed(days: int, interval: Interval
 
 
 @pytest.mark.proves("RUN-8")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(days=st.integers(2, 200), interval=INTERVALS, mode=st.sampled_from(HoldMode))
 def test_every_cycle_ends_in_exactly_one_way_whatever_is_decided(days: int, interval: Interval, mode: HoldMode) -> None:
     at = BEGAN + timedelta(days=days)
@@ -69,7 +69,7 @@ def test_every_cycle_ends_in_exactly_one_way_whatever_is_decided(days: int, inte
 
 
 @pytest.mark.proves("RUN-8")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(days=st.integers(70, 200))
 def test_waived_cycles_cost_nothing_use_no_discount_and_count_toward_the_term(days: int) -> None:
     at = BEGAN + timedelta(days=days)

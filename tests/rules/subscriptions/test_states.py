@@ -136,7 +136,7 @@ def test_the_events_of_a_subscription_belong_to_its_customer(module):
 @pytest.mark.proves("SUB-2")
 @pytest.mark.parametrize("picture", draw_subscription_states.PICTURES, ids=lambda picture: picture.path.stem)
 def test_the_pictures_in_the_docs_show_the_tables_as_they_are(picture):
-    assert picture.path.read_text("utf-8") == picture.drawing(), "run tools/draw_subscription_states.py"
+    assert picture.path.read_text("utf-8") == picture.drawing(), "run tools/generate_reference.py"
 
 
 @pytest.mark.parametrize(("stem", "table"), [("lifecycle", LEADS), ("collection", PAYS)])

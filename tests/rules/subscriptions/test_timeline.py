@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.money import Money, Rate
-from shopaccounts.subscriptions.planning.timeline import Upcoming, UpcomingKind, upcoming
+from shopaccounts.subscriptions.announcing.timeline import Upcoming, UpcomingKind, upcoming
 from shopaccounts.subscriptions.plans.phases import Days, Months, Phase, PhaseKind
 from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.plans.terms import Term

@@ -4,10 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import attrs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from shopaccounts.kernel.errors import Unavailable
-from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.money import Money, total
+from shopaccounts.subscriptions.announcing.timeline import UpcomingKind, upcoming
 from shopaccounts.subscriptions.billing.usage_billing import may_ask
+from shopaccounts.subscriptions.changing.quoting import quote_change
 from shopaccounts.subscriptions.changing.wishes import applied
 from shopaccounts.subscriptions.charges.metering import Asked, Measured, UsageRequest
 from shopaccounts.subscriptions.due import usage_due
@@ -20,11 +24,11 @@ from shopaccounts.subscriptions.papers.documents import BilledFor, InvoiceKind
 from shopaccounts.subscriptions.papers.lines import Line, LineKind
 from shopaccounts.subscriptions.pausing.pauses import pause_now
 from shopaccounts.subscriptions.planning.planner import plan
-from shopaccounts.subscriptions.planning.timeline import UpcomingKind, upcoming
 from shopaccounts.subscriptions.plans.add_ons import Metered as MeteredLine
 from shopaccounts.subscriptions.plans.offers import CatchUpMode
 from shopaccounts.subscriptions.plans.tariffs import PerUnit
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.policy.changes import Preset
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.policy.usage import UsagePolicy
 from shopaccounts.subscriptions.scheduled import Aspect, Wish
@@ -35,6 +39,7 @@ START = datetime(2031, 1, 1, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 CALLS = MeteredLine(key="calls", meter="calls", prices=(PerUnit(Money.of("0.10", "EUR")),), included=10)
 PHONE = flat_plan("10.00", metered=(CALLS,))
+FREE_OF_NONE = flat_plan("10.00", metered=(attrs.evolve(CALLS, included=0),))
 NOT_REQUIRED = SubscribePolicy(first_payment=FirstPayment.NOT_REQUIRED)
 
 
@@ -185,6 +190,7 @@ def test_who_leaves_within_a_day_pays_for_what_was_used_on_it():
     assert usage_of(course)[1:] == []
     course.settle(day(2, 11, 0))
     assert [lines for _, lines in usage_of(course)[1:]] == [[(47, "4.70 EUR", date(2031, 2, 1))]]
+    course.settle(day(2, 20))
     assert course.subscription.due_at is None
 
 
@@ -249,6 +255,54 @@ def test_usage_lines_say_what_they_are():
     assert (line.kind, line.quantity_from) == (LineKind.USAGE, "calls 1")
 
 
+def calls_at(course: Metered, price: str, *, included: int = 0) -> Wish:
+    """The wish for a plan on which a call costs so much."""
+    meter = attrs.evolve(CALLS, prices=(PerUnit(Money.of(price, "EUR")),), included=included)
+    offers = agreed_lines(attrs.evolve(PHONE, metered=(meter,)), EUR, 1, {}, course.subscription.segments[-1])
+    terms = attrs.evolve(course.subscription.terms, version=f"phone at {price}")
+    return Wish(aspect=Aspect.PLAN, line=offers[0], terms=terms, offers=offers[1:])
+
+
+@pytest.mark.proves("USE-3")
+def test_a_change_cuts_usage_at_its_instant() -> None:
+    course = phone((day(2, 10, 8), 20), (day(2, 10, 10), 3), version=FREE_OF_NONE)
+    course.settle(day(2, 2))
+    at = day(2, 10, 9)
+    wish = calls_at(course, "1.00")
+    course.take(
+        quote_change(course.subscription, course.facts, [wish], Preset.NO_MONEY, course.policy, at).decision, at
+    )
+    course.settle(day(3, 2))
+    assert [lines for _, lines in usage_of(course)] == [
+        [(20, "2.00 EUR", date(2031, 2, 1)), (3, "3.00 EUR", date(2031, 2, 10))]
+    ]
+
+
+@pytest.mark.proves("USE-3", "USE-1")
+@given(
+    changes=st.lists(st.integers(0, 28 * 24 * 60 - 1), max_size=4, unique=True).map(sorted),
+    used=st.lists(st.integers(0, 28 * 24 * 60 - 1), max_size=8),
+)
+@example(changes=[10], used=[5, 15])  # while reports of the cycle before are awaited
+@example(changes=[600, 700, 800], used=[550, 650, 750, 850])  # there and back within a day
+def test_each_call_costs_what_it_cost_at_its_instant(changes: list[int], used: list[int]) -> None:
+    begins = datetime(2031, 1, 31, 23, tzinfo=UTC)
+    minute, prices = timedelta(minutes=1), ["0.10", "1.00", "0.30", "0.10", "2.00"]
+    course = phone(*((begins + each * minute, 1) for each in used), version=FREE_OF_NONE)
+    course.settle(begins)
+    for price, each in zip(prices[1:], changes, strict=False):
+        at = begins + each * minute
+        course.settle(at)
+        wish = calls_at(course, price)
+        quoted = quote_change(course.subscription, course.facts, [wish], Preset.NO_MONEY, course.policy, at)
+        course.take(quoted.decision, at)
+    course.settle(day(3, 2))
+    billed = [line for one in course.invoices.values() if one.kind is InvoiceKind.USAGE for line in one.lines]
+    at_once = [Money.of(prices[sum(change <= each for change in changes)], "EUR") for each in used]
+    assert total((line.amount for line in billed), EUR) == total(at_once, EUR)
+    assert sum(line.quantity for line in billed) == len(used)
+
+
 @pytest.mark.proves("USE-3")
 @pytest.mark.parametrize("on", [date(2031, 2, 1), date(2031, 2, 11)])
 def test_a_change_cuts_usage_also_where_reports_of_the_cycle_before_are_still_awaited(on):
@@ -256,11 +310,7 @@ def test_a_change_cuts_usage_also_where_reports_of_the_cycle_before_are_still_aw
     boundary = course.subscription.due_at
     assert boundary is not None
     course.settle(boundary)
-    dearer = attrs.evolve(CALLS, prices=(PerUnit(Money.of("1.00", "EUR")),))
-    offers = agreed_lines(attrs.evolve(PHONE, metered=(dearer,)), EUR, 1, {}, course.subscription.segments[-1])
-    terms = attrs.evolve(course.subscription.terms, version="phone-2")
-    wish = Wish(aspect=Aspect.PLAN, line=offers[0], terms=terms, offers=offers[1:])
-    course.subscription = applied(course.subscription, [wish], on)
+    course.subscription = applied(course.subscription, [calls_at(course, "1.00", included=10)], on)
     course.advance(day(3, 2))
     invoices = [one for one in course.invoices.values() if one.kind is InvoiceKind.USAGE]
     january = [line for one in invoices for line in one.lines if line.start < date(2031, 2, 1)]

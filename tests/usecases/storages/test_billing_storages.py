@@ -151,6 +151,10 @@ def counted(builder):
         event.remove(engine, "before_cursor_execute", note)
 
 
+ONCE_A_RUN = ("SELECT shopaccounts_last_billing_runs", "SELECT shopaccounts_price_changes")
+"""What is looked up once for a run, however many pages it has."""
+
+
 @pytest.mark.proves("PRF-4", "TES-112")
 @pytest.mark.parametrize("flavour", ["sqlite", "postgresql"])
 async def test_a_page_costs_as_many_statements_for_ten_as_for_a_hundred(coffee) -> None:
@@ -159,9 +163,12 @@ async def test_a_page_costs_as_many_statements_for_ten_as_for_a_hundred(coffee) 
     await subscribed(shop, 110)
     coffee.clock.advance(timedelta(days=30))
     for size in (10, 100):
+        coffee.clock.advance(timedelta(seconds=1))
         with counted(coffee) as statements:
             report = await shop.billing.run_billing(limit=size, max_pages=1, worker=WorkerId("w"))
         assert report.invoices == size
-        costs.append(len(statements))
+        once_a_run = [one for one in statements if one.startswith(ONCE_A_RUN)]
+        assert len(once_a_run) == len(ONCE_A_RUN)
+        costs.append(len(statements) - len(once_a_run))
     assert costs[0] == costs[1], statements
     assert costs[1] <= 12, "\n\n".join(statements)

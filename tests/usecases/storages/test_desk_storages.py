@@ -16,6 +16,7 @@ from shopaccounts.subscriptions import (
     CLERK_ACTS,
     CYCLES,
     INVOICES,
+    SUBSCRIPTIONS,
     BillingPorts,
     Order,
     SubscriptionPolicy,
@@ -68,6 +69,17 @@ async def test_a_double_click_gives_once(builder, shop) -> None:
     assert (await builder.kept(ACCOUNTS, account)).balance(EUR) == Money.of("5", EUR)
     assert len(await rows(builder, BALANCE_ENTRIES, "account", account)) == 1
     assert len(await rows(builder, CLERK_ACTS, "account", account)) == 1
+
+
+@pytest.mark.proves("INV-7", "RUN-3", "KER-142")
+async def test_a_cycle_that_is_freed_in_the_minute_of_its_run_is_billed_by_the_next_run(builder, shop) -> None:
+    made = await subscribed(shop)
+    builder.clock.advance(timedelta(days=31))
+    assert (await shop.billing.run_billing(worker=WORKER)).invoices == 1
+    renewed = await builder.kept(SUBSCRIPTIONS, made.subscription.id)
+    await builder.build().document_desk.void_invoice(renewed.live[-1].invoice, WHY, rebill=True)
+    report = await builder.build().billing.run_billing(worker=WorkerId("another"))
+    assert (report.invoices, report.pages) == (1, 1), "nobody holds what was worked off"
 
 
 @pytest.mark.proves("INV-7")

@@ -79,11 +79,13 @@ async def test_a_page_with_meters_asks_once_and_costs_the_same_for_ten_as_for_si
     builder.clock.set(datetime(2031, 2, 28, 12, tzinfo=UTC))
     costs = []
     for size in (10, 60):
+        builder.clock.advance(timedelta(seconds=1))
         with statements_made(builder.storage.engine) as statements:
             report = await shop.billing.run_billing(limit=size, max_pages=1, worker=WORKER)
         assert (report.invoices, report.failures) == (2 * size, ())
         of_meters = [one for one in statements if "subscription_meters" in one]
-        costs.append((len(statements) - len(of_meters), len(of_meters)))
+        once_a_run = [one for one in statements if one.startswith("SELECT shopaccounts_last_billing_runs")]
+        costs.append((len(statements) - len(of_meters) - len(once_a_run), len(of_meters)))
     assert costs[0] == costs[1], statements
     assert costs[1][0] <= 12
     assert costs[1][1] <= 3

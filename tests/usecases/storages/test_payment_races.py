@@ -1,6 +1,7 @@
 """Sixteen collect at once, and hear the same news at once: money moves once, and counts once, on every storage."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -9,17 +10,22 @@ from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.subscriptions import BillingPorts, Order, Subscribed
+from shopaccounts.kernel.record import Change
+from shopaccounts.subscriptions import BillingPorts, Order, Subscribed, SubscriptionPolicy
+from shopaccounts.subscriptions.collecting.dossiers import Unsettled, attempt
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS
 from shopaccounts.subscriptions.papers.documents import INVOICES, InvoiceState
 from shopaccounts.subscriptions.payments.charging import Charged, Declined, DeclineKind
-from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState
+from shopaccounts.subscriptions.payments.intents import INTENTS, IntentReason, IntentState, is_live
 from shopaccounts.subscriptions.plans.offers import Goods, Phase, PhaseKind, Plan, PlanId, PlanVersion, PlanVersionId
 from shopaccounts.subscriptions.plans.tariffs import Flat
+from shopaccounts.subscriptions.policy.dunning import DunningPolicy
 from shopaccounts.subscriptions.states import Collection
 from shopaccounts.testing.billing_doubles import FixedPlans
+from shopaccounts.testing.builders import quick_policies, without_gaps
 from shopaccounts.testing.gateway import ScriptedGateway, Unheard
 from shopaccounts.testing.races import race
+from shopaccounts.testing.wrapping import PortCall, wrapped
 
 CROWD = 16
 COFFEE = PlanVersion(
@@ -127,3 +133,50 @@ async def test_sixteen_changes_of_a_card_at_once_try_an_invoice_once_with_each_s
     paid = await builder.kept(INVOICES, invoice)
     assert (paid.state, paid.paid) == (InvoiceState.PAID, paid.total)
     assert [debit.amount for debit in gateway.debits if debit.key.startswith(invoice)] == [paid.total]
+
+
+@pytest.mark.proves("PAY-2", "DUN-8")
+async def test_of_two_that_try_a_debt_anew_at_once_one_does(builder, gateway) -> None:
+    """Two later invoices are paid, and each would have the small debt tried with it: neither writes to the debt."""
+    policy = SubscriptionPolicy(dunning=DunningPolicy(min_amount=(Money.of(35, "EUR"),)))
+    builder.policies = quick_policies(sends=without_gaps(), subscriptions=policy)
+    shop, (debt,) = await with_renewals(builder, gateway, "ann")
+    gateway.cards["card-1"] = Declined(DeclineKind.SOFT, "no_funds")
+    await shop.payments.collect_due(worker="w")
+    assert await builder.kept(INTENTS, f"{debt}:2") is None, "it is too little to be tried on its own"
+    gateway.cards.clear()
+    builder.clock.advance(timedelta(days=31))
+    await shop.billing.run_billing(worker="w")
+    (subscription,) = (await builder.kept(INVOICES, debt)).subscriptions
+    later = (await builder.kept(SUBSCRIPTIONS, subscription)).live[-1].invoice
+    gateway.script(later, 1, Unheard(Charged("ok")))
+    await shop.payments.collect_due(worker="w")
+    owing, others = await builder.kept(INVOICES, debt), builder.storage.open(builder.scope)
+    of = Unsettled(invoice=owing, intents=(await builder.kept(INTENTS, f"{debt}:1"),))
+    account = await builder.kept(ACCOUNTS, owing.account)
+    now, reason = builder.clock.now(), IntentReason.WITH_ANOTHER
+    theirs = Change(writes=(INTENTS.add(attempt(account, of, "card-1", now, now, reason)),))
+    came = list[object]()
+
+    def in_between(call: PortCall):
+        """Somebody else's invoice comes first, between our looking and our writing."""
+        if call.method not in {"record", "record_page"} or came:
+            return call.make()
+        came.append(others.record(theirs))
+        return call.make() if not hasattr(came[0], "__await__") else _after(came[0], call)
+
+    slow = builder.build(partial(wrapped, around=in_between))
+    await slow.payments.settle_payment(f"{later}:1", Charged("ok"))
+    tried = [await builder.kept(INTENTS, f"{debt}:{number}") for number in (2, 3)]
+    assert tried[0] is not None
+    assert (tried[0].state, tried[1]) == (IntentState.READY, None)
+    rows = await got(others.rows(INTENTS, "invoice", debt, None, 10))
+    assert [one.id for one in rows.items if is_live(one)] == [f"{debt}:2"]
+    await shop.payments.collect_due(worker="w")
+    assert gateway.debits_of(f"{debt}:2") == (Money.of(10, "EUR"),)
+    assert (await builder.kept(INVOICES, debt)).state is InvoiceState.PAID
+
+
+async def _after(first, call):
+    await first
+    return await call.make()

@@ -325,12 +325,12 @@ BUDGETS: dict[str, Any] = {
     "ask to close": (
         signed_in,
         lambda shop, hand: shop.closings.request_account_closing(hand["session"], None, HERE),
-        3,
+        4,
     ),
     "close": (
         leaving,
         lambda shop, hand: shop.closings.confirm_account_closing(hand["session"], hand["link"], HERE),
-        10,
+        11,
     ),
     "not my sign-in": (from_elsewhere, lambda shop, hand: shop.objections.not_me_sign_in(hand["not me"], HERE), 12),
     "not my change": (noticed, lambda shop, hand: shop.objections.not_me_change(hand["not me"], HERE), 13),

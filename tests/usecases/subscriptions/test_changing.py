@@ -1,15 +1,18 @@
 """Customers change what they agreed on: what it costs is what the preview said, and nobody changes another's."""
 
+import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.errors import InvalidInput, Rejected
 from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money, currency
+from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.subscriptions import (
     INVOICES,
@@ -204,13 +207,13 @@ async def test_only_the_shop_dates_back_and_not_before_the_period_or_the_last_ch
 @pytest.mark.proves("CHG-12")
 async def test_asking_again_under_one_key_changes_nothing_twice(coffee) -> None:
     id = await begun(coffee)
-    changes, how = coffee.shop.subscription_changes, How(request_id="click-1")
-    first = await changes.change_plan(ANN, id, LARGE.id, how=how)
-    again = await changes.change_plan(ANN, id, LARGE.id, how=how)
+    changes, key = coffee.shop.subscription_changes, {"request_id": "click-1"}
+    first = await changes.change_plan(ANN, id, LARGE.id, **key)
+    again = await changes.change_plan(ANN, id, LARGE.id, **key)
     assert [one.id for one in again.invoices] == [one.id for one in first.invoices]
     assert again.subscription.change_seq == 1
     with pytest.raises(RequestIdReused):
-        await changes.change_plan(ANN, id, CHEAP.id, how=how)
+        await changes.change_plan(ANN, id, CHEAP.id, **key)
 
 
 @pytest.mark.proves("ABU-3")
@@ -247,6 +250,12 @@ async def test_a_plan_that_is_unknown_or_of_another_group_is_refused(coffee) -> 
         await coffee.shop.subscription_changes.change_plan(ANN, id, OTHER.id)
 
 
+async def everything_told(coffee):
+    """All that was told, each with its name."""
+    rows = await got(coffee.builder.storage.open(coffee.builder.scope).rows(EVENTS, "subject", ANN, None, 500))
+    return [{"name": one.name, **json.loads(one.data)} for one in rows.items]
+
+
 @pytest.mark.proves("CHG-1")
 async def test_add_ons_and_products_come_and_go(coffee) -> None:
     id = await begun(coffee)
@@ -257,6 +266,9 @@ async def test_add_ons_and_products_come_and_go(coffee) -> None:
     assert told(fewer)[0] == ("seat", "-2.80 EUR")
     swapped = await changes.swap_product(ANN, id, "decaf")
     assert (swapped.subscription.plan_line.product, swapped.invoices) == ("decaf", ())
+    events = [one for one in await everything_told(coffee) if one["name"] == "subscriptions.plan_changed"]
+    assert [(one["line"], one["former_product"], one["product"]) for one in events] == [("plan", "small", "decaf")]
+    assert events[0]["plan"] == events[0]["former_plan"] == SMALL.id
     with pytest.raises(InvalidInput):
         await changes.remove_add_on(ANN, id, "plan")
 

@@ -1,13 +1,17 @@
 """A customer subscribes: once, at the price of that day, with one invoice."""
 
+import json
 from datetime import date, timedelta
 
 import attrs
 import pytest
 
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.errors import BadPolicy, InvalidInput
 from shopaccounts.kernel.ids import CustomerId, WorkerId
+from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.subscriptions import SUBSCRIPTIONS
+from shopaccounts.subscriptions.announcing.timeline import UpcomingKind
 from shopaccounts.subscriptions.errors import (
     AlreadySubscribed,
     BadQuantity,
@@ -18,7 +22,6 @@ from shopaccounts.subscriptions.errors import (
     SubscriptionUnknown,
     TrialAlreadyUsed,
 )
-from shopaccounts.subscriptions.planning.timeline import UpcomingKind
 from shopaccounts.subscriptions.plans.offers import Alignment, PlanId, PlanVersionId
 from shopaccounts.subscriptions.plans.phases import Days, Phase, PhaseKind
 from shopaccounts.subscriptions.policy.cycles import CyclePolicy
@@ -193,3 +196,16 @@ async def test_later_subscriptions_follow_the_customers_day_and_may_share_one(co
 def test_a_shared_invoice_needs_a_shared_day() -> None:
     with pytest.raises(BadPolicy):
         CyclePolicy(consolidate=True)
+
+
+@pytest.mark.proves("EVT-1")
+@pytest.mark.parametrize("accepts", [False, True])
+async def test_terms_that_the_customer_accepted_are_told_with_the_plan_that_they_are_of(coffee, accepts) -> None:
+    order = coffee.order(accepts_terms=accepts)
+    made = await coffee.subscribed(order)
+    await coffee.subscribed(order)
+    rows = await got(coffee.builder.storage.open(coffee.builder.scope).rows(EVENTS, "subject", ANN, None, 500))
+    told = [json.loads(one.data) for one in rows.items if one.name == "subscriptions.terms_accepted"]
+    assert [(one["subscription"], one["plan"]) for one in told] == [(made.subscription.id, COFFEE.id)] * accepts
+    with pytest.raises(RequestIdReused):
+        await coffee.subscribed(attrs.evolve(order, accepts_terms=not accepts))

@@ -191,8 +191,69 @@ async def test_what_was_used_before_the_end_is_billed_after_it(coffee, log) -> N
     log.use(id, day(2, 10), 25)
     await run(coffee, day(3, 1))
     ended = await coffee.builder.kept(SUBSCRIPTIONS, id)
-    assert (ended.ended_at is not None, ended.due_at) == (True, None)
+    assert (ended.ended_at is not None, ended.due_at) == (True, ended.late_usage_at)
     assert len(await usage_of(coffee)) == 1
+
+
+@pytest.mark.proves("USE-2")
+async def test_what_is_reported_after_the_last_bill_is_billed_once_more_and_then_no_more(coffee, log) -> None:
+    id = await phone(coffee)
+    await coffee.shop.cancellations.cancel(ANN, id)
+    log.use(id, day(2, 10), 25)
+    await run(coffee, day(3, 1))
+    log.use(id, day(2, 27), 7)
+    assert (await run(coffee, day(3, 6))).pages == 0, "late reports have a week"
+    report = await run(coffee, day(3, 8))
+    (late,) = [one for one in await rows(coffee, INVOICES, "customer", ANN) if one.kind is InvoiceKind.FINAL]
+    assert [(line.quantity, str(line.amount), line.start, line.end) for line in late.lines] == [
+        (7, "0.70 EUR", date(2031, 1, 31), date(2031, 2, 28))
+    ]
+    assert (report.invoices, len(await usage_of(coffee))) == (1, 1)
+    log.use(id, day(2, 27), 9)
+    over = await coffee.builder.kept(SUBSCRIPTIONS, id)
+    assert (over.due_at, over.late_usage_at) == (None, None)
+    asked = len(log.pages)
+    assert (await run(coffee, day(4, 30))).pages == 0
+    assert len(log.pages) == asked
+
+
+@pytest.mark.proves("USE-2", "USE-1")
+async def test_late_reports_that_never_came_cost_nothing_and_a_source_that_is_down_is_asked_again(coffee, log) -> None:
+    id = await phone(coffee)
+    await coffee.shop.cancellations.cancel(ANN, id)
+    log.use(id, day(2, 10), 25)
+    await run(coffee, day(3, 1))
+    log.is_down = True
+    (failure,) = (await run(coffee, day(3, 8))).failures
+    log.is_down = False
+    report = await run(coffee, failure.next_try)
+    assert (report.subscriptions, report.invoices) == (1, 0)
+    assert (await coffee.builder.kept(SUBSCRIPTIONS, id)).due_at is None
+
+
+@pytest.mark.proves("USE-2")
+async def test_usage_of_a_time_before_a_pause_may_be_reported_late_too(coffee, log) -> None:
+    id = await phone(coffee)
+    log.use(id, day(2, 10), 25)
+    await coffee.shop.pauses.pause(ANN, id)
+    await run(coffee, day(3, 1))
+    log.use(id, day(2, 11), 5)
+    await run(coffee, day(3, 8))
+    first, late = await usage_of(coffee)
+    assert ([n for n, *_ in first], [n for n, *_ in late]) == ([15], [5])
+    assert (await coffee.builder.kept(SUBSCRIPTIONS, id)).late_usage_at is None
+
+
+@pytest.mark.proves("USE-2")
+async def test_a_shop_may_wait_for_no_late_reports_after_the_last_bill(coffee) -> None:
+    usage = UsagePolicy(late_reports=timedelta(0))
+    policy = attrs.evolve(coffee.builder.policies.subscriptions, usage=usage)
+    coffee.builder.policies = quick_policies(subscriptions=policy)
+    coffee = attrs.evolve(coffee, shop=coffee.builder.build())
+    id = await phone(coffee)
+    await coffee.shop.cancellations.cancel(ANN, id)
+    await run(coffee, day(3, 1))
+    assert (await coffee.builder.kept(SUBSCRIPTIONS, id)).due_at is None
 
 
 @pytest.mark.proves("USE-1")

@@ -20,7 +20,7 @@ from shopaccounts.subscriptions.laws.notice_rules import NoticeFacts, NoticeRule
 from shopaccounts.subscriptions.laws.notices import SentNotice, notice_window
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.notices.checks import debited, part_of
-from shopaccounts.subscriptions.notices.occasions import Occasion
+from shopaccounts.subscriptions.notices.occasions import Occasion, notice_of
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.planning.taxes import RatesOf
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, write_up
@@ -115,15 +115,5 @@ def if_agreed(
 
 def _as_sent(subscription: Subscription, occasion: Occasion, rule: NoticeRule) -> SentNotice:
     """Answer a notice as if it were sent just in time."""
-    window = notice_window(rule, occasion.at, subscription.zone)
-    return SentNotice(
-        id="",
-        realm=subscription.realm,
-        store=subscription.store,
-        subscription=subscription.id,
-        rule=rule.id,
-        instance=occasion.instance,
-        trigger_at=occasion.at,
-        sent_at=window.late_from - timedelta.resolution,
-        facts=NoticeFacts(),
-    )
+    in_time = notice_window(rule, occasion.at, subscription.zone).late_from - timedelta.resolution
+    return notice_of(subscription, occasion, rule, NoticeFacts(), in_time)

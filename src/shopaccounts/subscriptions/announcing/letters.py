@@ -65,6 +65,17 @@ class NoticeLetters:
         store, links = self.letters.desk.scope.store, self.letters.storefront.links
         return links.page(store, "subscription") if store in links.base else ""
 
+    def addresses(self, customer: Customer | None, now: datetime) -> tuple[EmailAddress, ...]:
+        """Answer where letters to a customer go; nowhere without an address, or a page on which one cancels.
+
+        Args:
+            customer: To whom, None for somebody whom the shop doesn't know.
+            now: This instant.
+        """
+        if customer is None or not self.page:
+            return ()
+        return tuple(one for one in customer.notice_contacts(now) if isinstance(one, EmailAddress))
+
     def facts(
         self, subscription: Subscription, occasion: Occasion, amount: Money, before: Money | None, charged_at: datetime
     ) -> NoticeFacts:
@@ -108,9 +119,8 @@ class NoticeLetters:
             key: Id of the notice.
             now: This instant.
         """
-        if customer is None or not self.page:
+        if customer is None:
             return ()
-        addresses = [one for one in customer.notice_contacts(now) if isinstance(one, EmailAddress)]
         letters = [
             await self.letters.write(
                 f"subscriptions.{_TEMPLATES[occasion.trigger]}",
@@ -122,7 +132,7 @@ class NoticeLetters:
                 variables=self._variables(subscription, occasion, facts),
                 category=MessageCategory.TRANSACTIONAL,
             )
-            for number, to in enumerate(addresses)
+            for number, to in enumerate(self.addresses(customer, now))
         ]
         return tuple(letters)
 

@@ -26,8 +26,12 @@ from shopaccounts.subscriptions.notices.occasions import Occasion
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import ENDED
 
-__all__ = ["DueLetter", "Look", "letters_for_charges", "look_again", "look_at", "whose"]
+__all__ = ["ABOUT_CHARGES", "DueLetter", "Look", "letters_for_charges", "look_again", "look_at", "whose"]
 
+ABOUT_CHARGES: Final = frozenset(
+    {NoticeTrigger.RENEWAL, NoticeTrigger.PRE_DEBIT, NoticeTrigger.PAYMENT_METHOD_EXPIRING}
+)
+"""What needs no letter where nothing is charged."""
 _DAY: Final = timedelta(days=1)
 
 

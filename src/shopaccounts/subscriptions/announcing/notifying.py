@@ -12,7 +12,6 @@ The rules, in plain English:
 * So it may be run at any time, twice, and by many workers.
 """
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -32,6 +31,7 @@ from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.announcing.amounts import amount_of, foreseen
 from shopaccounts.subscriptions.announcing.letters import NoticeLetters
 from shopaccounts.subscriptions.announcing.looks import (
+    ABOUT_CHARGES,
     DueLetter,
     Look,
     letters_for_charges,
@@ -44,11 +44,11 @@ from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import renewal_due
 from shopaccounts.subscriptions.events import NoticeSent, TrialEnding
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.laws.notice_rules import NoticeFacts, NoticeRule, NoticeTrigger
-from shopaccounts.subscriptions.laws.notices import SENT_NOTICES, NoticeKey, SentNotice, charge_after
+from shopaccounts.subscriptions.laws.notice_rules import NoticeFacts, NoticeTrigger
+from shopaccounts.subscriptions.laws.notices import SENT_NOTICES, SentNotice, charge_after
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS, NoticeAgenda, WaitingCharge, with_sent
-from shopaccounts.subscriptions.notices.occasions import Occasion, contract_facts, occasions
+from shopaccounts.subscriptions.notices.occasions import Occasion, contract_facts, notice_of, occasions
 from shopaccounts.subscriptions.office.known import Lookups, PriceList, method_of
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
 from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent
@@ -64,7 +64,6 @@ log = logging.getLogger("shopaccounts")
 
 _LEASE: Final = timedelta(minutes=5)
 _TRY_AGAIN: Final = timedelta(hours=1)
-_CHARGES: Final = frozenset({NoticeTrigger.RENEWAL, NoticeTrigger.PRE_DEBIT, NoticeTrigger.PAYMENT_METHOD_EXPIRING})
 
 
 @attrs.frozen(kw_only=True)
@@ -296,7 +295,7 @@ class BillingNotices:
         facts = self._facts(look, due, desk)
         if facts is None:
             return _Sent()
-        notices = tuple(_notice(one, occasion, rule, facts, now) for rule in due.rules)
+        notices = tuple(notice_of(one, occasion, rule, facts, now) for rule in due.rules)
         customer = desk.customers.get(one.customer)
         letters = await self.letters.write(customer, one, occasion, facts, notices[0].id, now)
         if not letters:
@@ -320,7 +319,7 @@ class BillingNotices:
                 amount_of(decision, occasion, look.account, rates, facts, self.policy)
                 for decision, facts in zip(self._foreseen(look, due), _with_and_without(due), strict=True)
             ]
-        if occasion.trigger in _CHARGES and amounts[0].is_zero:
+        if occasion.trigger in ABOUT_CHARGES and amounts[0].is_zero:
             return None
         before = amounts[1] if occasion.change else None
         return self.letters.facts(one, occasion, amounts[0], before, renewal_due(one, self.policy) or occasion.at)
@@ -371,18 +370,3 @@ def _with_and_without(due: DueLetter) -> tuple[Facts, ...]:
 def _still_waits(intent: PaymentIntent | None) -> bool:
     """Tell whether a payment waits for a notice: one that the customer has made meanwhile doesn't."""
     return intent is not None and intent.state is IntentState.READY and intent.due_at is None
-
-
-def _notice(one: Subscription, occasion: Occasion, rule: NoticeRule, facts: NoticeFacts, now: datetime) -> SentNotice:
-    key = NoticeKey(subscription=one.id, rule=rule.id, instance=occasion.instance, trigger_at=occasion.at)
-    return SentNotice(
-        id=hashlib.sha256(key.text.encode()).hexdigest()[:32],
-        realm=one.realm,
-        store=one.store,
-        subscription=one.id,
-        rule=rule.id,
-        instance=occasion.instance,
-        trigger_at=occasion.at,
-        sent_at=now,
-        facts=facts,
-    )

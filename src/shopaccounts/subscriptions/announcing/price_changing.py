@@ -8,7 +8,6 @@ The rules, in plain English:
 * What becomes of it is decided when each subscription's next period begins: see ``pricing`` and ``price_moves``.
 """
 
-import hashlib
 from datetime import date, datetime
 
 import attrs
@@ -18,15 +17,15 @@ from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Money
-from shopaccounts.kernel.receipts import request_key
 from shopaccounts.kernel.record import Change, Found
 from shopaccounts.kernel.staff import OnDuty, Permission, Staff
 from shopaccounts.kernel.time import local_date, require_day
 from shopaccounts.subscriptions.changing.price_moves import price_instance, price_moment
 from shopaccounts.subscriptions.cycles.segments import service_period_of
-from shopaccounts.subscriptions.errors import PlanUnknown, PriceChangeOver, RequestIdReused, SubscriptionUnknown
+from shopaccounts.subscriptions.errors import PlanUnknown, PriceChangeOver, SubscriptionUnknown
 from shopaccounts.subscriptions.events import PriceChangeAccepted, PriceChangeAnnounced, PriceChangeDeclined
 from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.guards import Operation, require_operation
 from shopaccounts.subscriptions.laws.notices import SentNotice
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, Subscription
 from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS
@@ -47,10 +46,12 @@ from shopaccounts.subscriptions.pricing import (
     answer_price_change,
     require_within_cap,
 )
+from shopaccounts.subscriptions.requests import Request, asked_by, done_before, remembered
 
 __all__ = ["OpenPriceChange", "Prices"]
 
 _MOST = 100
+_ANNOUNCE = "announce_price_change"
 
 
 @attrs.frozen(kw_only=True)
@@ -112,35 +113,43 @@ class Prices:
             reason: Why, up to 500 characters.
             applies_to: For whom.
             consent: Whether customers are asked.
-            request_id: The same one announces once.
+            request_id: A key of the clerk's own: asked again with it, nothing is announced twice.
 
         Raises:
             Forbidden: Whoever acts may not do it.
             InvalidInput: No reason, or a day that is over.
             PlanUnknown: One of the versions isn't known, or they are of two plans.
-            RequestIdReused: The same request announced something else.
+            RequestIdReused: The key was used for another request.
             BadPlan: The price rises by more than the shop allows.
         """
         duty = await self.staff.require(Permission.CHANGE_PRICES, reason)
+        content = {
+            "version": version,
+            "effective_on": require_day(effective_on).isoformat(),
+            "applies_to": applies_to.value,
+            "consent": consent.value,
+        }
+        asked = asked_by(self.desk, f"agent/{duty.agent}", former, Request(_ANNOUNCE, request_id, content))
 
         async def decide() -> PriceChange:
-            id = self._id(request_id)
+            if (known := await done_before(self.desk, asked)) is not None:
+                return await self._change(known.led_to[PRICE_CHANGES.name][0])
+            id = self.desk.entropy.new_id(self.desk.now())
             change = await self._announced(id, former, version, effective_on, applies_to, consent, duty)
-            if (made := await got(self.desk.records.find(PRICE_CHANGES, id))) is not None:
-                return _again(made.it, change)
             told = PriceChangeAnnounced(
                 at=change.announced_at, price_change=id, plan=change.plan, effective_on=effective_on
             )
-            await self.desk.record(Change(writes=(PRICE_CHANGES.add(change),), events=self.desk.tell(told)))
+            kept = remembered(self.desk, asked, {PRICE_CHANGES.name: (id,)})
+            await self.desk.record(Change(writes=(PRICE_CHANGES.add(change),), events=self.desk.tell(told)) | kept)
             return change
 
         return await self.desk.retrying(decide, 3, on_taken=True)
 
-    def _id(self, request_id: str) -> str:
-        if not request_id:
-            return self.desk.entropy.new_id(self.desk.now())
-        named = f"{self.desk.scope.store}\0price_change\0{request_key(request_id)}"
-        return hashlib.sha256(named.encode()).hexdigest()[:32]
+    async def _change(self, id: str) -> PriceChange:
+        found = await got(self.desk.records.find(PRICE_CHANGES, id))
+        if found is None:
+            raise PriceChangeOver
+        return found.it
 
     async def _announced(
         self,
@@ -194,45 +203,77 @@ class Prices:
         awaited = price_occasions(found.it, facts, self.policy, now)
         return tuple(one for occasion in awaited if (one := _open(occasion, found.it, facts)))
 
-    async def accept_price_change(self, customer: CustomerId, subscription: str, change: str) -> PriceAnswer:
+    async def accept_price_change(
+        self, customer: CustomerId, subscription: str, change: str, *, request_id: str = ""
+    ) -> PriceAnswer:
         """Agree to a new price; again is all the same.
 
         Args:
             customer: Whose subscription it is.
             subscription: Which.
             change: Id of the change of price.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
+            OperationNotAllowed: It has ended.
+            OnHold: It waits for a decision of the shop.
             PriceChangeOver: Nobody is asked, or it is too late.
+            RequestIdReused: The key was used for another request.
         """
-        return await self._answer(customer, subscription, change, Reply.ACCEPTED)
+        return await self._answer(
+            customer,
+            subscription,
+            change,
+            Reply.ACCEPTED,
+            Request("accept_price_change", request_id, {"change": change}),
+        )
 
-    async def decline_price_change(self, customer: CustomerId, subscription: str, change: str) -> PriceAnswer:
+    async def decline_price_change(
+        self, customer: CustomerId, subscription: str, change: str, *, request_id: str = ""
+    ) -> PriceAnswer:
         """Refuse a new price; again is all the same.
 
         Args:
             customer: Whose subscription it is.
             subscription: Which.
             change: Id of the change of price.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
+            OperationNotAllowed: It has ended.
+            OnHold: It waits for a decision of the shop.
             PriceChangeOver: Nobody is asked, or it is too late.
+            RequestIdReused: The key was used for another request.
         """
-        return await self._answer(customer, subscription, change, Reply.DECLINED)
+        return await self._answer(
+            customer,
+            subscription,
+            change,
+            Reply.DECLINED,
+            Request("decline_price_change", request_id, {"change": change}),
+        )
 
-    async def _answer(self, customer: CustomerId, id: str, change_id: str, reply: Reply) -> PriceAnswer:
+    async def _answer(
+        self, customer: CustomerId, id: str, change_id: str, reply: Reply, request: Request
+    ) -> PriceAnswer:
+        asked, operation = asked_by(self.desk, customer, id, request), Operation(request.command)
+
         async def decide() -> PriceAnswer:
+            known = await done_before(self.desk, asked)
             found = await self._found(customer, id)
-            change = await got(self.desk.records.find(PRICE_CHANGES, change_id))
-            if change is None:
-                raise PriceChangeOver
+            if known is None:
+                require_operation(found.it, operation, self.desk.now(), self.policy)
+            change = await self._change(change_id)
             earlier = await got(self.desk.records.find(PRICE_ANSWERS, answer_id(id, change_id)))
             before, now = earlier.it if earlier else None, self.desk.now()
-            answer = self._answered(change.it, found, reply, before, now)
+            if known is not None and before is not None:
+                return before
+            answer, kept = self._answered(change, found, reply, before, now), remembered(self.desk, asked)
             if answer is not before:
-                await self.desk.record(self._recorded(answer, before, found.it))
+                kept |= self._recorded(answer, before, found.it)
+            await self.desk.record(kept)
             return answer
 
         return await self.desk.retrying(decide, 3, on_taken=True)
@@ -274,13 +315,6 @@ class Prices:
         if found is None or found.it.customer != customer:
             raise SubscriptionUnknown
         return found
-
-
-def _again(made: PriceChange, asked: PriceChange) -> PriceChange:
-    """Answer what a request announced already."""
-    if attrs.evolve(asked, announced_at=made.announced_at, version=made.version) != made:
-        raise RequestIdReused
-    return made
 
 
 def _lasting(version: PlanVersion) -> tuple[Tariff, ...]:

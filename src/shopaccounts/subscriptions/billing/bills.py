@@ -6,9 +6,11 @@ The rules, in plain English:
   arrears. Both are on one invoice where both are due at the same instant.
 * A cycle that the customer skipped costs nothing, and a cycle of which nothing is charged is free. Both are done with:
   nobody comes back to them.
-* The fee for setting up comes with the first invoice that charges money.
+* The fee for setting up comes with the first invoice that charges money. One that is charged at the start is billed
+  alone, where the first cycle waits for the end of a trial.
 * A term counts the whole cycles that have begun, but for a trial. When all have, the next boundary is its end.
-* Where a period must cost something at least, the difference is a line of its own when the period has ended.
+* Where a period must cost something at least, the difference is a line of its own when the period has ended; of a
+  free trial nothing is asked.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,9 @@ from datetime import date, datetime
 import attrs
 
 from shopaccounts.kernel.events import Event
-from shopaccounts.kernel.money import Money, total
+from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.time import local_date
+from shopaccounts.subscriptions.billing.spending import cost_of, spent_in, with_spent
 from shopaccounts.subscriptions.charges.period_lines import (
     advance_lines,
     arrears_lines,
@@ -26,7 +30,7 @@ from shopaccounts.subscriptions.charges.period_lines import (
     lines_in,
     setup_fee,
 )
-from shopaccounts.subscriptions.cycles.proration import period_factor
+from shopaccounts.subscriptions.cycles.proration import Factor, factor, period_factor
 from shopaccounts.subscriptions.cycles.schedules import CycleRef, ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import segment_of, service_period_of
 from shopaccounts.subscriptions.decision import Bill, Claimed, Decision
@@ -50,12 +54,29 @@ from shopaccounts.subscriptions.policy.cycles import FixedDiscountOnStub
 from shopaccounts.subscriptions.scheduled import OverrideKind
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["bill_begun", "bill_due", "bill_ended", "bill_next", "bill_used", "ended_cycle", "is_skipped"]
+__all__ = [
+    "bill_begun",
+    "bill_due",
+    "bill_ended",
+    "bill_next",
+    "bill_setup",
+    "bill_used",
+    "ended_cycle",
+    "is_skipped",
+    "is_tried",
+    "with_ended",
+]
 
 
 def is_skipped(subscription: Subscription, index: int) -> bool:
     """Tell whether the customer left a cycle out."""
     return any(each.index == index and each.kind is OverrideKind.SKIP for each in subscription.overrides)
+
+
+def is_tried(subscription: Subscription, period: ServicePeriod) -> bool:
+    """Tell whether a cycle begins within the trial, so that not all of it is paid for."""
+    trial = subscription.trial
+    return trial is not None and period.scheduled_start < local_date(trial.ends_at, subscription.zone)
 
 
 def ended_cycle(subscription: Subscription, period: ServicePeriod, ended: CycleEnd, at: datetime) -> BilledCycle:
@@ -97,12 +118,23 @@ def bill_begun(subscription: Subscription, at: datetime, policy: SubscriptionPol
         at: When both became due.
         policy: How the shop bills.
     """
-    ends_too = arrears_due(subscription, policy) == at
-    begun = bill_next(subscription, at, policy)
-    if not ends_too:
+    return with_ended(subscription, bill_next(subscription, at, policy), at, policy)
+
+
+def with_ended(subscription: Subscription, begun: Decision, at: datetime, policy: SubscriptionPolicy) -> Decision:
+    """Bill the cycle that has ended, together with what begins, where that is due at the same instant.
+
+    Args:
+        subscription: As it was before.
+        begun: What is billed that begins.
+        at: When both became due.
+        policy: How the shop bills.
+    """
+    if arrears_due(subscription, policy) != at:
         return begun
     begins = begun.subscription.spent
-    ended = bill_ended(begun.subscription.but(spent=subscription.spent), at, policy)
+    spent = spent_in(subscription, subscription.arrears_to) if subscription.terms.minimum else None
+    ended = bill_ended(begun.subscription.but(spent=spent), at, policy)
     ended = attrs.evolve(ended, subscription=ended.subscription.but(spent=begins)) if begins is not None else ended
     return _on_one_invoice(begun, ended)
 
@@ -133,7 +165,7 @@ def bill_next(
         discounts=discounts,
         setup_fee_due=subscription.setup_fee_due and not (lines and lines[0].kind is LineKind.SETUP_FEE),
         term=_counted(subscription, period, skipped=skipped),
-        spent=_sum(subscription, lines) if subscription.terms.minimum else None,
+        spent=cost_of(subscription, lines) if subscription.terms.minimum else None,
     )
     renewed = kind is InvoiceKind.PERIODIC and not skipped
     events: tuple[Event, ...] = (_renewed(subscription, ref, at),) if renewed else ()
@@ -146,6 +178,23 @@ def bill_next(
     claimed = Claimed(ref, BilledFor.ADVANCE, period.start, period.end)
     bill = Bill(key=key, kind=kind, at=at, lines=tuple(lines), cycles=(claimed,), fixed_part=part)
     return Decision(subscription=after, bills=(bill,), events=events)
+
+
+def bill_setup(subscription: Subscription, at: datetime) -> Decision:
+    """Bill what is charged at the start for setting up, where the first cycle isn't due yet.
+
+    Args:
+        subscription: One that begins.
+        at: When it begins.
+    """
+    fee = subscription.terms.setup_fee if subscription.setup_fee_due and subscription.terms.setup_fee_first else None
+    if fee is None:
+        return Decision(subscription=subscription)
+    period = service_period_of(subscription.segments, subscription.billed_to, moved=subscription.moved)
+    line = setup_fee(subscription, fee, period.start, period.end)
+    key = segment_key(subscription.id, period.segment, InvoiceKind.START)
+    bill = Bill(key=key, kind=InvoiceKind.START, at=at, lines=(line,))
+    return Decision(subscription=subscription.but(setup_fee_due=False), bills=(bill,))
 
 
 def bill_ended(
@@ -223,13 +272,12 @@ def _bill_part(
     rests = attrs.evolve(subscription, lifecycle=Lifecycle.PAUSED, cut=(*subscription.cut, *used))
     ref = cycle_ref(subscription, period)
     lines, discounts, part = _discounted(subscription, arrears_lines(rests, period, policy), ref, period, policy)
-    before = _spent(subscription)
     after = attrs.evolve(
         subscription,
         discounts=discounts,
         cut=tuple(cut for cut in subscription.cut if cut.line.meter),
-        spent=before + _sum(subscription, lines) if subscription.terms.minimum else None,
     )
+    after = with_spent(after if after.spent is not None else after.but(spent=Money.zero(after.currency)), lines)
     if not lines:
         return Decision(subscription=after)
     key = f"{cycle_key(ref, BilledFor.ARREARS)}/{until.isoformat()}"
@@ -282,18 +330,10 @@ def _fixed_part(subscription: Subscription, period: ServicePeriod, policy: Subsc
 
 def _counted(subscription: Subscription, period: ServicePeriod, *, skipped: bool) -> RunningTerm | None:
     """Count a whole cycle toward the term; a trial, a stub and what was left out don't count."""
-    term, on_trial = subscription.term, subscription.trial is not None and period.segment == 0
-    if term is None or skipped or on_trial or period.is_stub:
+    term = subscription.term
+    if term is None or skipped or period.is_stub or is_tried(subscription, period):
         return term
     return attrs.evolve(term, begun=term.begun + 1)
-
-
-def _sum(subscription: Subscription, lines: Sequence[LineDraft]) -> Money:
-    return total((line.base for line in lines if line.kind is not LineKind.SETUP_FEE), subscription.currency)
-
-
-def _spent(subscription: Subscription) -> Money:
-    return Money.zero(subscription.currency) if subscription.spent is None else subscription.spent
 
 
 def _up_to_the_minimum(
@@ -302,9 +342,10 @@ def _up_to_the_minimum(
     minimum = subscription.terms.minimum
     if minimum is None or is_skipped(subscription, period.index):
         return []
-    cycle = segment_of(subscription.segments, period.index).cycle
-    part = period_factor(cycle, period, policy.proration.method)
-    spent = _sum(subscription, lines) + _spent(subscription)
+    part = _paid_part(subscription, period, policy)
+    if part is None:
+        return []
+    spent = cost_of(subscription, lines) + spent_in(subscription, period.index)
     missing = minimum_due(minimum, spent, part.numerator, part.denominator)
     if not missing.minor:
         return []
@@ -323,6 +364,18 @@ def _up_to_the_minimum(
             category=line.category,
         )
     ]
+
+
+def _paid_part(subscription: Subscription, period: ServicePeriod, policy: SubscriptionPolicy) -> Factor | None:
+    """Answer which part of its nominal period is paid for; None of one that is free."""
+    cycle, method = segment_of(subscription.segments, period.index).cycle, policy.proration.method
+    free_until = [phase.end for phase in subscription.terms.phases if phase.tariff is None and phase.end]
+    first = max(period.scheduled_start, *free_until) if free_until else period.scheduled_start
+    if first == period.scheduled_start:
+        return period_factor(cycle, period, method)
+    if first >= period.scheduled_end:
+        return None
+    return factor(cycle, period.nominal, first, period.scheduled_end, method)
 
 
 def _renewed(subscription: Subscription, ref: CycleRef, at: datetime) -> SubscriptionRenewed:

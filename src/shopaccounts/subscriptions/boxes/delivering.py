@@ -22,6 +22,7 @@ import attrs
 from shopaccounts.kernel.cycles import BillingMode
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId, CustomerId, RealmId, StoreId
+from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import local_date, start_of_day
 from shopaccounts.subscriptions.boxes.listing import (
@@ -33,6 +34,7 @@ from shopaccounts.subscriptions.boxes.listing import (
 from shopaccounts.subscriptions.boxes.states import DeliveryState, DeliveryTrigger, delivered
 from shopaccounts.subscriptions.due import last_day
 from shopaccounts.subscriptions.events import DeliveryDue, DeliveryMissed, DeliverySkipped
+from shopaccounts.subscriptions.marks import AN_ID
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import BilledCycle, CycleEnd, Invoice, InvoiceState
 from shopaccounts.subscriptions.plans.offers import ShipWhen
@@ -49,6 +51,7 @@ __all__ = [
     "settlement",
 ]
 
+
 _ONE_DAY: Final = timedelta(days=1)
 _S, _T = DeliveryState, DeliveryTrigger
 _WAITING: Final = frozenset({_S.LOCKED, _S.HELD})
@@ -57,6 +60,7 @@ _LOST: Final = frozenset({_S.SKIPPED, _S.MISSED})
 _SETTLED: Final = frozenset({_S.LOCKED, _S.HELD, _S.HANDED_OVER, _S.MISSED})
 
 
+@described(data_class="delivery", default=impersonal("ids and times"))
 @attrs.frozen(kw_only=True)
 class DeliveryRound:
     """Up to where a subscription's boxes are decided. Its id is the subscription's.
@@ -72,14 +76,14 @@ class DeliveryRound:
         open: The names of the boxes on record that something may still become of.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     customer: CustomerId
-    decided_to: date
+    decided_to: date = attrs.field(metadata=impersonal("a day of the schedule"))
     due_at: datetime | None
-    open: tuple[str, ...] = ()
+    open: tuple[str, ...] = attrs.field(default=(), metadata=impersonal("opaque ids"))
 
     @classmethod
     def of(cls, subscription: Subscription, now: datetime) -> "DeliveryRound":

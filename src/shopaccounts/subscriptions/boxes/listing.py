@@ -14,7 +14,7 @@ The rules, in plain English:
   no cent is lost.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Final, final
 
@@ -22,6 +22,7 @@ import attrs
 
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Money, split
+from shopaccounts.kernel.personal import Category, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import start_of_day
 from shopaccounts.subscriptions.billing.bills import is_skipped
@@ -30,6 +31,7 @@ from shopaccounts.subscriptions.charges.period_lines import lines_in
 from shopaccounts.subscriptions.cycles.schedules import CycleRef
 from shopaccounts.subscriptions.cycles.segments import segment_of, service_period_of
 from shopaccounts.subscriptions.due import last_day
+from shopaccounts.subscriptions.marks import AN_ID, KEPT
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
 from shopaccounts.subscriptions.plans.delivery_schedule import delivery_dates
@@ -47,6 +49,7 @@ __all__ = [
     "joined",
     "pauses_of",
 ]
+
 
 Window = tuple[datetime, datetime | None]
 """From when, included, to when, excluded; None: for the time being."""
@@ -98,22 +101,23 @@ class Delivery:
     cut_off: datetime
     state: DeliveryState = DeliveryState.PLANNED
     lines: tuple[SubscribedLine, ...]
-    ship_to: str = ""
+    ship_to: str = attrs.field(default="", metadata=personal("delivery", Category.LOCATION))
     made_good: bool = False
     done: bool = False
 
 
+@described(data_class="delivery", default=impersonal("ids and times"))
 @attrs.frozen(kw_only=True)
 class DeliveryRecord:
     """A box that is no longer as it was planned. Its id is its key, so that there can't be a second."""
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     customer: CustomerId
     made_at: datetime
-    delivery: Delivery
+    delivery: Delivery = attrs.field(metadata=personal("delivery", Category.PURCHASE, on_erase=KEPT))
 
     @classmethod
     def of(cls, subscription: Subscription, delivery: Delivery, now: datetime) -> "DeliveryRecord":
@@ -222,11 +226,20 @@ def _cycle_on(subscription: Subscription, day: date) -> CycleRef | None:
     if following:
         index = min(index, following.first_index - 1)
     if moved:
-        index += (moved.get(index + 1, date.max) <= day) - (moved.get(index, day) > day)
+        index = _moved_index(moved, index, day)
     follows_a_gap = following is not None and following.reason.follows_a_gap
     if index < 0 or (follows_a_gap and service_period_of(segments, index, moved=moved).end <= day):
         return None
     return CycleRef(subscription.id, segment_of(segments, index).number, index)
+
+
+def _moved_index(moved: Mapping[int, date], index: int, day: date) -> int:
+    """Answer the number of the cycle that a day is in where beginnings were moved, be it by several cycles."""
+    while moved.get(index, day) > day:
+        index -= 1
+    while moved.get(index + 1, date.max) <= day:
+        index += 1
+    return index
 
 
 def deliveries_of_cycle(subscription: Subscription, index: int) -> tuple[Delivery, ...]:

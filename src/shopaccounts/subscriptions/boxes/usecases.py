@@ -14,6 +14,7 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId, CustomerId, WorkerId
 from shopaccounts.kernel.ports import DueWork, Position
 from shopaccounts.kernel.record import Change, Write
+from shopaccounts.kernel.time import require_day
 from shopaccounts.subscriptions.boxes.changes import edit_delivery, move_delivery, skip_delivery
 from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS, DeliveryRound
 from shopaccounts.subscriptions.boxes.filing import kept_boxes
@@ -32,6 +33,7 @@ from shopaccounts.subscriptions.guards import Operation, require_operation
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, Subscription
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.requests import KeptRequest, Request, asked_by, once, remembered
 
 __all__ = ["Boxes"]
 
@@ -92,13 +94,16 @@ class Boxes:
         kept = [record.delivery for record in await self._records(mine)]
         return joined(mine, kept, start, end)
 
-    async def skip_delivery(self, customer: CustomerId, subscription: str, delivery: str) -> Delivery:
+    async def skip_delivery(
+        self, customer: CustomerId, subscription: str, delivery: str, *, request_id: str = ""
+    ) -> Delivery:
         """Leave one box out; if it was paid for, it is made good on its day.
 
         Args:
             customer: Whose.
             subscription: Of which subscription.
             delivery: The name of the box: its key as text.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -107,12 +112,14 @@ class Boxes:
             TransitionRefused: It doesn't come anyway.
             OperationNotAllowed: The subscription has ended.
             OnHold: The subscription waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
         """
 
         def rule(shelf: _Shelf) -> Delivery:
             return skip_delivery(shelf.box, shelf.now)
 
-        return await self._changed(customer, subscription, delivery, rule, _skipped)
+        request = Request("skip_delivery", request_id)
+        return await self._changed(customer, subscription, delivery, rule, request, _skipped)
 
     async def edit_delivery(
         self,
@@ -122,6 +129,7 @@ class Boxes:
         *,
         contents: Mapping[str, int] | None = None,
         ship_to: str | None = None,
+        request_id: str = "",
     ) -> Delivery:
         """Fill one box with something else, or send it elsewhere; what it costs stays as it is.
 
@@ -131,6 +139,7 @@ class Boxes:
             delivery: The name of the box: its key as text.
             contents: How many of which products; the host has checked that they are worth the same. None: as it is.
             ship_to: The id of the address; None: as it is.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -139,15 +148,20 @@ class Boxes:
             TransitionRefused: It doesn't come anyway.
             OperationNotAllowed: The subscription has ended.
             OnHold: The subscription waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
         """
         lines = None if contents is None else _lines(contents)
 
         def rule(shelf: _Shelf) -> Delivery:
             return edit_delivery(shelf.box, shelf.now, lines=lines, ship_to=ship_to)
 
-        return await self._changed(customer, subscription, delivery, rule)
+        content = {"contents": dict(contents) if contents is not None else None, "ship_to": ship_to}
+        request = Request("edit_delivery", request_id, content)
+        return await self._changed(customer, subscription, delivery, rule, request)
 
-    async def move_delivery(self, customer: CustomerId, subscription: str, delivery: str, on: date) -> Delivery:
+    async def move_delivery(
+        self, customer: CustomerId, subscription: str, delivery: str, on: date, *, request_id: str = ""
+    ) -> Delivery:
         """Deliver one box on another day, between its neighbours and within its billing period.
 
         Args:
@@ -155,6 +169,7 @@ class Boxes:
             subscription: Of which subscription.
             delivery: The name of the box: its key as text.
             on: The new local day.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
@@ -164,12 +179,14 @@ class Boxes:
             TransitionRefused: It doesn't come anyway.
             OperationNotAllowed: The subscription has ended.
             OnHold: The subscription waits for a decision of the shop.
+            RequestIdReused: The key was used for another request.
         """
 
         def rule(shelf: _Shelf) -> Delivery:
             return move_delivery(shelf.subscription, shelf.box, on, shelf.kept, shelf.now)
 
-        return await self._changed(customer, subscription, delivery, rule)
+        request = Request("move_delivery", request_id, {"on": require_day(on).isoformat()})
+        return await self._changed(customer, subscription, delivery, rule, request)
 
     async def run_deliveries(
         self, *, limit: int = 500, max_pages: int | None = None, worker: WorkerId
@@ -213,18 +230,38 @@ class Boxes:
         subscription: str,
         delivery: str,
         rule: Rule,
+        request: Request,
         told: Callable[[_Shelf], Iterable[Event]] = lambda _: (),
     ) -> Delivery:
-        async def decide() -> Delivery:
+        named = attrs.evolve(request, content={"delivery": delivery, **request.content})
+        asked = asked_by(self.desk, customer, subscription, named)
+
+        async def work() -> Delivery:
             shelf = await self._shelf(customer, subscription, delivery)
-            box = rule(shelf)
+            box, kept = rule(shelf), remembered(self.desk, asked)
             if box != shelf.box:
                 events = self.desk.tell(*told(shelf))
                 guards = (SUBSCRIPTIONS.unchanged(shelf.subscription),)
-                await self.desk.record(Change(writes=_writes(shelf, box), guards=guards, events=events))
+                kept |= Change(writes=_writes(shelf, box), guards=guards, events=events)
+            await self.desk.record(kept)
             return box
 
+        async def again(_: KeptRequest) -> Delivery:
+            return await self._again(customer, subscription, delivery)
+
+        async def decide() -> Delivery:
+            return await once(self.desk, asked, work, again)
+
         return await self.desk.retrying(decide, _ATTEMPTS, on_taken=True)
+
+    async def _again(self, customer: CustomerId, id: str, delivery: str) -> Delivery:
+        """Answer a box about which something was asked before, as it is now."""
+        subscription, _ = await self._mine(customer, id)
+        records = await kept_boxes(self.desk.records, (delivery,))
+        box = records[delivery].delivery if delivery in records else _planned(subscription, delivery)
+        if box is None:
+            raise InvalidInput(field="delivery", reason="unknown")
+        return box
 
     async def _shelf(self, customer: CustomerId, id: str, delivery: str) -> _Shelf:
         now = self.desk.now()

@@ -37,6 +37,7 @@ from shopaccounts.subscriptions.errors import (
 from shopaccounts.subscriptions.events import ChangeScheduled, ScheduledChangeDropped
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.lifecycle.regrouping import moved_to, on_the_same_anchor, regrouped
+from shopaccounts.subscriptions.lifecycle.trials import cut_at_trial_end
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.offers import Alignment
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
@@ -103,6 +104,7 @@ def change(
         Rejected: As ``quote_change`` says.
     """
     today = local_date(now, subscription.zone)
+    require_below_limit(subscription, today, policy)
     on = today if when is When.NOW else when if isinstance(when, date) else None
     _require_possible(subscription, on, today, by_shop=by_shop)
     day = on or today
@@ -113,7 +115,6 @@ def change(
         how = default_preset(subscription, applied(subscription, wishes, day), wishes, day, policy)
         how = Preset.PRORATE_NOW if on and how is Preset.AT_PERIOD_END else how
     if how is not Preset.AT_PERIOD_END and day <= today:
-        require_below_limit(subscription, today, policy)
         quoted = quote_change(subscription, facts, wishes, how, policy, now, day=day)
         return _with(quoted, _without_planned(quoted.decision.subscription, wishes, now))
     at = end_of_paid_time(subscription) if how is Preset.AT_PERIOD_END else start_of_day(day, subscription.zone)
@@ -262,7 +263,7 @@ def change_without_money(
         Rejected: As ``applied`` says.
     """
     day = policy.proration.first_unused(local_date(at, subscription.zone))
-    after = applied(subscription, wishes, day)
+    after = applied(subscription, wishes, day, at)
     cycle = segment_of(subscription.segments, subscription.billed_to).cycle
     interval = after.terms.phases[-1].interval
     told: tuple[Event, ...] = ()
@@ -308,7 +309,8 @@ def move_billing_day(
     """
     index = subscription.billed_to
     if subscription.trial is not None and subscription.lifecycle in {Lifecycle.PENDING, Lifecycle.TRIALING}:
-        index = subscription.segments[1].first_index
+        subscription = cut_at_trial_end(subscription)
+        index = subscription.paid_from
     terms = attrs.evolve(subscription.terms, billing_day=day, alignment=Alignment.SUBSCRIPTION)
     cycle = moved_to(subscription, index, day, policy)
     begins = start_instant_of(subscription.segments, index, moved=subscription.moved)

@@ -15,7 +15,8 @@ import attrs
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.changing.told import events_of
 from shopaccounts.subscriptions.changing.wanting import require_same_group
-from shopaccounts.subscriptions.cycles.schedules import SegmentReason
+from shopaccounts.subscriptions.cycles.schedules import Segment, SegmentReason
+from shopaccounts.subscriptions.cycles.segments import segment_of
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import NothingToChange
 from shopaccounts.subscriptions.lifecycle.agreeing import (
@@ -23,10 +24,10 @@ from shopaccounts.subscriptions.lifecycle.agreeing import (
     agree,
     agreed_lines,
     agreed_terms,
-    billing_day_for,
-    segments_from,
+    outset,
 )
-from shopaccounts.subscriptions.lifecycle.trials import with_trial_until
+from shopaccounts.subscriptions.lifecycle.regrouping import overrides_dropped
+from shopaccounts.subscriptions.lifecycle.trials import cycles_until, tried_until, with_trial_until
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.plans.agreed import RunningPhase, RunningTerm, Trial
 from shopaccounts.subscriptions.plans.offers import PlanVersion
@@ -74,7 +75,8 @@ def change_plan_early(
         setup_fee_due=subscription.setup_fee_due and after.terms.setup_fee is not None,
         change_seq=subscription.change_seq + 1,
     )
-    return Decision(subscription=after, events=events_of(subscription, after, date.max, now))
+    told = (*events_of(subscription, after, date.max, now), *overrides_dropped(subscription, after, now))
+    return Decision(subscription=after, events=told)
 
 
 def _add_ons(subscription: Subscription, version: PlanVersion) -> dict[str, int]:
@@ -123,13 +125,14 @@ def _tried(
     until = with_trial_until if version.has_trial else _without_trial
     after = until(subscription, ends, version, account, policy)
     add_ons = _add_ons(subscription, version)
-    same_day = after.segments[1].start == after.segments[0].start
-    return attrs.evolve(
-        after,
-        lines=agreed_lines(version, subscription.currency, quantity, add_ons, after.segments[1]),
-        arrears_to=max(after.arrears_to, int(same_day)),
-        usage_to=max(after.usage_to, int(same_day)),
-    )
+    return attrs.evolve(after, lines=agreed_lines(version, subscription.currency, quantity, add_ons, _paid(after)))
+
+
+def _paid(subscription: Subscription) -> Segment:
+    """Answer the segment of what is paid for after a trial, as if it began with that."""
+    running = segment_of(subscription.segments, subscription.paid_from)
+    on = local_date(subscription.trial.ends_at, subscription.zone) if subscription.trial else running.start
+    return attrs.evolve(running, first_index=subscription.paid_from, start=max(on, running.start))
 
 
 def _ends(subscription: Subscription, version: PlanVersion, policy: SubscriptionPolicy, now: datetime) -> datetime:
@@ -152,23 +155,10 @@ def _without_trial(
     policy: SubscriptionPolicy,
 ) -> Subscription:
     """Let the trial that runs end, and what is paid for begin there, of a plan that has none itself."""
-    free = subscription.segments[0]
-    segments = segments_from(
-        (free,),
-        version,
-        ends,
-        subscription.zone,
-        billing_day_for(version, account),
-        policy,
-        trial=None,
-        first_index=free.first_index + 1,
-        reason=SegmentReason.TRIAL_END,
-    )
-    terms = agreed_terms(version, subscription.currency, account, segments[1])
-    tried: RunningPhase = attrs.evolve(subscription.terms.phases[0], end=local_date(ends, subscription.zone))
-    return attrs.evolve(
-        subscription,
-        trial=Trial(started_at=free.start_instant, ends_at=ends),
-        segments=segments,
-        terms=attrs.evolve(terms, phases=(tried, *terms.phases)),
-    )
+    free, zone = subscription.segments[0], subscription.zone
+    index, reason = cycles_until(subscription, ends), SegmentReason.TRIAL_END
+    begins = outset((free,), version, ends, zone, account, policy, trial=None, first_index=index, reason=reason)
+    terms = agreed_terms(version, subscription.currency, account, policy, begins.paid)
+    tried: RunningPhase = attrs.evolve(subscription.terms.phases[0], end=local_date(ends, zone))
+    trial = Trial(started_at=free.start_instant, ends_at=ends)
+    return tried_until(subscription, begins, trial, attrs.evolve(terms, phases=(tried, *terms.phases)))

@@ -5,7 +5,8 @@ The rules, in plain English:
 * Of each line that is replaced the rest is given back, and the rest of the new one is charged. Lines that stay as they
   are, are left alone.
 * What is given back starts from what was billed, with the part of each discount that was granted on it. The new line
-  has the same percentage off, or as much of a fixed amount as was given back.
+  has the same percentage off, or as much of a fixed amount as was given back. In cycles that were paid at once it has
+  the same reduction.
 * What waits for an invoice isn't billed yet. It is cut, and nothing has to be given back.
 * A change that restores on the same day what another change took back gives exactly that again: amount, discount and
   tax to the cent, and no new rounding.
@@ -17,7 +18,7 @@ from datetime import date
 
 import attrs
 
-from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.money import Money, share
 from shopaccounts.subscriptions.billing.bills import is_skipped
 from shopaccounts.subscriptions.billing.unused import ahead_lines, discounts_of, rest_of
 from shopaccounts.subscriptions.billing.waiting_lines import cut_short, waiting_ahead
@@ -31,7 +32,7 @@ from shopaccounts.subscriptions.invoices.crediting import credit_draft, credit_n
 from shopaccounts.subscriptions.model import Replaced, Subscription
 from shopaccounts.subscriptions.papers.documents import CreditLine
 from shopaccounts.subscriptions.papers.lines import DiscountTaken, LineDraft, LineKind, LineRef, PendingLine
-from shopaccounts.subscriptions.plans.discounts import Discount, Percent, discount_change, is_live
+from shopaccounts.subscriptions.plans.discounts import PREPAID_CODE, Discount, Percent, discount_change, is_live
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.changes import CreditForm
 
@@ -43,6 +44,7 @@ __all__ = [
     "given_back",
     "is_same",
     "mirror",
+    "paid_ahead",
     "percentages",
     "remembered",
     "rests",
@@ -187,9 +189,8 @@ def charged(
         off = discount_change(piece.amount, granted)
         taken = tuple(DiscountTaken(one.code, part.minor) for (one, _), part in zip(granted, off, strict=True))
         granted = [(one, back - part) for (one, back), part in zip(granted, off, strict=True)]
-        exchange.charges.append(
-            attrs.evolve(piece, kind=LineKind.CHARGE, discounts=tuple(each for each in taken if each.minor))
-        )
+        line = attrs.evolve(piece, kind=LineKind.CHARGE, discounts=tuple(each for each in taken if each.minor))
+        exchange.charges.append(paid_ahead(after, line))
 
 
 def _taken_before(
@@ -197,7 +198,7 @@ def _taken_before(
 ) -> Replaced | None:
     """Answer what a change took back on the same day, if this restores it; none of which a part is billed since."""
     still = {pending.id for pending in facts.pending}
-    codes = {applied.discount.code for applied in after.discounts}
+    codes = {PREPAID_CODE, *(applied.discount.code for applied in after.discounts)}
     for one in before.replaced:
         if one.key == rest[0].key and is_same(one.was, rest):
             granted = {taken.code for back in one.backs for taken in back.discounts}
@@ -240,6 +241,22 @@ def _granted(
             if applied.discount.code in gave
         ]
     return percentages(before, after, piece.key, period, nothing)
+
+
+def paid_ahead(subscription: Subscription, line: LineDraft) -> LineDraft:
+    """Answer a line of a change as it is in a cycle that was paid with others: with the same part off.
+
+    Args:
+        subscription: As it is after the change.
+        line: A line with its discounts.
+    """
+    run = subscription.prepaid
+    if run is None or line.cycle is None or not run.holds(line.cycle.index):
+        return line
+    off = share(line.base, run.option.off.numerator, run.option.off.denominator)
+    if off.is_zero:
+        return line
+    return attrs.evolve(line, discounts=(*line.discounts, DiscountTaken(PREPAID_CODE, off.minor)))
 
 
 def percentages(

@@ -4,7 +4,8 @@ The rules, in plain English:
 
 * The new zone takes effect from the next cycle on that isn't billed. It begins at the very instant at which the one
   before it ends, on the day that it would have had (see ``segments``).
-* Whatever comes after that keeps its local day and time: later phases, and what is planned.
+* Whatever comes after that keeps its local day and time: later phases, and what is planned. A trial ends at the very
+  instant at which it was to end.
 """
 
 from datetime import datetime
@@ -13,7 +14,7 @@ import attrs
 
 from shopaccounts.kernel.cycles import Cycle
 from shopaccounts.kernel.time import Zone, instant_of, local_date
-from shopaccounts.subscriptions.cycles.schedules import Segment
+from shopaccounts.subscriptions.cycles.schedules import Segment, SegmentReason
 from shopaccounts.subscriptions.cycles.segments import change_zone
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import NothingToChange
@@ -72,7 +73,8 @@ def _in_zone(cycle: Cycle, zone: Zone) -> Cycle:
 
 def _there(segment: Segment, number: int, zone: Zone) -> Segment:
     cycle = _in_zone(segment.cycle, zone)
-    at = instant_of(segment.start, cycle.anchor.at, zone)
+    ends_trial = segment.reason is SegmentReason.TRIAL_END
+    at = segment.start_instant if ends_trial else instant_of(segment.start, cycle.anchor.at, zone)
     return Segment(number, cycle, segment.first_index, segment.start, at, segment.reason)
 
 

@@ -29,11 +29,9 @@ def operation_key(subscription: Subscription, kind: str, day: date, lines: Itera
 
 
 def events_of(before: Subscription, after: Subscription, day: date, at: datetime) -> tuple[Event, ...]:
-    """Answer what happened to an agreement: its plan, its frequency, its quantities."""
+    """Answer what happened to an agreement: its plan, its products, its frequency, its quantities."""
     about: dict[str, Any] = {"at": at, "account": before.customer, "subscription": before.id}
-    told: list[Event] = []
-    if before.terms.version != after.terms.version:
-        told.append(PlanChanged(plan=after.terms.version, former_plan=before.terms.version, **about))
+    told: list[Event] = [*_plans(before, after, about)]
     was, now = interval_of(before, day), interval_of(after, day)
     if was != now:
         told.append(FrequencyChanged(interval=now, former_interval=was, **about))
@@ -42,6 +40,22 @@ def events_of(before: Subscription, after: Subscription, day: date, at: datetime
         for key, old, new in _quantities(before, after)
     ]
     return tuple(told)
+
+
+def _plans(before: Subscription, after: Subscription, about: dict[str, Any]) -> Iterator[PlanChanged]:
+    """Tell of another plan, and of other products: what the new plan delivers is told with it."""
+    about = about | {"plan": after.terms.version, "former_plan": before.terms.version}
+    old = {line.key: line.product for line in before.lines}
+    products: dict[str, dict[str, Any]] = {
+        line.key: {"line": line.key, "product": line.product, "former_product": old[line.key]}
+        for line in after.lines
+        if line.key in old and old[line.key] != line.product
+    }
+    of_the_plan = products.pop(after.plan_line.key, {})
+    if of_the_plan or before.terms.version != after.terms.version:
+        yield PlanChanged(**of_the_plan, **about)
+    for swapped in products.values():
+        yield PlanChanged(**swapped, **about)
 
 
 def _quantities(before: Subscription, after: Subscription) -> Iterator[tuple[str, int, int]]:

@@ -77,7 +77,7 @@ def plan_wish(
         aspect=Aspect.PLAN,
         quantity=quantity,
         line=own,
-        terms=agreed_terms(lasting, subscription.currency, account, segment),
+        terms=agreed_terms(lasting, subscription.currency, account, policy, segment),
         term=version.term,
         offers=(*(_offer(one, subscription, version, segment) for one in offered), *metered),
     )

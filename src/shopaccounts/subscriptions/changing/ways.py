@@ -9,6 +9,7 @@ The rules, in plain English:
   once in a while, and not into something that costs nothing.
 * Or no money moves: the new price holds from the next period on. So it is at the end of a period.
 * What is paid in arrears has nothing to give back.
+* Where cycles count anew, all is given back that was paid ahead, and what follows is billed cycle by cycle.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +26,16 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money, share, total
 from shopaccounts.kernel.time import instant_of
 from shopaccounts.subscriptions.billing.bills import bill_next
+from shopaccounts.subscriptions.billing.spending import spent_in, with_spent
 from shopaccounts.subscriptions.changing.exchanging import (
+    Exchange,
     billed_periods,
     charged,
     forfeited,
     given_back,
     is_same,
     mirror,
+    paid_ahead,
     percentages,
     remembered,
     rests,
@@ -137,7 +141,7 @@ def _prorate(asked: Asked) -> Answer:
         new_periods = ()
         if asked.is_billed:
             new_periods, cycles = _first_of(after, asked.index)
-            after = attrs.evolve(after, billed_to=asked.index + 1)
+            after = attrs.evolve(after, billed_to=asked.index + 1, prepaid=None)
     old, new = rests(before, periods, day, policy), rests(after, new_periods, day, policy)
     keys = [key for key in dict.fromkeys((*old, *new)) if cycles or not is_same(old.get(key, ()), new.get(key, ()))]
     exchange = given_back(before, asked.facts, day, frozenset(keys))
@@ -147,12 +151,9 @@ def _prorate(asked: Asked) -> Answer:
     everything = [*exchange.backs, *exchange.charges]
     operation = operation_key(before, asked.preset.value, day, everything)
     backs, notes, outdated = took_back(exchange, operation, day, policy)
-    spent = total((line.base for line in (*everything, *exchange.restored)), before.currency)
     return Answer(
         subscription=attrs.evolve(
-            after,
-            replaced=remembered(before, day, old, keys, exchange),
-            spent=None if before.spent is None else before.spent + spent,
+            _with_spent(asked, after, exchange), replaced=remembered(before, day, old, keys, exchange)
         ),
         credits=exchange.backs,
         charges=[*exchange.charges, *exchange.restored],
@@ -164,6 +165,16 @@ def _prorate(asked: Asked) -> Answer:
         events=told,
         wait=asked.preset is Preset.PRORATE_NEXT,
     )
+
+
+def _with_spent(asked: Asked, after: Subscription, exchange: Exchange) -> Subscription:
+    """Answer what cycles have cost afterwards; where they count anew, what was paid ahead of the running one is out."""
+    lines = [*exchange.backs, *exchange.charges, *exchange.restored]
+    if not asked.has_other_interval:
+        return with_spent(after, lines)
+    mine = [line for line in exchange.backs if line.cycle is None or line.cycle.index == asked.period.index]
+    before = spent_in(asked.before, asked.period.index)
+    return with_spent(after.but(spent=before), [*mine, *exchange.charges, *exchange.restored])
 
 
 def _other_steps(asked: Asked) -> tuple[Subscription, tuple[Event, ...]]:
@@ -215,7 +226,7 @@ def _anew(asked: Asked) -> tuple[Subscription, tuple[Event, ...]]:
     cycle = anchored_anew(asked.after, asked.day, interval, asked.policy)
     begins = instant_on(asked.before, asked.day, asked.at)
     after, told = regrouped(asked.after, cycle, begins, asked.index, SegmentReason.RESET, told_at=asked.at)
-    return (attrs.evolve(after, billed_to=asked.index) if asked.is_billed else after), told
+    return (attrs.evolve(after, billed_to=asked.index, prepaid=None) if asked.is_billed else after), told
 
 
 def _difference(asked: Asked) -> Answer:
@@ -255,7 +266,7 @@ def _dearer(asked: Asked, line: SubscribedLine, period: ServicePeriod, part: Fac
     granted = percentages(asked.before, asked.after, line.key, period, amount)
     off = discount_change(amount, granted)
     taken = tuple(DiscountTaken(one.code, cut.minor) for (one, _), cut in zip(granted, off, strict=True) if cut.minor)
-    return LineDraft(
+    dearer = LineDraft(
         kind=LineKind.CHARGE,
         subscription=asked.before.id,
         cycle=cycle_ref(asked.before, period),
@@ -269,6 +280,7 @@ def _dearer(asked: Asked, line: SubscribedLine, period: ServicePeriod, part: Fac
         discounts=taken,
         category=line.category,
     )
+    return paid_ahead(asked.after, dearer)
 
 
 def _convert(asked: Asked) -> Answer:
@@ -287,7 +299,7 @@ def _convert(asked: Asked) -> Answer:
     after, told = regrouped(asked.after, cycle, begins, period.index + 1, SegmentReason.RESET, told_at=asked.at)
     charges = [_kept_as_value(asked, back, until) for back in exchange.backs]
     return Answer(
-        subscription=attrs.evolve(after, billed_to=period.index + 1, converted_on=day, replaced=()),
+        subscription=attrs.evolve(after, billed_to=period.index + 1, prepaid=None, converted_on=day, replaced=()),
         credits=exchange.backs,
         charges=charges,
         lines=[*exchange.billed, *charges],

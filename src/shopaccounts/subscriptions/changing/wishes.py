@@ -10,12 +10,13 @@ The rules, in plain English:
 """
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import attrs
 
 from shopaccounts.kernel.errors import InvalidInput
+from shopaccounts.kernel.time import instant_of, local_date
 from shopaccounts.subscriptions.charges.period_lines import is_in_arrears
 from shopaccounts.subscriptions.cycles.schedules import ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import service_period_of
@@ -56,13 +57,14 @@ def interval_of(subscription: Subscription, day: date) -> str:
     return str(phase_on_day(subscription.terms, day).interval)
 
 
-def applied(subscription: Subscription, wishes: Iterable[Wish], day: date) -> Subscription:
+def applied(subscription: Subscription, wishes: Iterable[Wish], day: date, at: datetime | None = None) -> Subscription:
     """Answer a subscription with what is wanted, from a day on; cycles, bills and instants are as they were.
 
     Args:
         subscription: Which.
         wishes: What is wanted.
         day: The first local day on which it is so.
+        at: The instant of the change, which cuts what is metered where it lies on that day; None for its beginning.
 
     Raises:
         NothingToChange: All is so already.
@@ -74,7 +76,8 @@ def applied(subscription: Subscription, wishes: Iterable[Wish], day: date) -> Su
         changed = _with(changed, wish, day)
     if changed.lines == subscription.lines and changed.terms == subscription.terms:
         raise NothingToChange
-    return _cut(subscription, changed, day)
+    cut = _cut(subscription, changed, day)
+    return _cut_meters(subscription, cut, day, _instant(subscription, day, at))
 
 
 def _with(subscription: Subscription, wish: Wish, day: date) -> Subscription:
@@ -177,7 +180,7 @@ def _meters(subscription: Subscription, offers: Iterable[SubscribedLine]) -> Ite
     for offered in offers:
         if offered.meter:
             was = before.get(offered.key)
-            yield was if was is not None and attrs.evolve(was, since=None) == offered else offered
+            yield was if was is not None and was.all_along == offered else offered
 
 
 def _term(running: RunningTerm | None, wish: Wish) -> RunningTerm | None:
@@ -187,18 +190,14 @@ def _term(running: RunningTerm | None, wish: Wish) -> RunningTerm | None:
     return RunningTerm(agreed=wish.term, begun=running.begun if running else 0)
 
 
-def _is_paid_later(line: SubscribedLine) -> bool:
-    return is_in_arrears(line) or bool(line.meter)
-
-
 def _cut(before: Subscription, after: Subscription, day: date) -> Subscription:
     """Cut what is paid in arrears where it changes within a cycle; what is restored on its day is as it was."""
     if before.lifecycle is not Lifecycle.ACTIVE:
         return after
-    old, new = _paid_later(before), _paid_later(after)
+    old, new = _in_arrears(before), _in_arrears(after)
     cut = list(before.cut)
+    first = before.begins_on(before.arrears_to)
     for key, line in old.items():
-        first = before.begins_on(before.usage_to if line.meter else before.arrears_to)
         start = max(line.since or first, first)
         if not _same(line, new.get(key)) and start < day:
             cut.append(CutLine(line=line, start=start, end=day))
@@ -212,9 +211,37 @@ def _cut(before: Subscription, after: Subscription, day: date) -> Subscription:
     return attrs.evolve(after, lines=lines, cut=tuple(cut))
 
 
-def _paid_later(subscription: Subscription) -> dict[str, SubscribedLine]:
-    return {line.key: line for line in subscription.lines if _is_paid_later(line)}
+def _cut_meters(before: Subscription, after: Subscription, day: date, at: datetime) -> Subscription:
+    """Cut what is metered at the instant of the change: what was used before has the old price, also on that day."""
+    if before.lifecycle is not Lifecycle.ACTIVE:
+        return after
+    old, new = _metered(before), _metered(after)
+    first = before.begins_on(before.usage_to)
+    cut = tuple(
+        CutLine(line=line, start=min(max(line.since or first, first), day), end=day, until=at)
+        for key, line in old.items()
+        if not _same(line, new.get(key)) and first <= day and (line.since_at is None or line.since_at < at)
+    )
+    changed = {key for key, line in new.items() if not _same(line, old.get(key))}
+    lines = tuple(line.so_since(day, at) if line.key in changed and line.meter else line for line in after.lines)
+    return attrs.evolve(after, lines=lines, cut=(*after.cut, *cut))
+
+
+def _instant(subscription: Subscription, day: date, at: datetime | None) -> datetime:
+    """Answer the instant of a change: its own, where that lies on the day, or else the beginning of the day."""
+    if at is not None and local_date(at, subscription.zone) == day:
+        return at
+    anchor = subscription.segments[-1].cycle.anchor
+    return instant_of(day, anchor.at, anchor.zone)
+
+
+def _in_arrears(subscription: Subscription) -> dict[str, SubscribedLine]:
+    return {line.key: line for line in subscription.lines if is_in_arrears(line)}
+
+
+def _metered(subscription: Subscription) -> dict[str, SubscribedLine]:
+    return {line.key: line for line in subscription.lines if line.meter}
 
 
 def _same(line: SubscribedLine, other: SubscribedLine | None) -> bool:
-    return other is not None and attrs.evolve(line, since=None) == attrs.evolve(other, since=None)
+    return other is not None and line.all_along == other.all_along

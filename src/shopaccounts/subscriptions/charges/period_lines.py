@@ -3,7 +3,8 @@
 The rules, in plain English:
 
 * A cycle has a line for the plan and one for each add-on, in that order. Where a phase ends within it, each line is cut
-  there, and each piece costs its part of the whole nominal period.
+  there, and each piece costs its part of the whole nominal period. What is free of a cycle that costs something is a
+  line of nothing.
 * A free trial is free for add-ons too.
 * A cycle that the customer edited has the lines of the edit. A cycle that was moved costs what it would have cost.
 * What is paid in arrears is billed for the days on which it was so, piece by piece.
@@ -164,13 +165,16 @@ def _pieces(
 ) -> Iterator[LineDraft]:
     """Price the days of a line from *start* to *end*, a piece for each phase."""
     cycle = segment_of(subscription.segments, period.index).cycle
-    for phase in subscription.terms.phases:
-        first = max(start, phase.start)
-        last = end if phase.end is None else min(end, phase.end)
-        tariff = _tariff(line, phase)
-        if first < last and tariff is not None:
-            part = factor(cycle, period.nominal, first, last, policy.proration.method)
-            yield _draft(subscription, line, period, tariff, part, first, last)
+    pieces = [
+        (_tariff(line, phase), max(start, phase.start), end if phase.end is None else min(end, phase.end))
+        for phase in subscription.terms.phases
+    ]
+    served = [(tariff, first, last) for tariff, first, last in pieces if first < last]
+    if all(tariff is None for tariff, _, _ in served):
+        return
+    for tariff, first, last in served:
+        part = factor(cycle, period.nominal, first, last, policy.proration.method)
+        yield _draft(subscription, line, period, tariff, part, first, last)
 
 
 def _tariff(line: SubscribedLine, phase: RunningPhase) -> Tariff | None:
@@ -184,12 +188,15 @@ def _draft(
     subscription: Subscription,
     line: SubscribedLine,
     period: ServicePeriod,
-    tariff: Tariff,
+    tariff: Tariff | None,
     part: Factor,
     start: date,
     end: date,
 ) -> LineDraft:
     kind = LineKind.ADD_ON if line.key != PLAN_LINE else LineKind.STUB if period.is_stub else LineKind.RECURRING
+    amount = Money.zero(subscription.currency)
+    if tariff is not None:
+        amount = charge(tariff, line.quantity, part.numerator, part.denominator)
     return LineDraft(
         kind=kind,
         subscription=subscription.id,
@@ -201,7 +208,7 @@ def _draft(
         start=start,
         end=end,
         factor=part,
-        amount=charge(tariff, line.quantity, part.numerator, part.denominator),
+        amount=amount,
         category=line.category,
     )
 

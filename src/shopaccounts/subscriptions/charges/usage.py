@@ -4,22 +4,25 @@ The rules, in plain English:
 
 * Usage is billed when its period has ended and reports of it have had some time.
 * A whole period includes so many units. A part of one includes its part of them, rounded down.
-* Where a line changes within a period, usage is cut there, and each part has its own price. While everything is free,
-  usage is free as well.
+* Where a line changes within a period, usage is cut at that instant, and each part has its own price. What a part
+  includes goes by days, and the day of the change counts for what comes after it. While everything is free, usage is
+  free as well.
 * What was billed stays as it is. Usage that was reported later is a line of its own, with the days on which it was, for
   as much as the two together cost more than what was billed. Where less is counted later, nothing is taken back.
 * When usage comes to an amount that the shop named, that is told once in a period.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, final
 
 import attrs
 
+from shopaccounts.kernel.cycles import Cycle
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Money, total
+from shopaccounts.kernel.personal import Category, Source, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import instant_of
 from shopaccounts.subscriptions.charges.metering import Counts, Measured, UsageRequest
@@ -27,7 +30,8 @@ from shopaccounts.subscriptions.charges.period_lines import cycle_ref, lines_in
 from shopaccounts.subscriptions.cycles.proration import Method, factor, period_factor
 from shopaccounts.subscriptions.cycles.schedules import CycleRef, ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import end_instant_of, segment_of, start_instant_of
-from shopaccounts.subscriptions.model import Subscription
+from shopaccounts.subscriptions.marks import AN_ID, KEPT
+from shopaccounts.subscriptions.model import CutLine, Subscription
 from shopaccounts.subscriptions.papers.lines import LineDraft, LineKind
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
 from shopaccounts.subscriptions.plans.tariffs import Tariff, charge
@@ -39,12 +43,15 @@ __all__ = [
     "Told",
     "UsagePart",
     "late_usage",
+    "outlasts",
     "spent",
     "thresholds_reached",
     "usage_billed",
     "usage_line",
     "usage_parts",
 ]
+
+_COUNTED: Final = personal("subscription", Category.BEHAVIOUR, source=Source.OBSERVED, on_erase=KEPT)
 
 
 @final
@@ -109,56 +116,93 @@ def usage_parts(
         DateOutOfRange: The period lies outside the years 1 to 9999.
     """
     method = Method.ACTUAL_DAYS if method is Method.NONE else method
-    spans = sorted(_spans(subscription, period), key=lambda span: (span[0].key, span[1]))
-    return tuple(
-        _part(subscription, period, line, first, last, method)
-        for line, start, end in spans
-        for first, last in _priced_days(subscription, start, end)
+    parts = (
+        _part(subscription, period, priced, method)
+        for span in _spans(subscription, period)
+        for priced in _priced(subscription, span)
     )
+    served = (part for part in parts if part.from_instant < part.to_instant)
+    return tuple(sorted(served, key=lambda part: (part.line.key, part.from_instant)))
 
 
-def _spans(subscription: Subscription, period: ServicePeriod) -> Iterator[tuple[SubscribedLine, date, date]]:
-    """Answer each metered line with the days of a period on which it was so; with no days if it never was."""
+@attrs.frozen(kw_only=True)
+class _Span:
+    """The days of a period on which a metered line was so, and the instants where those aren't whole days."""
+
+    line: SubscribedLine
+    start: date
+    end: date
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def _spans(subscription: Subscription, period: ServicePeriod) -> Iterator[_Span]:
+    """Answer when each metered line was so within a period; never, for those that were so at other times."""
     for cut in subscription.cut:
-        if cut.line.meter:
-            yield cut.line, max(cut.start, period.start), min(cut.end, period.end)
+        line, start, end = cut.line, max(cut.start, period.start), min(cut.end, period.end)
+        if line.meter and start <= end:
+            since = line.since_at if cut.start == line.since == start else None
+            yield _Span(line=line, start=start, end=end, since=since, until=cut.until if cut.end == end else None)
     for line in lines_in(subscription, period.index):
-        if line.meter:
-            yield line, max(line.since or period.start, period.start), period.end
+        start = max(line.since or period.start, period.start)
+        if line.meter and start < period.end:
+            since = line.since_at if line.since == start else None
+            yield _Span(line=line, start=start, end=period.end, since=since)
 
 
-def _priced_days(subscription: Subscription, start: date, end: date) -> Iterator[tuple[date, date]]:
-    """Answer the days from *start* to *end* that lie in no free phase; phases with a price aren't told apart."""
+def _priced(subscription: Subscription, span: _Span) -> Iterator[_Span]:
+    """Answer what of a span lies in no free phase; phases with a price aren't told apart."""
+    start = span.start
     for phase in subscription.terms.phases:
         if phase.tariff is None and phase.end is not None:
-            start = max(start, min(phase.end, end))
-    if start < end:
-        yield start, end
+            start = max(start, min(phase.end, span.end))
+    if start == span.start:
+        yield span
+    elif start < span.end:
+        yield attrs.evolve(span, start=start, since=None)
 
 
-def _part(
-    subscription: Subscription, period: ServicePeriod, line: SubscribedLine, start: date, end: date, method: Method
-) -> UsagePart:
+def outlasts(subscription: Subscription, cut: CutLine, period: ServicePeriod) -> bool:
+    """Tell whether a part of a cut line lies beyond a period.
+
+    Args:
+        subscription: Whose.
+        cut: The line.
+        period: Which period.
+    """
+    if cut.end != period.end or cut.until is None:
+        return cut.end > period.end
+    return cut.until > end_instant_of(subscription.segments, period.index, moved=subscription.moved, end=period.end)
+
+
+def _part(subscription: Subscription, period: ServicePeriod, span: _Span, method: Method) -> UsagePart:
     segments, moved = subscription.segments, subscription.moved
     cycle = segment_of(segments, period.index).cycle
-    anchor = cycle.anchor
-    begins, ends = start == period.start, end == period.end
-    if begins and ends:
-        part = period_factor(cycle, period, method)
-    else:
-        part = factor(cycle, period.nominal, start, end, method)
-    stop = end_instant_of(segments, period.index, moved=moved, end=period.end)
+    anchor, start, end = cycle.anchor, span.start, span.end
+    opens = start_instant_of(segments, period.index, moved=moved)
+    closes = end_instant_of(segments, period.index, moved=moved, end=period.end)
+    since = span.since or (opens if start == period.start else instant_of(start, anchor.at, anchor.zone))
+    until = span.until or (closes if end == period.end else instant_of(end, anchor.at, anchor.zone))
     return UsagePart(
         cycle=cycle_ref(subscription, period),
-        line=line,
+        line=span.line,
         start=start,
-        end=end,
-        from_instant=start_instant_of(segments, period.index, moved=moved)
-        if begins
-        else instant_of(start, anchor.at, anchor.zone),
-        to_instant=stop if ends else instant_of(end, anchor.at, anchor.zone),
-        included=line.included * part.numerator // part.denominator,
+        end=max(end, start + timedelta(days=1)),
+        from_instant=max(since, opens),
+        to_instant=min(until, closes),
+        included=_included(cycle, period, span, method),
     )
+
+
+def _included(cycle: Cycle, period: ServicePeriod, span: _Span, method: Method) -> int:
+    """Answer how many units a part includes: its part of them by days, rounded down."""
+    if span.start >= span.end:
+        return 0
+    whole = (span.start, span.end) == (period.start, period.end)
+    part = (
+        period_factor(cycle, period, method) if whole else factor(cycle, period.nominal, span.start, span.end, method)
+    )
+    return span.line.included * part.numerator // part.denominator
 
 
 @final
@@ -283,6 +327,7 @@ class Told:
     amount: Money
 
 
+@described(data_class="subscription", default=impersonal("ids and counters"))
 @attrs.frozen(kw_only=True)
 class Meter:
     """What is remembered of the meters of a subscription. Its id is the subscription's.
@@ -298,14 +343,14 @@ class Meter:
         told: The amounts that were told in it, with the lines that came to them.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     customer: CustomerId
-    billed: tuple[BilledUsage, ...] = ()
+    billed: tuple[BilledUsage, ...] = attrs.field(default=(), metadata=_COUNTED)
     told_in: int = 0
-    told: tuple[Told, ...] = ()
+    told: tuple[Told, ...] = attrs.field(default=(), metadata=_COUNTED)
 
     @classmethod
     def of(cls, subscription: Subscription) -> "Meter":

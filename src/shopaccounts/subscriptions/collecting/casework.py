@@ -10,6 +10,7 @@ The rules, in plain English:
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import attrs
@@ -17,10 +18,11 @@ import attrs
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import WorkerId
+from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.ports import DueWork
-from shopaccounts.kernel.record import Book, Change, Entity, PageResult, Write
+from shopaccounts.kernel.record import Book, Change, ClaimGuard, Entity, PageResult, Write
 from shopaccounts.subscriptions.boxes.filing import BoxesOnFile, boxes_on_file, woken
-from shopaccounts.subscriptions.collecting.dossiers import Dossier, Outcome, Unsettled, owed
+from shopaccounts.subscriptions.collecting.dossiers import Dossier, Note, Outcome, Unsettled, owed
 from shopaccounts.subscriptions.collecting.dunning_letters import DunningLetters
 from shopaccounts.subscriptions.collecting.outcomes import after_its_time
 from shopaccounts.subscriptions.decision import Decision
@@ -41,6 +43,7 @@ log = logging.getLogger("shopaccounts")
 T = TypeVar("T", bound=Entity)
 Verdict = Callable[[Dossier, datetime], Outcome | None]
 """Decides about one invoice, at an instant; None if there is nothing to record."""
+_UNCLAIMED: Final = MappingProxyType[str, ClaimGuard]({})
 _AT_ONCE: Final = 1000
 _PAGE: Final = 500
 _ROUNDS: Final = 8
@@ -67,19 +70,22 @@ class Casework:
 
     # Deciding
 
-    async def conclude(self, verdicts: Mapping[str, Verdict], tried: Mapping[str, int]) -> tuple[str, ...]:
+    async def conclude(
+        self, verdicts: Mapping[str, Verdict], tried: Mapping[str, int], claims: Mapping[str, ClaimGuard] = _UNCLAIMED
+    ) -> tuple[str, ...]:
         """Decide about a page of invoices and record that; who loses or can't be decided is tried again alone.
 
         Args:
             verdicts: What to decide, by the ids of invoices.
             tried: The number of the last intent of each, as far as is known.
+            claims: Those on the invoices themselves; each ends when its invoice is written.
 
         Returns:
             The invoices that can't be decided.
         """
         failed = []
         try:
-            left = await self._page(verdicts, tried)
+            left = await self._page(verdicts, tried, claims)
         except Exception:
             log.exception("a page of payments can't be decided at once")
             left = tuple(verdicts)
@@ -115,13 +121,16 @@ class Casework:
 
         return await self.desk.retrying(once, _ROUNDS, on_taken=True)
 
-    async def _page(self, verdicts: Mapping[str, Verdict], tried: Mapping[str, int]) -> tuple[str, ...]:
+    async def _page(
+        self, verdicts: Mapping[str, Verdict], tried: Mapping[str, int], claims: Mapping[str, ClaimGuard]
+    ) -> tuple[str, ...]:
         """Record a page; answer the invoices that lost."""
         now = self.desk.now()
         dossiers = await self.load(list(verdicts), tried)
         decided = [(one, verdicts[id](one, now)) for id, one in dossiers.items()]
         changes = await self._changes([(one, outcome) for one, outcome in decided if outcome], now)
-        results = await got(self.desk.records.record_page([change for _, change in changes])) if changes else ()
+        claimed = [change | Change(claims=(claims[id],)) if id in claims else change for id, change in changes]
+        results = await got(self.desk.records.record_page(claimed)) if changes else ()
         return tuple(id for (id, _), result in zip(changes, results, strict=True) if result != PageResult.RECORDED)
 
     async def look_after(self, limit: int, worker: WorkerId) -> int:
@@ -137,8 +146,23 @@ class Casework:
         verdicts: dict[str, Verdict] = {
             claim.item.id: lambda dossier, now: after_its_time(dossier, self.policy, now) for claim in claims
         }
-        await self.conclude(verdicts, dict.fromkeys(verdicts, 2 * self.policy.dunning.max_attempts))
+        guards = {claim.item.id: ClaimGuard(INVOICES, claim.item.id, claim.fence) for claim in claims}
+        await self.conclude(verdicts, dict.fromkeys(verdicts, 2 * self.policy.dunning.max_attempts), guards)
         return len(claims)
+
+    async def tell(
+        self, account: BillingAccount, notes: Sequence[Note], about: Sequence[Subscription], now: datetime
+    ) -> tuple[Message, ...]:
+        """Answer the letters that say some things to an account's customer.
+
+        Args:
+            account: Whose.
+            notes: What is to be said.
+            about: The subscriptions that it is about.
+            now: This instant.
+        """
+        readers = await self.letters.readers([account] if notes else [])
+        return await self.letters.about(notes, readers.get(account.customer), {one.id: one for one in about}, now)
 
     # Loading
 

@@ -1,23 +1,27 @@
 """Collecting what invoices owe: by itself, on news of the gateway, by other means, and with a new payment method."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final, Self
 
 import attrs
 
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.canonical import plain_fields
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId, WorkerId
-from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.money import Money, currency
 from shopaccounts.kernel.record import Change, Write
 from shopaccounts.kernel.text import require_text
 from shopaccounts.subscriptions.collecting.asking import Asking, verdict_on
 from shopaccounts.subscriptions.collecting.casework import Casework
 from shopaccounts.subscriptions.collecting.dossiers import Dossier, Outcome, Unsettled
+from shopaccounts.subscriptions.collecting.losing_a_method import without_method
 from shopaccounts.subscriptions.collecting.outcomes import after_answer, after_payment, after_reversal, tried_anew
 from shopaccounts.subscriptions.errors import InvoiceNotOpen, InvoiceUnknown, SubscriptionUnknown
+from shopaccounts.subscriptions.guards import Operation, require_operation
 from shopaccounts.subscriptions.model import (
     ACCOUNTS,
     SUBSCRIPTIONS,
@@ -31,11 +35,15 @@ from shopaccounts.subscriptions.payments.charging import ActionNeeded, Charged, 
 from shopaccounts.subscriptions.payments.debts import Debt, MethodChange, method_change
 from shopaccounts.subscriptions.payments.intents import INTENTS, PaymentIntent, Purpose, is_live
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.requests import KeptRequest, Request, asked_by, done_before, remembered
 
 __all__ = ["CollectReport", "Collecting", "MethodChanged"]
 
 _ROUNDS = 3
 _REFERENCE = 200
+_MOST = 500
+_REMOVE_METHOD: Final = "remove_payment_method"
+_CHANGE_METHOD: Final = "change_payment_method"
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +99,33 @@ class _Wallet:
         """Write the method down."""
         if self.subscription is not None:
             return SUBSCRIPTIONS.change(self.subscription, attrs.evolve(self.subscription, payment_method=method))
-        return ACCOUNTS.change(self.account, attrs.evolve(self.account, payment_method=method))
+        return ACCOUNTS.change(self.account, attrs.evolve(self.account, payment_method=method, method_removed=False))
+
+
+@attrs.frozen(kw_only=True)
+class _Switch:
+    """What a new payment method is tried on, what is left open, and what all of that comes to."""
+
+    tried: tuple[str, ...]
+    left: tuple[str, ...]
+    total: Money | None
+
+    @classmethod
+    def of(cls, plan: MethodChange, tried: Sequence[str]) -> Self:
+        """Answer it as it was decided."""
+        return cls(tried=tuple(tried), left=tuple(debt.invoice for debt in plan.left), total=plan.total)
+
+    @classmethod
+    def again(cls, known: KeptRequest) -> Self:
+        """Answer it as it was decided when it was asked for before."""
+        led_to = known.led_to
+        total = Money(int(led_to["total"][0]), currency(led_to["total"][1])) if led_to["total"] else None
+        return cls(tried=led_to["tried"], left=led_to["left"], total=total)
+
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Answer it as it is remembered."""
+        total = () if self.total is None else (str(self.total.minor), self.total.currency)
+        return {"tried": self.tried, "left": self.left, "total": total}
 
 
 @attrs.frozen(kw_only=True)
@@ -241,7 +275,13 @@ class Collecting:
     # Another payment method
 
     async def change_payment_method(
-        self, customer: CustomerId, method: str, *, agreed_total: Money | None = None, subscription: str | None = None
+        self,
+        customer: CustomerId,
+        method: str,
+        *,
+        agreed_total: Money | None = None,
+        subscription: str | None = None,
+        request_id: str = "",
     ) -> MethodChanged:
         """Let another payment method pay, and try open invoices with it at once, as far as the customer knows of them.
 
@@ -251,29 +291,81 @@ class Collecting:
             agreed_total: What the customer agreed to pay at once, as ``preview_method_change`` told it; without it at
                 most one invoice is tried.
             subscription: The one that is to be paid by it; None for all that have no method of their own.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
 
         Raises:
             SubscriptionUnknown: The customer has none, or not this one.
+            OperationNotAllowed: The one named has ended.
+            OnHold: It waits for a decision of the shop.
             InvalidInput: The method has no name.
+            RequestIdReused: The key was used for another request.
         """
         require_text(method, "method", cap=_REFERENCE)
+        content = {"method": method, "agreed_total": plain_fields(agreed_total) if agreed_total is not None else None}
+        asked = asked_by(self.desk, customer, subscription or "", Request(_CHANGE_METHOD, request_id, content))
 
-        async def decide() -> tuple[MethodChange, list[str]]:
+        async def decide() -> _Switch:
+            if (known := await done_before(self.desk, asked)) is not None:
+                return _Switch.again(known)
             now, wallet = self.desk.now(), await self._wallet(customer, subscription)
             plan = method_change(_debts(wallet), self.policy.dunning, now, agreed_total=agreed_total)
             wanted = {debt.invoice for debt in plan.tried}
             chosen = [one for one in wallet.unsettled if one.invoice.id in wanted]
             writes = [write for one in chosen for write in _tried(wallet.account, one, method, now)]
-            await self.desk.record(Change(writes=(wallet.changed(method), *writes)))
-            return plan, [one.invoice.id for one in chosen]
+            switch = _Switch.of(plan, [one.invoice.id for one in chosen])
+            kept = remembered(self.desk, asked, switch.names())
+            await self.desk.record(Change(writes=(wallet.changed(method), *writes)) | kept)
+            return switch
 
-        plan, chosen = await self.desk.retrying(decide, _ROUNDS, on_taken=True)
-        tried = [await self.try_now(invoice) for invoice in chosen]
-        return MethodChanged(
-            tried=tuple(one for one in tried if one is not None),
-            left=tuple(debt.invoice for debt in plan.left),
-            total=plan.total,
-        )
+        switch = await self.desk.retrying(decide, _ROUNDS, on_taken=True)
+        tried = [await self._tried_now(invoice) for invoice in switch.tried]
+        return MethodChanged(tried=tuple(one for one in tried if one is not None), left=switch.left, total=switch.total)
+
+    async def _tried_now(self, invoice: str) -> PaymentIntent | None:
+        """Try a payment whose time has come; answer the last one of its invoice."""
+        intents = await self.casework.intents_of(invoice)
+        now = self.desk.now()
+        if any(is_live(one) and one.due_at is not None and one.due_at <= now for one in intents):
+            return await self.try_now(invoice)
+        return intents[-1] if intents else None
+
+    async def remove_payment_method(
+        self, customer: CustomerId, method: str, *, request_id: str = ""
+    ) -> tuple[str, ...]:
+        """Let a payment method pay nothing any more, and tell the customer if nothing else pays.
+
+        What would be charged fails from then on, with the code ``needs_method``, until there is another one. A
+        subscription that had it as a method of its own is paid by the account's.
+
+        Args:
+            customer: Whose, as the host has signed them in.
+            method: What can't be charged any more, as the host names it.
+            request_id: A key of the caller's choice: asked again with it, nothing is done twice.
+
+        Returns:
+            The running subscriptions that nothing pays now; none if nothing was paid by that method.
+
+        Raises:
+            SubscriptionUnknown: The customer has no billing account.
+            InvalidInput: The method has no name.
+            RequestIdReused: The key was used for another request.
+        """
+        require_text(method, "method", cap=_REFERENCE)
+        asked = asked_by(self.desk, customer, "", Request(_REMOVE_METHOD, request_id, {"method": method}))
+
+        async def decide() -> tuple[str, ...]:
+            if (known := await done_before(self.desk, asked)) is not None:
+                return known.led_to["unpaid"]
+            wallet, now = await self._wallet(customer, None), self.desk.now()
+            rows = await got(self.desk.records.rows(SUBSCRIPTIONS, "account", wallet.account.id, None, _MOST))
+            gone = without_method(wallet.account, rows.items, method, charges=self.asking is not None)
+            letters = await self.casework.tell(gone.account, [note] if (note := gone.note) else [], gone.unpaid, now)
+            unpaid = tuple(one.id for one in gone.unpaid)
+            kept = remembered(self.desk, asked, {"unpaid": unpaid})
+            await self.desk.record(Change(writes=gone.writes, messages=letters) | kept)
+            return unpaid
+
+        return await self.desk.retrying(decide, _ROUNDS, on_taken=True)
 
     async def preview_method_change(self, customer: CustomerId, *, subscription: str | None = None) -> MethodChange:
         """Answer which open invoices a new payment method would be tried on now, and what all of them come to.
@@ -295,6 +387,7 @@ class Collecting:
             raise SubscriptionUnknown
         open_ones = [one for one in await self.casework.unsettled(found.it) if one.invoice.state is InvoiceState.OPEN]
         if own is not None:
+            require_operation(own.it, Operation.CHANGE_PAYMENT_METHOD, self.desk.now(), self.policy)
             mine = [one for one in open_ones if own.it.id in one.invoice.subscriptions]
             return _Wallet(account=found.it, subscription=own.it, unsettled=tuple(mine))
         apart = await self._paid_apart(open_ones)

@@ -16,10 +16,13 @@ from typing import Final
 import attrs
 
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
-from shopaccounts.kernel.personal import Category, OnErase, personal
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
+from shopaccounts.subscriptions.marks import AN_ID, KEPT
 
 __all__ = ["CLERK_ACTS", "ActKind", "ClerkAct"]
+
+_SEEN: Final = personal("billing", Category.FINANCIAL, on_erase=KEPT)
 
 
 class ActKind(Enum):
@@ -42,6 +45,7 @@ class ActKind(Enum):
     PAY_OUT = "pay_out"
 
 
+@described(data_class="billing", default=impersonal("ids, times"))
 @attrs.frozen(kw_only=True)
 class ClerkAct:
     """One act of a clerk.
@@ -64,21 +68,21 @@ class ClerkAct:
         documents: The ids of what was written for it: invoices, credit notes, payments, entries of the balance.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     kind: ActKind
-    account: str
+    account: str = attrs.field(metadata=AN_ID)
     customer: CustomerId
-    subject: str
-    asked: str
-    agent: str
+    subject: str = attrs.field(metadata=AN_ID)
+    asked: str = attrs.field(metadata=impersonal("a digest"))
+    agent: str = attrs.field(metadata=AN_ID)
     reason: str = attrs.field(repr=False, metadata=personal("billing", Category.CONTENT, on_erase=OnErase.BLANK))
     at: datetime
-    before: Mapping[str, str]
-    after: Mapping[str, str]
-    documents: tuple[str, ...] = ()
+    before: Mapping[str, str] = attrs.field(metadata=_SEEN)
+    after: Mapping[str, str] = attrs.field(metadata=_SEEN)
+    documents: tuple[str, ...] = attrs.field(default=(), metadata=AN_ID)
 
 
 CLERK_ACTS: Final = Book(

@@ -9,7 +9,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.canonical import plain_fields, time_text
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.kernel.ports import Position
+from shopaccounts.kernel.ports import Position, Rows
 from shopaccounts.kernel.record import Change
 from shopaccounts.kernel.staff import Permission
 from shopaccounts.kernel.time import local_date, require_day
@@ -28,9 +28,11 @@ from shopaccounts.subscriptions.errors import (
     SubscriptionUnknown,
 )
 from shopaccounts.subscriptions.guards import Operation, require_operation
+from shopaccounts.subscriptions.lifecycle.regrouping import overrides_dropped
 from shopaccounts.subscriptions.lifecycle.trials import end_trial_now, extend_trial
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, Subscription, account_id
-from shopaccounts.subscriptions.office.desk_work import Case, Done, Office
+from shopaccounts.subscriptions.office.campaigns import granted_to
+from shopaccounts.subscriptions.office.desk_work import Besides, Case, Done, Office
 from shopaccounts.subscriptions.pausing.rescheduling import postpone_all
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.plans.discounts import Discount
@@ -79,6 +81,24 @@ class BillingDesk:
         rows = await got(desk.records.rows(CLERK_ACTS, "account", account, after, limit, newest_first=True))
         return ActPage(acts=rows.items, after=rows.next)
 
+    async def doubled(self, reason: str, after: Position | None = None, limit: int = 50) -> Rows[Subscription]:
+        """List the subscriptions whose customer has another one of that group of plans, because two became one.
+
+        Both run, and each is billed. A clerk asks the customer which of them is meant, and ends the other.
+
+        Args:
+            reason: Why somebody looks, up to 500 characters.
+            after: Where the page before ended.
+            limit: How many at most, 1 to 500.
+
+        Raises:
+            Forbidden: Nobody, or an agent who may not do this.
+            InvalidInput: No reason.
+        """
+        await self.clerks.staff.require(Permission.BILLING, reason)
+        desk = self.clerks.desk
+        return await got(desk.records.rows(SUBSCRIPTIONS, "doubled", desk.scope.store, after, limit))
+
     # Trials
 
     async def extend_trial(self, subscription: str, until: datetime, reason: str, *, request_id: str = "") -> Acted:
@@ -105,7 +125,7 @@ class BillingDesk:
         async def rule(case: Case) -> Decision:
             version = await self._version(case.subscription)
             longer = extend_trial(case.subscription, until, version, case.account, self.office.policy)
-            return Decision(subscription=longer)
+            return Decision(subscription=longer, events=overrides_dropped(case.subscription, longer, case.now))
 
         return await self._act(errand, rule, _trial)
 
@@ -130,7 +150,8 @@ class BillingDesk:
         async def rule(case: Case) -> Decision:
             version, policy = await self._version(case.subscription), self.office.policy
             over = end_trial_now(case.subscription, case.now, version, case.account, policy)
-            return Decision(subscription=over).then(plan(over, case.facts, policy, case.now))
+            told = overrides_dropped(case.subscription, over, case.now)
+            return Decision(subscription=over, events=told).then(plan(over, case.facts, policy, case.now))
 
         return await self._act(errand, rule, _trial)
 
@@ -160,6 +181,7 @@ class BillingDesk:
             OperationNotAllowed: It has ended.
             OnHold: It waits for a decision.
             DiscountAlreadyApplied: It has or had one of the same code.
+            DiscountLimitReached: The customer has it on as many other subscriptions as it is for.
             TooManyDiscounts: So many are live already.
             CurrencyMismatch: The amount is in another currency.
             InvalidInput: There is no reason.
@@ -168,12 +190,16 @@ class BillingDesk:
         asked = {"discount": plain_fields(discount), "now": now}
         errand = await self.clerks.errand(ActKind.APPLY_DISCOUNT, subscription, reason, request_id, asked)
 
-        def rule(case: Case) -> Decision:
-            require_operation(case.subscription, Operation.APPLY_DISCOUNT, case.now, self.office.policy)
-            invoices = case.facts.invoices
-            return grant_discount(case.subscription, discount, invoices, case.now, at_once=now, reason=errand.reason)
+        campaign = Besides()
 
-        return await self._act(errand, rule, _discounts)
+        async def rule(case: Case) -> Decision:
+            one = case.subscription
+            require_operation(one, Operation.APPLY_DISCOUNT, case.now, self.office.policy)
+            granted = grant_discount(one, discount, case.facts.invoices, case.now, at_once=now, reason=errand.reason)
+            campaign.change = await granted_to(self.clerks.desk, one.customer, one.id, [discount])
+            return granted
+
+        return await self._act(errand, rule, _discounts, campaign)
 
     async def remove_discount(self, subscription: str, discount: str, reason: str, *, request_id: str = "") -> Acted:
         """Take a discount away, from the next cycle on that isn't billed; issued invoices stay.
@@ -351,23 +377,24 @@ class BillingDesk:
                 _require_running(one, ActKind.CHANGE_ZONE)
             for one in running:
                 await self.office.conclude(None, one.id, rule)
-            await desk.retrying(move)
+            await desk.retrying(move, 3)
 
         return await self.clerks.once(errand, work)
 
-    async def _act(self, errand: Errand, rule: ClerkRule, look: Look) -> Acted:
+    async def _act(self, errand: Errand, rule: ClerkRule, look: Look, besides: Besides | None = None) -> Acted:
         """Decide about a subscription, and keep what it looked like before and after."""
         before: dict[str, str] = {}
 
         async def noting(case: Case) -> Decision:
-            if case.subscription.hold is not None:
+            if case.subscription.hold is not None and case.subscription.lifecycle not in ENDED:
                 raise OnHold(case.subscription.hold.since)
             before.update(look(case.subscription))
             return await got(rule(case))
 
         def part(done: Done) -> Change:
             after = look(done.subscription)
-            return self.clerks.kept(errand, done.papers.account, before, after, written(done.papers))
+            kept = self.clerks.kept(errand, done.papers.account, before, after, written(done.papers))
+            return kept | besides.change if besides else kept
 
         return await self.clerks.once(errand, lambda: self.office.conclude(None, errand.subject, noting, part=part))
 

@@ -22,6 +22,7 @@ from shopaccounts.subscriptions.desk.work import Acted, Clerks, Errand
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.errors import AlreadySubscribed, PlanUnknown
 from shopaccounts.subscriptions.events import SubscriptionActivated, SubscriptionPaused, TrialStarted
+from shopaccounts.subscriptions.lifecycle.agreeing import with_billing_day
 from shopaccounts.subscriptions.lifecycle.importing import RunningElsewhere, imported, rows_billed_elsewhere
 from shopaccounts.subscriptions.lifecycle.trials import TRIALS, TrialUse, trial_uses
 from shopaccounts.subscriptions.model import (
@@ -32,9 +33,10 @@ from shopaccounts.subscriptions.model import (
     Subscription,
     account_id,
 )
+from shopaccounts.subscriptions.office.campaigns import counted_too
 from shopaccounts.subscriptions.office.filing import filed
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, write_up
-from shopaccounts.subscriptions.plans.offers import Alignment, PlanVersion
+from shopaccounts.subscriptions.plans.offers import PlanVersion
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.trials import OncePer
 from shopaccounts.subscriptions.ports import PaymentMethods, Plans
@@ -100,14 +102,15 @@ class SubscriptionImports:
             running, version, currency_of(running.currency), account, self.policy, id=f"{errand.id}-s", now=now
         )
         made = projected(made, self.policy)
-        account = _with_billing_day(account, version, made)
+        account = with_billing_day(account, made)
         begun = Decision(subscription=made, cycles=rows_billed_elsewhere(made), events=_told(made, now))
         papers = write_up(account, [begun], PaperFacts(), self.policy, now, str)
         change = filed(self.desk, papers, account=found.it if found else None, subscriptions={}, invoices={})
         change = _without_earlier_boxes(change, running.boxes_from or local_date(now, made.zone))
         after = {"lifecycle": made.lifecycle.value, "billed_to": str(made.billed_to)}
         kept = self.clerks.kept(errand, account, {}, after, (made.id,))
-        return change | Change(writes=await self._trial_uses(running, version, made)) | kept
+        campaigns = await counted_too(self.desk, made.customer, made.id, [one.discount for one in made.discounts])
+        return change | Change(writes=await self._trial_uses(running, version, made)) | campaigns | kept
 
     def _account(self, running: RunningElsewhere, now: datetime) -> BillingAccount:
         scope = self.desk.scope
@@ -157,12 +160,6 @@ def _without_earlier_boxes(change: Change, day: date) -> Change:
         for one in change.writes
     ]
     return attrs.evolve(change, writes=tuple(writes))
-
-
-def _with_billing_day(account: BillingAccount, version: PlanVersion, made: Subscription) -> BillingAccount:
-    """Answer an account whose billing day is that of its first subscription that is paid by the month."""
-    first = version.alignment is Alignment.CUSTOMER and account.billing_day is None and version.interval.total_months
-    return attrs.evolve(account, billing_day=made.segments[-1].cycle.anchor.day) if first else account
 
 
 def _use(id: str, made: Subscription, begun: datetime) -> TrialUse:

@@ -8,7 +8,7 @@ import attrs
 
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import StaleWrite, Taken
+from shopaccounts.kernel.errors import Rejected, StaleWrite, Taken
 from shopaccounts.kernel.ports import Position
 from shopaccounts.kernel.receipts import body_hash, request_key
 from shopaccounts.kernel.record import Change
@@ -130,7 +130,7 @@ class Clerks:
         if act is None:
             try:
                 await work()
-            except (StaleWrite, Taken):
+            except (StaleWrite, Taken, Rejected):
                 if await self._done(errand) is None:
                     raise
             act = await self._done(errand)

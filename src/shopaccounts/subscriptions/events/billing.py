@@ -13,6 +13,7 @@ from shopaccounts.subscriptions.events.contract import SubscriptionEvent
 __all__ = [
     "BalanceApplied",
     "BalanceCredited",
+    "BillingAccountMoved",
     "BillingEvent",
     "CreditNoteIssued",
     "DeliveryDue",
@@ -237,6 +238,17 @@ class GraceEnded(_OfOneSubscription):
     """Who hasn't paid has had the use of it for long enough; told once for each time of grace."""
 
     name: ClassVar[str] = "subscriptions.grace_ended"
+
+
+# Whose it is
+
+
+@attrs.frozen(kw_only=True)
+class BillingAccountMoved(BillingEvent):
+    """Everything in the billing account of *source*, another customer record, belongs to this customer now."""
+
+    name: ClassVar[str] = "subscriptions.billing_account_moved"
+    source: AccountId
 
 
 # The price

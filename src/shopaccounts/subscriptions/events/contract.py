@@ -41,6 +41,7 @@ __all__ = [
     "ScheduledChangeDropped",
     "SubscriptionActivated",
     "SubscriptionCanceled",
+    "SubscriptionDoubled",
     "SubscriptionEvent",
     "SubscriptionExpired",
     "SubscriptionHeld",
@@ -203,11 +204,17 @@ class OverrideDropped(_CycleEvent):
 
 @attrs.frozen(kw_only=True)
 class PlanChanged(SubscriptionEvent):
-    """A subscription has another version of a plan, or of another plan."""
+    """A subscription has another version of a plan, or of another plan; or another product within the same plan.
+
+    *line*, *product* and *former_product* say what is delivered instead of what; they are empty where that is the same.
+    """
 
     name: ClassVar[str] = "subscriptions.plan_changed"
     plan: str
     former_plan: str
+    line: str = ""
+    product: str = ""
+    former_product: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -330,6 +337,14 @@ class SubscriptionHeld(SubscriptionEvent):
 
     name: ClassVar[str] = "subscriptions.subscription_held"
     reason: str
+
+
+@attrs.frozen(kw_only=True)
+class SubscriptionDoubled(SubscriptionEvent):
+    """Two customers became one, who has two live subscriptions of one group now: this one came, *other* was there."""
+
+    name: ClassVar[str] = "subscriptions.subscription_doubled"
+    other: str
 
 
 @attrs.frozen(kw_only=True)

@@ -23,6 +23,7 @@ from shopaccounts.subscriptions.invoices.balance import put_off
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.papers.documents import BilledCycle, BilledFor, Invoice
 from shopaccounts.subscriptions.papers.lines import Line, LineDraft, LineKind
+from shopaccounts.subscriptions.plans.agreed import PrepaidCycles
 from shopaccounts.subscriptions.plans.discounts import given_back
 from shopaccounts.subscriptions.states import ENDED, Lifecycle
 
@@ -109,8 +110,14 @@ def freed(subscription: Subscription, invoice: Invoice, rows: Sequence[BilledCyc
     return attrs.evolve(
         _uncounted(without(subscription, invoice), mine),
         billed_to=mine[0],
+        prepaid=_to_be_billed_again(subscription.prepaid, mine[0]),
         setup_fee_due=subscription.setup_fee_due or fee,
     )
+
+
+def _to_be_billed_again(run: PrepaidCycles | None, first: int) -> PrepaidCycles | None:
+    """Let cycles be billed at once again whose invoice is void."""
+    return attrs.evolve(run, until=first) if run is not None and run.first == first else run
 
 
 def _is_freed(row: BilledCycle) -> bool:

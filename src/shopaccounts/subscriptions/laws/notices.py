@@ -24,6 +24,7 @@ import attrs
 from shopaccounts.kernel.canonical import canonical
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 from shopaccounts.kernel.time import Zone, add_months, local_date, require_instant, start_of_day
 from shopaccounts.subscriptions.laws.notice_rules import (
@@ -36,6 +37,7 @@ from shopaccounts.subscriptions.laws.notice_rules import (
     OffsetUnit,
 )
 from shopaccounts.subscriptions.laws.rows import EvidenceRule, in_force
+from shopaccounts.subscriptions.marks import AN_ID
 
 __all__ = [
     "SENT_NOTICES",
@@ -56,6 +58,8 @@ __all__ = [
     "rules_for",
     "terms_evidence_until",
 ]
+
+_EVIDENCE: Final = OnErase.keep("evidence of what was announced")
 
 _ONE_DAY: Final = timedelta(days=1)
 _MOMENT: Final = timedelta.resolution
@@ -105,6 +109,7 @@ class NoticeKey:
         return canonical([self.subscription, self.rule, self.instance, require_instant(self.trigger_at).isoformat()])
 
 
+@described(data_class="subscription", default=impersonal("ids and times"))
 @attrs.frozen(kw_only=True)
 class SentNotice:
     """A notice that was sent, and what it said; it is never changed.
@@ -118,16 +123,16 @@ class SentNotice:
         facts: What it said.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
-    subscription: str
-    rule: str
-    instance: str
+    subscription: str = attrs.field(metadata=AN_ID)
+    rule: str = attrs.field(metadata=impersonal("a rule of the library or the shop"))
+    instance: str = attrs.field(metadata=AN_ID)
     trigger_at: datetime
     sent_at: datetime
-    facts: NoticeFacts
+    facts: NoticeFacts = attrs.field(metadata=personal("subscription", Category.PURCHASE, on_erase=_EVIDENCE))
 
     @property
     def key(self) -> NoticeKey:

@@ -10,6 +10,8 @@ The rules, in plain English:
 * Who leaves at once leaves paid time behind, or gets it credited or paid back. What is served stays due. An open
   invoice for time that isn't served at all is taken back, but for the fee for setting up.
 * A trial is used to its end, or left at once; neither costs anything. What never began is called off, with its invoice.
+* Who closes the account leaves with it, at the end of the paid period or at once as the shop wants, and never pays for
+  that.
 * A cancellation in writing counts from the day on which it came in. What was charged after the end that it asked for is
   paid back.
 """
@@ -45,7 +47,7 @@ from shopaccounts.subscriptions.remarks import clean_remark
 from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED, CancelAt
 from shopaccounts.subscriptions.states import ENDED, Lifecycle, Trigger, moved
 
-__all__ = ["CancelWish", "call_off", "cancel", "cancel_as_stated", "undo_cancellation"]
+__all__ = ["CancelWish", "call_off", "cancel", "cancel_as_stated", "leave_with_account", "undo_cancellation"]
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NOT_BEGUN: Final = frozenset({Lifecycle.PENDING, Lifecycle.INCOMPLETE})
@@ -170,10 +172,11 @@ def _boundary(
     subscription: Subscription, index: int | None, asked_at: datetime, policy: SubscriptionPolicy
 ) -> tuple[datetime, bool]:
     """Answer the first boundary from a cycle on at which somebody may leave, and whether it is that cycle's."""
+    if subscription.lifecycle is Lifecycle.TRIALING and subscription.trial:
+        return max(subscription.trial.ends_at, asked_at), True
     if index is None:
         return asked_at, True
-    notice = 0 if subscription.lifecycle is Lifecycle.TRIALING else policy.cancelling.notice_days
-    told = local_date(asked_at, subscription.zone) + timedelta(days=notice)
+    told = local_date(asked_at, subscription.zone) + timedelta(days=policy.cancelling.notice_days)
     first = index
     while local_date(_start(subscription, index), subscription.zone) < told:
         index += 1
@@ -236,14 +239,20 @@ def _leave(
         leaves_early=leaves.early,
     )
     day = policy.proration.first_unused(local_date(now, subscription.zone))
-    pays_all = leaves.early and isinstance(subscription.terms.early_exit, RemainderDue)
-    unused = Unused.KEEP if pays_all else wish.unused or policy.cancelling.unused
+    if leaves.early and isinstance(subscription.terms.early_exit, RemainderDue):
+        day = max(day, _bound_until(subscription, now))
+    unused = wish.unused or policy.cancelling.unused
     lines = unused_lines(subscription, facts.invoices, day)
     if unused is Unused.KEEP:
         lines = (left for left in lines if _is_unserved_and_owed(left, day))
     to = CreditTo.REFUND if unused is Unused.REFUND else CreditTo.BALANCE
     waits = () if unused is Unused.KEEP else cut_waiting(subscription, facts.pending, day)
     return attrs.evolve(over, credits=notes_for(subscription, lines, day, to, reason=_WHY), waits=waits)
+
+
+def _bound_until(subscription: Subscription, now: datetime) -> date:
+    """Answer the day up to which all is paid that was agreed as a minimum, be it used or not."""
+    return local_date(first_exit(subscription, now) or now, subscription.zone)
 
 
 def _is_unserved_and_owed(left: UnusedLine, day: date) -> bool:
@@ -326,6 +335,8 @@ def cancel_as_stated(
     now: datetime,
     facts: Facts,
     policy: SubscriptionPolicy,
+    *,
+    reason: str = "statement",
 ) -> Decision:
     """Cancel a subscription as somebody stated in writing: at the first permitted boundary from a day on.
 
@@ -338,23 +349,41 @@ def cancel_as_stated(
         now: This instant.
         facts: The invoices of the time that isn't over.
         policy: How the shop lets customers go.
+        reason: Why, in a word.
     """
     if subscription.lifecycle in ENDED:
         return Decision(subscription=subscription)
     if subscription.lifecycle in _NOT_BEGUN:
-        return call_off(subscription, now, facts, reason=_STATED)
+        return call_off(subscription, now, facts, reason=reason)
     at, planned = _stated_end(subscription, wish, received_at, now, policy), subscription.scheduled.cancel
     if planned is not None and planned.at <= at:
         return Decision(subscription=subscription)
     if at > now:
-        return _plan(subscription, _Exit(at), received_at, _STATED, "")
-    over = end(subscription, now, Trigger.CANCELED, policy, reason=_STATED)
+        return _plan(subscription, _Exit(at), received_at, reason, "")
+    over = end(subscription, now, Trigger.CANCELED, policy, reason=reason)
     day = local_date(at, subscription.zone)
     back = credits_for_unused(subscription, facts.invoices, day, CreditTo.REFUND, reason=_WHY)
     return attrs.evolve(over, credits=back, waits=cut_waiting(subscription, facts.pending, day))
 
 
-_STATED: Final = "statement"
+def leave_with_account(subscription: Subscription, now: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
+    """Let a subscription end because its customer has closed the account.
+
+    Nobody pays for that: who is bound stays until the minimum is over.
+
+    Args:
+        subscription: Which; one that has ended stays as it is, and one that ends anyway ends no later.
+        now: This instant.
+        facts: The invoices of the time that isn't over.
+        policy: When it ends.
+    """
+    at_once = policy.cancelling.with_account is CancelWhen.NOW and first_exit(subscription, now) is None
+    if at_once and subscription.lifecycle not in ENDED:
+        return cancel(subscription, CancelWish(when=CancelWhen.NOW, reason=_CLOSED), now, facts, policy)
+    return cancel_as_stated(subscription, None, now, now, facts, policy, reason=_CLOSED)
+
+
+_CLOSED: Final = "account_closed"
 
 
 def _stated_end(

@@ -34,7 +34,7 @@ from shopaccounts.subscriptions.guards import Operation, require_operation
 from shopaccounts.subscriptions.lifecycle.regrouping import anchored_anew, regrouped
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import Invoice, InvoiceKind, InvoiceState
-from shopaccounts.subscriptions.plans.agreed import RunningTerm, Terms
+from shopaccounts.subscriptions.plans.agreed import RunningTerm, Terms, Trial
 from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, add_discount
 from shopaccounts.subscriptions.plans.offers import PhaseKind
 from shopaccounts.subscriptions.plans.terms import Term
@@ -128,6 +128,7 @@ def _revived(subscription: Subscription, now: datetime, *, owes: bool) -> Subscr
         collection=subscription.collection if owes else Collection.OK,
         past_due=subscription.past_due if owes else None,
         terms=_without_trial(subscription.terms, now, subscription),
+        trial=_over(subscription.trial, now),
         lines=tuple(attrs.evolve(line, since=on) if is_in_arrears(line) else line for line in subscription.lines),
         cut=(),
         arrears_to=subscription.billed_to,
@@ -146,6 +147,11 @@ def _without_trial(terms: Terms, now: datetime, subscription: Subscription) -> T
         return terms
     paid = attrs.evolve(terms.phases[1], start=on)
     return attrs.evolve(terms, phases=(attrs.evolve(first, end=on), paid, *terms.phases[2:]))
+
+
+def _over(trial: Trial | None, now: datetime) -> Trial | None:
+    """Answer a trial that is over now: nothing waits for its end any more."""
+    return attrs.evolve(trial, ends_at=min(trial.ends_at, now)) if trial else None
 
 
 def _term(term: RunningTerm | None) -> RunningTerm | None:

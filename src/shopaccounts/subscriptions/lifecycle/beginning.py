@@ -5,6 +5,7 @@ The rules, in plain English:
 * What has a price begins when its first invoice is paid. Until then it is incomplete; if nobody pays in time, it is
   over and its invoice is void.
 * What costs nothing yet, because there is a trial first or everything is billed in arrears, begins at once.
+* Where a trial ends within the first cycle and leaves it whole, that cycle isn't billed before the trial has ended.
 * A start in the future waits; nothing is billed before.
 """
 
@@ -13,7 +14,7 @@ from datetime import datetime
 import attrs
 
 from shopaccounts.kernel.events import Event
-from shopaccounts.subscriptions.billing.bills import bill_next
+from shopaccounts.subscriptions.billing.bills import bill_next, bill_setup
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.events import (
     FirstPaymentExpired,
@@ -60,8 +61,9 @@ def begin(subscription: Subscription, at: datetime, policy: SubscriptionPolicy) 
         at: Its start.
         policy: How the shop bills.
     """
-    first = bill_next(subscription, at, policy, InvoiceKind.START)
     trial = subscription.trial is not None
+    waits = trial and not subscription.paid_from
+    first = bill_setup(subscription, at) if waits else bill_next(subscription, at, policy, InvoiceKind.START)
     if first.bills and policy.subscribing.first_payment is FirstPayment.REQUIRED:
         incomplete = attrs.evolve(
             first.subscription,

@@ -4,6 +4,7 @@ The rules, in plain English:
 
 * Who is bound for some cycles may leave when so many whole ones have been served. Stubs and cycles that were left out
   don't count, so that the day moves on by them.
+* A cycle that was paid ahead and hasn't begun isn't served yet.
 * A trial binds nobody. Whoever has begun the last cycle of the minimum may leave at its end.
 * Where leaving early is possible for a price, that price stands on the final invoice: one fee, or each whole cycle that
   is left, at the price that was agreed.
@@ -17,7 +18,7 @@ import attrs
 
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import local_date
-from shopaccounts.subscriptions.billing.bills import is_skipped
+from shopaccounts.subscriptions.billing.bills import is_skipped, is_tried
 from shopaccounts.subscriptions.charges.period_lines import advance_lines, arrears_lines
 from shopaccounts.subscriptions.cycles.segments import index_at, service_period_of, start_instant_of
 from shopaccounts.subscriptions.model import Subscription
@@ -26,7 +27,7 @@ from shopaccounts.subscriptions.plans.terms import Fee, RemainderDue
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["EARLY_EXIT_LINE", "exit_lines", "first_exit"]
+__all__ = ["EARLY_EXIT_LINE", "exit_lines", "first_exit", "is_whole"]
 
 EARLY_EXIT_LINE: Final = "early_exit"
 """The key of the line that charges the fee for leaving early."""
@@ -47,23 +48,30 @@ def _exit_index(subscription: Subscription, now: datetime) -> int | None:
     term = subscription.term
     if term is None or subscription.lifecycle is Lifecycle.TRIALING:
         return None
-    left = term.agreed.min_cycles - term.begun
+    running = index_at(subscription.segments, now, moved=subscription.moved)
+    following = 0 if running is None else running + 1
+    ahead = sum(is_whole(subscription, index) for index in range(following, subscription.billed_to))
+    left = term.agreed.min_cycles - term.begun + ahead
     if left <= 0:
         return None
-    index = subscription.billed_to
+    index = following if ahead else subscription.billed_to
     if subscription.lifecycle is Lifecycle.PAUSED:
-        running = index_at(subscription.segments, now, moved=subscription.moved)
-        index = max(index, 0 if running is None else running + 1)
+        index = max(index, following)
     while left:
-        left -= _counts(subscription, index)
+        left -= is_whole(subscription, index)
         index += 1
     return index
 
 
-def _counts(subscription: Subscription, index: int) -> bool:
-    """Tell whether a cycle to come is a whole one that is served."""
+def is_whole(subscription: Subscription, index: int) -> bool:
+    """Tell whether a cycle to come is a whole one that is served.
+
+    Args:
+        subscription: Whose.
+        index: Which cycle.
+    """
     period = service_period_of(subscription.segments, index, moved=subscription.moved)
-    return not (period.is_stub or is_skipped(subscription, index))
+    return not (period.is_stub or is_skipped(subscription, index) or is_tried(subscription, period))
 
 
 def exit_lines(subscription: Subscription, at: datetime, policy: SubscriptionPolicy) -> tuple[LineDraft, ...]:
@@ -103,7 +111,7 @@ def _fee(subscription: Subscription, fee: Money, on: date) -> LineDraft:
 def _remainder(subscription: Subscription, until: int, policy: SubscriptionPolicy) -> Iterator[LineDraft]:
     """Answer what the whole cycles cost that are left of the minimum."""
     for index in range(subscription.billed_to, until):
-        if _counts(subscription, index):
+        if is_whole(subscription, index):
             period = service_period_of(subscription.segments, index, moved=subscription.moved)
             lines = (*advance_lines(subscription, period, policy), *arrears_lines(subscription, period, policy))
             yield from (attrs.evolve(line, kind=LineKind.CHARGE) for line in lines)

@@ -93,7 +93,8 @@ def end(
     )
     told = (*dropped(subscription, at, spare=("cancel",)), _ended(subscription, at, trigger, reason))
     rested = subscription.lifecycle is Lifecycle.PAUSED  # what was used before is billed since the pause began
-    return _billed_to_the_end(Decision(subscription=over, events=told), at, policy, exit_price, rested=rested)
+    done = _billed_to_the_end(Decision(subscription=over, events=told), at, policy, exit_price, rested=rested)
+    return done.leaving(done.subscription.but(prepaid=None))
 
 
 def _parting(subscription: Subscription, trigger: Trigger, reason: str, comment: str) -> Parting:

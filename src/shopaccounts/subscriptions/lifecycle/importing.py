@@ -24,9 +24,9 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Currency, Money
 from shopaccounts.kernel.time import Zone, instant_of, local_date
-from shopaccounts.subscriptions.cycles.schedules import CycleRef, Segment, SegmentReason
-from shopaccounts.subscriptions.cycles.segments import open_segment, service_period_of
-from shopaccounts.subscriptions.lifecycle.agreeing import agreed_lines, agreed_terms, billing_day_for, segments_from
+from shopaccounts.subscriptions.cycles.schedules import CycleRef, SegmentReason
+from shopaccounts.subscriptions.cycles.segments import index_at, open_segment, service_period_of
+from shopaccounts.subscriptions.lifecycle.agreeing import Outset, agreed_lines, agreed_terms, outset
 from shopaccounts.subscriptions.model import BillingAccount, Pause, PauseReason, Subscription
 from shopaccounts.subscriptions.papers.documents import BilledCycle, BilledFor, CycleEnd, cycle_key
 from shopaccounts.subscriptions.plans.agreed import RunningTerm, Terms, Trial
@@ -127,8 +127,8 @@ def imported(
     """
     _require_possible(running, version, account.zone, now)
     trial = running.trial if running.trial and running.trial.ends_at > now else None
-    segments = _tried(trial, version, account, policy) if trial else _paid(running, version, account)
-    terms = _terms(running, trial, version, currency, account, segments)
+    begins = _tried(trial, version, account, policy) if trial else _paid(running, version, account)
+    terms = _terms(running, begins, version, currency, account, policy)
     return Subscription(
         id=id,
         realm=account.realm,
@@ -138,10 +138,10 @@ def imported(
         holds_group=policy.subscribing.one_live_per is OneLivePer.PLAN_GROUP,
         currency=currency,
         terms=terms,
-        lines=agreed_lines(version, currency, running.quantity, running.add_ons, segments[-1]),
-        segments=segments,
+        lines=agreed_lines(version, currency, running.quantity, running.add_ons, begins.last),
+        segments=begins.segments,
         lifecycle=_lifecycle(running, trial),
-        billed_to=1 if trial else running.billed,
+        billed_to=_given_away(begins, now) if trial else running.billed,
         discounts=running.discounts,
         setup_fee_due=running.setup_fee_due and terms.setup_fee is not None,
         trial=trial or running.trial,
@@ -176,36 +176,40 @@ def _require_possible(running: RunningElsewhere, version: PlanVersion, zone: Zon
 
 def _terms(
     running: RunningElsewhere,
-    trial: Trial | None,
+    begins: Outset,
     version: PlanVersion,
     currency: Currency,
     account: BillingAccount,
-    segments: tuple[Segment, ...],
+    policy: SubscriptionPolicy,
 ) -> Terms:
     """Answer what was agreed: phases count from the day on which it was first paid for, the price from now on."""
-    if trial is not None:
-        return agreed_terms(version, currency, account, segments[1], free=segments[0])
-    first = attrs.evolve(segments[0], start=running.paid_since or running.period_start)
-    return attrs.evolve(agreed_terms(version, currency, account, first), priced_on=running.period_start)
+    if begins.free is not None:
+        return agreed_terms(version, currency, account, policy, begins.paid, free=begins.free)
+    first = attrs.evolve(begins.paid, start=running.paid_since or running.period_start)
+    return attrs.evolve(agreed_terms(version, currency, account, policy, first), priced_on=running.period_start)
 
 
-def _tried(
-    trial: Trial, version: PlanVersion, account: BillingAccount, policy: SubscriptionPolicy
-) -> tuple[Segment, ...]:
+def _tried(trial: Trial, version: PlanVersion, account: BillingAccount, policy: SubscriptionPolicy) -> Outset:
     """Answer the segments of one on trial: what is paid for begins when the trial ends, as agreed."""
     if not version.has_trial:
         raise InvalidInput(field="trial", reason="plan")
-    day = billing_day_for(version, account)
-    return segments_from((), version, trial.started_at, account.zone, day, policy, trial=trial)
+    return outset((), version, trial.started_at, account.zone, account, policy, trial=trial)
 
 
-def _paid(running: RunningElsewhere, version: PlanVersion, account: BillingAccount) -> tuple[Segment, ...]:
+def _given_away(begins: Outset, now: datetime) -> int:
+    """Count the cycles of a trial that have begun; one in which it ends is settled then, where it is left whole."""
+    running = index_at(begins.segments, now) or 0
+    return min(running + 1, begins.paid.first_index)
+
+
+def _paid(running: RunningElsewhere, version: PlanVersion, account: BillingAccount) -> Outset:
     """Answer the segment of one that is paid for: its cycles go on from the running period."""
     start = running.period_start
     anchor = running.anchor or Anchor.on(start, account.zone)
     cycle = adopt_cycle(start, anchor, version.interval)
     begins = instant_of(start, anchor.at, anchor.zone)
-    return open_segment((), cycle, begins, first_index=0, reason=SegmentReason.START)
+    segments = open_segment((), cycle, begins, first_index=0, reason=SegmentReason.START)
+    return Outset(segments=segments, free=None, paid=segments[0])
 
 
 def _lifecycle(running: RunningElsewhere, trial: Trial | None) -> Lifecycle:

@@ -26,7 +26,7 @@ from shopaccounts.subscriptions.plans.delivery_schedule import open_deliveries
 from shopaccounts.subscriptions.plans.offers import Alignment
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 
-__all__ = ["anchored_anew", "instant_on", "moved_to", "on_the_same_anchor", "regrouped"]
+__all__ = ["anchored_anew", "instant_on", "moved_to", "on_the_same_anchor", "overrides_dropped", "regrouped"]
 
 _ONE_DAY: Final = timedelta(days=1)
 _FAR_ENOUGH: Final = 14  # boundaries after which two cycles of months that agreed so far agree for ever
@@ -92,18 +92,6 @@ def regrouped(
     before = tuple(segment for segment in subscription.segments if segment.start_instant <= at)
     segments = open_segment(before, cycle, at, first_index=index, reason=reason)
     segments = _with_later_phases(segments, subscription)
-    gone = [override for override in subscription.overrides if override.index >= index]
-    told = tuple(
-        OverrideDropped(
-            at=told_at,
-            account=subscription.customer,
-            subscription=subscription.id,
-            segment=segment_of(subscription.segments, override.index).number,
-            index=override.index,
-            kind=override.kind.value,
-        )
-        for override in gone
-    )
     changed = attrs.evolve(
         subscription,
         segments=segments,
@@ -112,7 +100,29 @@ def regrouped(
     plan = subscription.terms.deliveries
     if plan is not None:
         changed = attrs.evolve(changed, delivery_segments=open_deliveries(changed.delivery_segments, plan, segments))
-    return changed, told
+    return changed, overrides_dropped(subscription, changed, told_at)
+
+
+def overrides_dropped(before: Subscription, after: Subscription, told_at: datetime) -> tuple[Event, ...]:
+    """Tell what was different about single cycles and isn't any more, since cycles are others now.
+
+    Args:
+        before: As the subscription was.
+        after: As it is.
+        told_at: When that is decided.
+    """
+    return tuple(
+        OverrideDropped(
+            at=told_at,
+            account=before.customer,
+            subscription=before.id,
+            segment=segment_of(before.segments, override.index).number,
+            index=override.index,
+            kind=override.kind.value,
+        )
+        for override in before.overrides
+        if override not in after.overrides
+    )
 
 
 def _with_later_phases(segments: tuple[Segment, ...], subscription: Subscription) -> tuple[Segment, ...]:

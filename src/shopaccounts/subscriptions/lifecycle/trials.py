@@ -17,15 +17,20 @@ import attrs
 
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
+from shopaccounts.kernel.personal import described, impersonal
 from shopaccounts.kernel.record import Book
+from shopaccounts.kernel.time import local_date
+from shopaccounts.subscriptions.cycles.schedules import Segment, SegmentReason
+from shopaccounts.subscriptions.cycles.segments import index_at, open_segment, service_period_of
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import OperationNotAllowed, TrialAlreadyUsed
 from shopaccounts.subscriptions.events import SubscriptionPaused, TrialConverted
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.lifecycle.agreeing import agreed_terms, aligned, billing_day_for, segments_from
+from shopaccounts.subscriptions.lifecycle.agreeing import Outset, agreed_terms, outset
 from shopaccounts.subscriptions.lifecycle.ending import end
+from shopaccounts.subscriptions.marks import AN_ID
 from shopaccounts.subscriptions.model import BillingAccount, Pause, PauseReason, Subscription
-from shopaccounts.subscriptions.plans.agreed import Trial
+from shopaccounts.subscriptions.plans.agreed import Terms, Trial
 from shopaccounts.subscriptions.plans.offers import PlanVersion
 from shopaccounts.subscriptions.plans.tariffs import charge
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
@@ -35,11 +40,14 @@ from shopaccounts.subscriptions.states import Lifecycle, Trigger, moved
 __all__ = [
     "TRIALS",
     "TrialUse",
+    "cut_at_trial_end",
+    "cycles_until",
     "end_trial_now",
     "extend_trial",
     "leave_trial",
     "may_try",
     "trial_uses",
+    "tried_until",
     "with_trial_until",
 ]
 
@@ -61,7 +69,7 @@ def leave_trial(subscription: Subscription, at: datetime, facts: Facts, policy: 
     paused = attrs.evolve(
         subscription,
         lifecycle=moved(subscription.lifecycle, Trigger.TRIAL_PAUSED),
-        billed_to=subscription.segments[1].first_index,
+        billed_to=subscription.paid_from,
         pause=Pause(since=at, until=None, reason=PauseReason.TRIAL),
     )
     told = SubscriptionPaused(
@@ -80,7 +88,9 @@ def _converted(subscription: Subscription, at: datetime) -> Decision:
     active = attrs.evolve(
         subscription,
         lifecycle=moved(subscription.lifecycle, Trigger.TRIAL_CONVERTED),
-        billed_to=subscription.segments[1].first_index,
+        billed_to=subscription.paid_from,
+        arrears_to=min(subscription.arrears_to, subscription.paid_from),
+        usage_to=min(subscription.usage_to, subscription.paid_from),
     )
     told = TrialConverted(at=at, account=active.customer, subscription=active.id, plan=active.terms.version)
     return Decision(subscription=active, events=(told,))
@@ -145,17 +155,78 @@ def with_trial_until(
     policy: SubscriptionPolicy,
 ) -> Subscription:
     """Answer a subscription whose trial ends at another time: what comes after it begins there, as agreed."""
-    version, began = aligned(version, policy), subscription.segments[0].start_instant
+    began, zone = subscription.segments[0].start_instant, subscription.zone
     trial = Trial(started_at=began, ends_at=ends)
-    day = billing_day_for(version, account)
-    segments = segments_from((), version, began, subscription.zone, day, policy, trial=trial)
-    terms = agreed_terms(version, subscription.currency, account, segments[1], free=segments[0])
-    return attrs.evolve(subscription, trial=trial, segments=segments, terms=terms)
+    settled = subscription.billed_to
+    begins = outset((), version, began, zone, account, policy, trial=trial, settled=settled)
+    terms = agreed_terms(version, subscription.currency, account, policy, begins.paid, free=begins.free)
+    return tried_until(subscription, begins, trial, terms)
+
+
+def tried_until(subscription: Subscription, begins: Outset, trial: Trial, terms: Terms) -> Subscription:
+    """Answer a subscription on trial with another trial; one that ends on its first day has nothing to bill later.
+
+    What was different about a cycle to come stays so only if that has the same days still.
+
+    Args:
+        subscription: Which.
+        begins: What it begins with then.
+        trial: Its trial.
+        terms: What is agreed then.
+    """
+    over = begins.paid.first_index if begins.paid.start == subscription.segments[0].start else 0
+    stay = (one for one in subscription.overrides if _is_the_same(subscription, begins.segments, one.index))
+    return attrs.evolve(
+        subscription,
+        trial=trial,
+        segments=begins.segments,
+        overrides=tuple(stay),
+        terms=terms,
+        arrears_to=max(subscription.arrears_to, over),
+        usage_to=max(subscription.usage_to, over),
+    )
+
+
+def _is_the_same(subscription: Subscription, segments: tuple[Segment, ...], index: int) -> bool:
+    """Tell whether a cycle is settled, or has the same days in other segments."""
+    if index < subscription.billed_to:
+        return True
+    was, now = service_period_of(subscription.segments, index), service_period_of(segments, index)
+    return (was.start, was.end) == (now.start, now.end)
+
+
+def cut_at_trial_end(subscription: Subscription) -> Subscription:
+    """Answer a subscription whose trial is followed by a segment of its own, also where a cycle was left whole there.
+
+    Args:
+        subscription: One with a trial that isn't over.
+    """
+    trial, segments = subscription.trial, subscription.segments
+    if trial is None or any(one.reason is SegmentReason.TRIAL_END for one in segments):
+        return subscription
+    begun = cycles_until(subscription, trial.ends_at)
+    before = tuple(one for one in segments if one.start_instant <= trial.ends_at)
+    cycle, reason = before[-1].cycle, SegmentReason.TRIAL_END
+    cut = open_segment(before, cycle, trial.ends_at, first_index=begun, reason=reason)
+    return attrs.evolve(subscription, segments=cut)
+
+
+def cycles_until(subscription: Subscription, ends: datetime) -> int:
+    """Count the cycles that a trial has had when it ends at an instant, one at least.
+
+    Args:
+        subscription: One with a trial.
+        ends: When it ends.
+    """
+    index = index_at(subscription.segments, ends, moved=subscription.moved) or 0
+    begun = index + int(subscription.begins_on(index) < local_date(ends, subscription.zone))
+    return max(begun, 1)
 
 
 # Who may try
 
 
+@described(data_class="subscription", default=impersonal("ids and times"))
 @attrs.frozen(kw_only=True)
 class TrialUse:
     """That somebody, or some card, had a trial. Its id is made of both, so that it is known in one look.
@@ -170,12 +241,12 @@ class TrialUse:
         at: When it began.
     """
 
-    id: str
+    id: str = attrs.field(metadata=impersonal("a digest"))
     realm: RealmId
     store: StoreId
     version: int = 1
     customer: CustomerId
-    subscription: str
+    subscription: str = attrs.field(metadata=AN_ID)
     at: datetime
 
 

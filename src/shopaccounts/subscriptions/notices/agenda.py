@@ -16,11 +16,15 @@ import attrs
 
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 from shopaccounts.subscriptions.laws.notices import SentNotice
+from shopaccounts.subscriptions.marks import AN_ID
 from shopaccounts.subscriptions.model import Subscription
 
 __all__ = ["LOOK_AGAIN", "NOTICE_AGENDAS", "NoticeAgenda", "WaitingCharge", "opened_agenda", "with_sent"]
+
+_TOLD: Final = personal("subscription", Category.PURCHASE, on_erase=OnErase.keep("evidence of what was announced"))
 
 LOOK_AGAIN: Final = timedelta(days=1)
 """How long it takes at most until somebody looks again: what is announced may have moved."""
@@ -52,6 +56,7 @@ class WaitingCharge:
         return f"{self.instance} anew"
 
 
+@described(data_class="subscription", default=impersonal("ids and times"))
 @attrs.frozen(kw_only=True)
 class NoticeAgenda:
     """The notices of one subscription.
@@ -67,14 +72,14 @@ class NoticeAgenda:
         waiting: The charges that wait for a notice.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     due_at: datetime | None
     looked_at: datetime
-    sent: tuple[SentNotice, ...] = ()
-    waiting: tuple[WaitingCharge, ...] = ()
+    sent: tuple[SentNotice, ...] = attrs.field(default=(), metadata=_TOLD)
+    waiting: tuple[WaitingCharge, ...] = attrs.field(default=(), metadata=_TOLD)
 
 
 NOTICE_AGENDAS: Final = Book(name="notice_agendas", of=NoticeAgenda, due=lambda agenda: agenda.due_at)

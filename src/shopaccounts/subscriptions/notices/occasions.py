@@ -4,12 +4,14 @@ The rules, in plain English:
 
 * Of each kind the next one is announced. Each has a name that stays when it is moved: the number of the cycle, the
   trial, the change of price, the year of the contract.
-* A subscription with a term renews when the term does; one without, with every cycle that it is charged for.
+* A subscription with a term renews when the term does; one without, with every cycle that it is charged for. Where
+  several cycles are paid at once, it renews for all of them.
 * What has been cancelled is not renewed, and nothing that would come after its end is announced.
 * The last day on which a customer can refuse that a term is renewed lies before its end by the notice that the shop
   asks for.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
@@ -17,12 +19,13 @@ import attrs
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.time import add_days, add_months, instant_of, local_date
+from shopaccounts.subscriptions.changing.prepaying import following_option
 from shopaccounts.subscriptions.changing.price_moves import concerning, offer_until, price_instance, price_moment
 from shopaccounts.subscriptions.cycles.segments import index_at, segment_of, service_period_of, start_instant_of
 from shopaccounts.subscriptions.due import fixed_end, renewal_due
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.laws.notice_rules import ContractFacts, NoticeTrigger
-from shopaccounts.subscriptions.laws.notices import SentNotice
+from shopaccounts.subscriptions.laws.notice_rules import ContractFacts, NoticeFacts, NoticeRule, NoticeTrigger
+from shopaccounts.subscriptions.laws.notices import NoticeKey, SentNotice
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.offers import PhaseKind
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
@@ -30,7 +33,7 @@ from shopaccounts.subscriptions.ports import MethodFacts
 from shopaccounts.subscriptions.pricing import PriceChange, may_move_from
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["Occasion", "contract_facts", "cycle_instance", "occasions", "offer_end", "price_occasions"]
+__all__ = ["Occasion", "contract_facts", "cycle_instance", "notice_of", "occasions", "offer_end", "price_occasions"]
 
 _MONTHS_IN_YEAR = 12
 _CARD = "card"
@@ -63,6 +66,32 @@ class Occasion:
         )
 
 
+def notice_of(
+    subscription: Subscription, occasion: Occasion, rule: NoticeRule, facts: NoticeFacts, sent_at: datetime
+) -> SentNotice:
+    """Answer the notice that a letter is, for one of the rules that it serves.
+
+    Args:
+        subscription: About which.
+        occasion: What is announced.
+        rule: Which rule.
+        facts: What is said.
+        sent_at: When it is sent.
+    """
+    key = NoticeKey(subscription=subscription.id, rule=rule.id, instance=occasion.instance, trigger_at=occasion.at)
+    return SentNotice(
+        id=hashlib.sha256(key.text.encode()).hexdigest()[:32],
+        realm=subscription.realm,
+        store=subscription.store,
+        subscription=subscription.id,
+        rule=rule.id,
+        instance=occasion.instance,
+        trigger_at=occasion.at,
+        sent_at=sent_at,
+        facts=facts,
+    )
+
+
 def cycle_instance(index: int) -> str:
     """Answer the name under which the beginning of a cycle, and its charge, is announced."""
     return f"cycle {index}"
@@ -78,10 +107,11 @@ def contract_facts(subscription: Subscription, method: MethodFacts | None, *, ha
         has_method: Whether there is one.
     """
     term, phases = subscription.term, subscription.terms.phases
-    interval = phases[-1].interval
-    bound = _times(interval, term.agreed.cycles) if term else interval
-    goes_on = subscription.scheduled.cancel is None and phases[-1].end is None
-    renewed = interval
+    interval, prepaid = phases[-1].interval, following_option(subscription)
+    rhythm = _times(interval, prepaid.cycles) if prepaid else interval
+    bound = _times(interval, term.agreed.cycles) if term else rhythm
+    goes_on = _stop(subscription) is None
+    renewed = rhythm
     if term is not None:
         goes_on = goes_on and term.agreed.auto_renew
         renewed = _times(interval, term.agreed.renewal_cycles or 1)
@@ -89,7 +119,7 @@ def contract_facts(subscription: Subscription, method: MethodFacts | None, *, ha
     return ContractFacts(
         initial_term=bound,
         renewal_term=renewed if goes_on else None,
-        interval=interval,
+        interval=rhythm,
         trial_days=(offer.end - offer.start).days if offer and offer.end else 0,
         method=(method.kind if method else _CARD) if has_method else "",
     )
@@ -133,8 +163,8 @@ def _stop(subscription: Subscription) -> datetime | None:
 
 def _next_index(subscription: Subscription) -> int:
     """Answer the number of the next cycle that is charged; on trial, of the first that is paid for."""
-    if subscription.lifecycle is Lifecycle.TRIALING and len(subscription.segments) > 1:
-        return max(subscription.billed_to, subscription.segments[1].first_index)
+    if subscription.lifecycle is Lifecycle.TRIALING:
+        return max(subscription.billed_to, subscription.paid_from)
     return subscription.billed_to
 
 
@@ -147,7 +177,7 @@ def _charges(
     charged = renewal_due(subscription, policy) if subscription.billed_to == index else None
     if charged is None and subscription.lifecycle is Lifecycle.ACTIVE:
         return
-    at = charged or starts
+    at = charged or max(starts, subscription.trial.ends_at if subscription.trial else starts)
     instance = cycle_instance(index)
     if subscription.lifecycle is Lifecycle.ACTIVE and subscription.term is None:
         yield Occasion(trigger=NoticeTrigger.RENEWAL, instance=instance, at=at, index=index)

@@ -7,6 +7,7 @@ The rules, in plain English:
 * One decision is one change: subscription, account, invoices, payments and events, all or nothing. Somebody who was
   faster is noticed, and it is decided anew.
 * A preview is the same decision, not recorded.
+* A request that brings a key is done once under it; asked again it answers what it led to, as that stands by then.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,17 +29,18 @@ from shopaccounts.subscriptions.errors import SubscriptionUnknown
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.office.counting import Counted, Reading
-from shopaccounts.subscriptions.office.filing import filed, new_ids
+from shopaccounts.subscriptions.office.filing import filed, names_of, new_ids, papers_named
 from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
 from shopaccounts.subscriptions.papers.documents import INVOICES, CreditTo, Invoice
-from shopaccounts.subscriptions.payments.intents import INTENTS, PaymentIntent, Purpose
+from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent, Purpose
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.planning.taxes import rates_for
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import Plans, Taxes, Usage
+from shopaccounts.subscriptions.requests import NO_KEY, KeptRequest, Request, asked_by, once, remembered
 
-__all__ = ["Case", "Done", "FreshPayments", "Office", "Rule"]
+__all__ = ["Besides", "Case", "Done", "FreshPayments", "Office", "Rule"]
 
 ATTEMPTS = 3
 _MOST_PAYMENTS = 500
@@ -80,6 +82,13 @@ class Done:
     papers: Papers
 
 
+@attrs.define
+class Besides:
+    """What a rule wants recorded besides its decision; the last time that it decided counts."""
+
+    change: Change = attrs.field(factory=Change)
+
+
 class FreshPayments(Protocol):
     """Tries payments that were just written down.
 
@@ -118,7 +127,15 @@ class Office:
     lookups: Lookups | None = None
     payments: FreshPayments | None = None
 
-    async def conclude(self, customer: CustomerId | None, id: str, rule: Rule, *, part: Part | None = None) -> Done:
+    async def conclude(
+        self,
+        customer: CustomerId | None,
+        id: str,
+        rule: Rule,
+        *,
+        part: Part | None = None,
+        request: Request = NO_KEY,
+    ) -> Done:
         """Decide about a subscription by a rule, and record what that leads to.
 
         Args:
@@ -126,24 +143,31 @@ class Office:
             id: Which subscription.
             rule: What to decide.
             part: What is recorded with it; it may be told what it is recorded with.
+            request: What the customer asks for; with a key it is done once under that.
 
         Raises:
             SubscriptionUnknown: There is none, or it is another customer's.
+            RequestIdReused: Something else was asked for under the key.
             Rejected: As the rule says.
         """
+        asked = asked_by(self.desk, customer or "", id, request)
 
-        async def decide() -> Done:
+        async def work() -> Done:
             done, change = await self._decided(customer, id, rule)
             more = await got(part(done)) if callable(part) else part
+            change |= remembered(self.desk, asked, names_of(done.papers))
             await self.desk.record(change | more if more is not None else change)
             return done
 
-        done = await self.desk.retrying(decide, ATTEMPTS)
+        async def decide() -> Done:
+            return await once(self.desk, asked, work, self._again)
+
+        done = await self.desk.retrying(decide, ATTEMPTS, on_taken=True)
         return await self._paid_at_once(done, self.payments) if customer is not None and self.payments else done
 
     async def _paid_at_once(self, done: Done, payments: FreshPayments) -> Done:
         """Try what a customer's operation has to be paid, now that it is recorded and the customer is there."""
-        charges = [one for one in done.papers.intents if one.purpose is Purpose.CHARGE]
+        charges = [one for one in done.papers.intents if _waits_to_be_tried(one)]
         if not charges:
             return done
         tried = {one.id: await payments.try_now(one.invoice) or one for one in charges}
@@ -152,6 +176,14 @@ class Office:
         intents = tuple(tried.get(one.id, one) for one in done.papers.intents)
         papers = attrs.evolve(done.papers, intents=intents, invoices=tuple(invoices))
         return Done(subscription=found.it if found else done.subscription, papers=papers)
+
+    async def _again(self, kept: KeptRequest) -> Done:
+        """Answer what a request led to that was carried out before, as it is now."""
+        found = await got(self.desk.records.find(SUBSCRIPTIONS, kept.subject, bring=(ACCOUNTS.via("account"),)))
+        if found is None or (account := found[ACCOUNTS]) is None:
+            raise SubscriptionUnknown
+        papers = await papers_named(self.desk.records, kept.led_to, found.it, account)
+        return Done(subscription=found.it, papers=papers)
 
     async def preview(self, customer: CustomerId | None, id: str, rule: Rule) -> Done:
         """Answer what ``conclude`` would lead to now; nothing is recorded.
@@ -224,6 +256,18 @@ class Office:
         changes = await self.lookups.prices(PriceList(), now)
         return await self.lookups.known([stored], {account.id: account}, changes)
 
+    async def with_prices(self, case: Case) -> Facts:
+        """Answer the facts of a case with the changes of price that were announced, for what begins later.
+
+        Args:
+            case: Whose.
+        """
+        if self.lookups is None:
+            return case.facts
+        one, account = case.subscription, case.account
+        changes = await self.lookups.prices(PriceList(), case.now)
+        return (await self.lookups.known([one], {account.id: account}, changes)).facts(one, case.facts)
+
     async def _live(self, subscription: Subscription) -> Mapping[str, Invoice]:
         """Answer the invoices of the time that isn't over."""
         ids = [live.invoice for live in subscription.live]
@@ -265,3 +309,7 @@ class Office:
         await got(self.desk.records.find(SUBSCRIPTIONS, _NOBODYS, bring=(ACCOUNTS.via("account"),)))
         await self._picked((_NOBODYS,))
         await self.desk.record(await part())
+
+
+def _waits_to_be_tried(intent: PaymentIntent) -> bool:
+    return intent.purpose is Purpose.CHARGE and intent.state is IntentState.READY

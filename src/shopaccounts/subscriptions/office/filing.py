@@ -1,14 +1,16 @@
 """From papers to the one change that records them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
+from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.record import Change, Guard, Write
+from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.record import Book, Change, Entity, Guard, Write
 from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile, box_writes
 from shopaccounts.subscriptions.charges.usage import METERS, Meter
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
@@ -16,9 +18,11 @@ from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS, NoticeAgen
 from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, CREDIT_NOTES, CYCLES, INVOICES, Invoice
 from shopaccounts.subscriptions.payments.intents import INTENTS
 from shopaccounts.subscriptions.planning.writing_up import NameId, Papers
+from shopaccounts.subscriptions.states import ENDED
 
-__all__ = ["filed", "new_ids"]
+__all__ = ["filed", "names_of", "new_ids", "papers_named"]
 
+T = TypeVar("T", bound=Entity)
 _NO_AGENDAS: Final[Mapping[str, NoticeAgenda]] = MappingProxyType({})
 _NO_METERS: Final[Mapping[str, Meter]] = MappingProxyType({})
 
@@ -57,10 +61,11 @@ def filed(
     """
     writes = [_subscription(one, subscriptions.get(one.id)) for one in papers.subscriptions]
     guards: list[Guard] = []
+    purse = _looked_after(papers, desk.now())
     if account is None:
-        writes.append(ACCOUNTS.add(papers.account))
-    elif papers.account is not account:
-        writes.append(ACCOUNTS.change(account, papers.account))
+        writes.append(ACCOUNTS.add(purse))
+    elif purse is not account:
+        writes.append(ACCOUNTS.change(account, purse))
     else:
         guards.append(ACCOUNTS.unchanged(account))
     writes += [INVOICES.change(invoices[one.id], one) for one in papers.changed]
@@ -69,6 +74,14 @@ def filed(
     writes += [METERS.change(was, one) if (was := meters.get(one.id)) else METERS.add(one) for one in papers.meters]
     writes += box_writes(papers.subscriptions, subscriptions, boxes, desk.now())
     return Change(writes=tuple(writes), guards=tuple(guards), events=desk.tell(*papers.events))
+
+
+def _looked_after(papers: Papers, now: datetime) -> BillingAccount:
+    """Let somebody see to what waits for an invoice, when a subscription has ended: it may have been the last."""
+    account = papers.account
+    if account.pending and any(one.lifecycle in ENDED for one in papers.subscriptions):
+        return attrs.evolve(account, settle_at=now)
+    return account
 
 
 def _subscription(now: Subscription, was: Subscription | None) -> Write:
@@ -95,3 +108,45 @@ def _agendas(
             agenda = was or opened_agenda(one, now)
             noted = attrs.evolve(agenda, due_at=now, waiting=agenda.waiting + charges)
             yield NOTICE_AGENDAS.change(was, noted) if was else NOTICE_AGENDAS.add(noted)
+
+
+def names_of(papers: Papers) -> Mapping[str, tuple[str, ...]]:
+    """Answer the ids of the documents among papers, by the books that they stand in."""
+    made = (
+        (INVOICES.name, papers.invoices),
+        (CREDIT_NOTES.name, papers.notes),
+        (INTENTS.name, papers.intents),
+        (BALANCE_ENTRIES.name, papers.entries),
+    )
+    return {name: tuple(one.id for one in documents) for name, documents in made if documents}
+
+
+async def papers_named(
+    records: Records, names: Mapping[str, tuple[str, ...]], subscription: Subscription, account: BillingAccount
+) -> Papers:
+    """Answer documents that were written earlier, as they are now.
+
+    Args:
+        records: Where they stand.
+        names: Their ids, as ``names_of`` answers them.
+        subscription: What they were written for, as it is now.
+        account: Who pays, as it is now.
+    """
+    return Papers(
+        account=account,
+        subscriptions=(subscription,),
+        invoices=await _named(records, INVOICES, names),
+        changed=(),
+        notes=await _named(records, CREDIT_NOTES, names),
+        cycles=(),
+        intents=await _named(records, INTENTS, names),
+        entries=await _named(records, BALANCE_ENTRIES, names),
+        events=(),
+    )
+
+
+async def _named(records: Records, book: Book[T], names: Mapping[str, Sequence[str]]) -> tuple[T, ...]:
+    """Answer the entities of a book that are named, in that order."""
+    ids = names.get(book.name, ())
+    found = {one.id: one for one in await got(records.pick(book, ids))} if ids else {}
+    return tuple(found[id] for id in ids if id in found)

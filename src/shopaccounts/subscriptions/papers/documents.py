@@ -12,13 +12,16 @@ The rules, in plain English:
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import Enum
+from typing import Final
 
 import attrs
 
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Currency, Money
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 from shopaccounts.subscriptions.cycles.schedules import CycleRef
+from shopaccounts.subscriptions.marks import AN_ID, KEPT
 from shopaccounts.subscriptions.papers.lines import (
     DiscountTaken,
     Line,
@@ -57,6 +60,8 @@ __all__ = [
     "cycle_key",
     "segment_key",
 ]
+
+_BILLED: Final = personal("billing_document", Category.PURCHASE, on_erase=KEPT)
 
 
 class InvoiceKind(Enum):
@@ -117,6 +122,7 @@ class BalanceReason(Enum):
     PAID_OUT = "paid_out"
 
 
+@described(data_class="billing_document", default=impersonal("ids, numbers, states, times, amounts"))
 @attrs.frozen(kw_only=True)
 class Invoice:
     """What a customer owes for some lines, and what became of it.
@@ -152,24 +158,24 @@ class Invoice:
             something else than a payment; None for never.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     number: int | None = None
-    key: str
+    key: str = attrs.field(metadata=AN_ID)
     freed: bool = False
-    account: str
+    account: str = attrs.field(metadata=AN_ID)
     customer: CustomerId
-    subscriptions: tuple[str, ...]
+    subscriptions: tuple[str, ...] = attrs.field(metadata=AN_ID)
     currency: Currency
     kind: InvoiceKind
     state: InvoiceState
     mode: TaxMode
     written_at: datetime
     issued_at: datetime | None
-    due_on: date | None
-    lines: tuple[Line, ...]
+    due_on: date | None = attrs.field(metadata=_BILLED)
+    lines: tuple[Line, ...] = attrs.field(metadata=_BILLED)
     subtotal: Money
     discount: Money
     tax: Money
@@ -215,6 +221,7 @@ class CreditLine:
         return Money(sum(self.taxed), self.base.currency)
 
 
+@described(data_class="billing_document", default=impersonal("ids, numbers, times, amounts"))
 @attrs.frozen(kw_only=True)
 class CreditNote:
     """What was taken back of an invoice: ``total`` is ``applied`` + ``refund`` + ``to_balance``.
@@ -238,17 +245,17 @@ class CreditNote:
         to_balance: What went to the customer's balance.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
     number: int | None = None
-    key: str
-    invoice: str
-    account: str
+    key: str = attrs.field(metadata=AN_ID)
+    invoice: str = attrs.field(metadata=AN_ID)
+    account: str = attrs.field(metadata=AN_ID)
     customer: CustomerId
     issued_at: datetime
-    reason: str
+    reason: str = attrs.field(metadata=personal("billing_document", Category.CONTENT, on_erase=OnErase.BLANK))
     lines: tuple[CreditLine, ...]
     total: Money
     applied: Money
@@ -256,6 +263,7 @@ class CreditNote:
     to_balance: Money
 
 
+@described(data_class="billing_document", default=impersonal("ids, reasons, times, amounts"))
 @attrs.frozen(kw_only=True)
 class BalanceEntry:
     """One entry of a customer's balance, below zero where it shrank; entries are added and never changed.
@@ -263,18 +271,19 @@ class BalanceEntry:
     Its id is made of its document and its reason, so that one thing is entered once.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
-    account: str
+    account: str = attrs.field(metadata=AN_ID)
     customer: CustomerId
     at: datetime
     reason: BalanceReason
     amount: Money
-    document: str
+    document: str = attrs.field(metadata=AN_ID)
 
 
+@described(data_class="billing_document", default=impersonal("ids, numbers, states, times, amounts"))
 @attrs.frozen(kw_only=True)
 class BilledCycle:
     """How one cycle of a subscription ended. Its id is its key, so that there can't be a second.
@@ -296,18 +305,18 @@ class BilledCycle:
         at: When that was recorded.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
-    subscription: str
+    subscription: str = attrs.field(metadata=AN_ID)
     segment: int
     index: int
     part: BilledFor
-    start: date
-    end: date
+    start: date = attrs.field(metadata=_BILLED)
+    end: date = attrs.field(metadata=_BILLED)
     ended: CycleEnd
-    invoice: str = ""
+    invoice: str = attrs.field(default="", metadata=AN_ID)
     total: Money
     at: datetime
 

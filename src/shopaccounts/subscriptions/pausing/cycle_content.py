@@ -132,7 +132,7 @@ def edit_cycle(
         NothingToChange: It holds that already.
     """
     require_open(subscription, index, now, facts, policy)
-    wanted = tuple(attrs.evolve(line, since=None) for line in lines)
+    wanted = tuple(line.all_along for line in lines)
     _require_sound(subscription, wanted)
     was = override_of(subscription, index, OverrideKind.EDIT)
     agreed = without_override(subscription, was)
@@ -146,11 +146,7 @@ def edit_cycle(
 
 def _agreed_for(subscription: Subscription, index: int) -> tuple[SubscribedLine, ...]:
     """Answer what was agreed for a cycle."""
-    return tuple(
-        attrs.evolve(line, since=None)
-        for line in subscription.lines
-        if line.until_cycle is None or index < line.until_cycle
-    )
+    return tuple(line.all_along for line in subscription.lines if line.until_cycle is None or index < line.until_cycle)
 
 
 def _require_sound(subscription: Subscription, lines: tuple[SubscribedLine, ...]) -> None:

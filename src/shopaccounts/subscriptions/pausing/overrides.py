@@ -124,7 +124,9 @@ def without_override(subscription: Subscription, gone: Override | None) -> Subsc
 def with_override(subscription: Subscription, new: Override) -> Subscription:
     """Answer a subscription with one more override, in their order, and without those that nobody asks for any more."""
     stays = (each for each in subscription.overrides if (each.index, each.kind) != (new.index, new.kind))
-    first = subscription.billed_to - 2  # of the cycle before this one something may still be billed
+    run = subscription.prepaid
+    next_one = min(subscription.billed_to, run.first) if run else subscription.billed_to
+    first = next_one - 2  # of the cycle before this one something may still be billed
     kept = [each for each in stays if each.index >= first or each.made_on > new.made_on - _YEAR]
     ordered = sorted([*kept, new], key=lambda each: (each.index, each.kind.value))
     return attrs.evolve(subscription, overrides=tuple(ordered))

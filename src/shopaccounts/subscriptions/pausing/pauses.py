@@ -52,6 +52,7 @@ __all__ = [
     "pause_begins",
     "pause_due",
     "pause_now",
+    "require_pause",
     "undo_pause",
 ]
 
@@ -87,7 +88,8 @@ def pause_begins(subscription: Subscription, wish: PauseWish, now: datetime, pol
     how = wish.how or (PauseHow.AT_PERIOD_END if wish.cycles is not None else policy.pausing.how)
     if how is PauseHow.NOW:
         return now
-    return max(start_instant_of(subscription.segments, subscription.billed_to, moved=subscription.moved), now)
+    begins = start_instant_of(subscription.segments, subscription.billed_to, moved=subscription.moved)
+    return max(begins, paid_until_of(subscription), now)
 
 
 def pause(
@@ -108,9 +110,7 @@ def pause(
         InvalidInput: The pause would end before it begins, or for both so many cycles and until a time.
     """
     at = pause_begins(subscription, wish, now, policy)
-    _require_running(subscription, at)
-    _require_within_limits(subscription, local_date(at, subscription.zone), policy.pausing)
-    planned = _planned(subscription, wish, at, policy.pausing)
+    planned = require_pause(subscription, wish, at, policy)
     if at == now:
         return _begun(subscription, planned, now, facts, policy)
     if planned == subscription.scheduled.pause:
@@ -118,6 +118,25 @@ def pause(
     later = attrs.evolve(subscription, scheduled=attrs.evolve(subscription.scheduled, pause=planned))
     told = ChangeScheduled(at=now, account=later.customer, subscription=later.id, kind="pause", takes_effect_at=at)
     return Decision(subscription=later, events=(told,))
+
+
+def require_pause(subscription: Subscription, wish: PauseWish, at: datetime, policy: SubscriptionPolicy) -> PauseAt:
+    """Answer the pause that somebody wishes for, if there may be one more.
+
+    Args:
+        subscription: One that runs.
+        wish: How.
+        at: When it would begin.
+        policy: How the shop pauses.
+
+    Raises:
+        CancellationScheduled: The subscription ends first.
+        PauseLimitReached: There were too many pauses, the last one is too short ago, or this one would last too long.
+        InvalidInput: The pause would end before it begins, or for both so many cycles and until a time.
+    """
+    _require_running(subscription, at)
+    _require_within_limits(subscription, local_date(at, subscription.zone), policy.pausing)
+    return _planned(subscription, wish, at, policy.pausing)
 
 
 def _planned(subscription: Subscription, wish: PauseWish, at: datetime, policy: PausePolicy) -> PauseAt:
@@ -138,7 +157,7 @@ def _planned(subscription: Subscription, wish: PauseWish, at: datetime, policy: 
 def _until(subscription: Subscription, planned: PauseAt, policy: PausePolicy) -> datetime:
     """Answer when a pause ends by itself, as cycles are now."""
     if planned.cycles is not None:
-        index = subscription.billed_to + planned.cycles
+        index = max(subscription.billed_to, subscription.paid_from) + planned.cycles
         return start_instant_of(subscription.segments, index, moved=subscription.moved)
     return planned.until if planned.until and not planned.left_open else planned.at + policy.max_length
 
@@ -247,6 +266,7 @@ def pause_now(
         pause=Pause(since=at, until=until, reason=reason, days_left=0 if credited else days_left, credited=credited),
         pauses=(*(day for day in ran.pauses if day > on - _YEAR), on) if asked else ran.pauses,
         scheduled=attrs.evolve(ran.scheduled, pause=None),
+        prepaid=None if credited else ran.prepaid,
     )
     told = SubscriptionPaused(at=at, account=paused.customer, subscription=paused.id, reason=reason.value, until=until)
     back = credits_for_unused(ran, facts.invoices, first, CreditTo.BALANCE, reason="pause") if credited else ()

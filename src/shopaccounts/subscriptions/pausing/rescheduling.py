@@ -4,7 +4,7 @@ The rules, in plain English:
 
 * One beginning can be moved, to a day between the beginnings before and after it, not into the past. The cycle before
   is longer or shorter then, and costs what it would have cost. All others stay. Where a trial ends, or a subscription
-  starts, isn't moved so.
+  starts, isn't moved so, and nothing is moved across the end of a trial.
 * What is planned for a beginning that is moved, is moved along.
 * The shop can put off all that is to come by some days. What is paid for lasts longer by as much, for nothing, and
   cycles count anew from there.
@@ -37,7 +37,7 @@ from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.scheduled import Override, OverrideKind, Scheduled
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["MOST_DAYS", "postpone_all", "reschedule_cycle", "unreschedule_cycle"]
+__all__ = ["MOST_DAYS", "possible_days", "postpone_all", "reschedule_cycle", "unreschedule_cycle"]
 
 MOST_DAYS: Final = 366
 """By how many days everything can be put off at once."""
@@ -111,14 +111,31 @@ def unreschedule_cycle(
     return _rescheduled(subscription, after, index, now)
 
 
-def _require_possible(subscription: Subscription, index: int, on: date, now: datetime) -> None:
-    """Refuse a day that isn't strictly between the cycles before and after, or has passed."""
+def possible_days(subscription: Subscription, index: int, now: datetime) -> tuple[date, date]:
+    """Answer between which days, both included, a cycle can begin: strictly between its neighbours, not in the past.
+
+    Args:
+        subscription: Whose.
+        index: Which cycle.
+        now: This instant.
+    """
     segment = segment_of(subscription.segments, index)
     if index == segment.first_index and segment.reason in _FIXED:
         fixed = subscription.begins_on(index)
-        raise DateNotPossible(fixed, fixed)
+        return fixed, fixed
     earliest = max(subscription.begins_on(index - 1) + _ONE_DAY, local_date(now, subscription.zone))
     latest = subscription.begins_on(index + 1) - _ONE_DAY
+    if subscription.trial and subscription.billed_to <= subscription.paid_from:
+        ends_on = local_date(subscription.trial.ends_at, subscription.zone)
+        if subscription.begins_on(index) < ends_on:
+            latest = min(latest, ends_on - _ONE_DAY)
+        else:
+            earliest = max(earliest, ends_on + _ONE_DAY)
+    return earliest, latest
+
+
+def _require_possible(subscription: Subscription, index: int, on: date, now: datetime) -> None:
+    earliest, latest = possible_days(subscription, index, now)
     if not earliest <= on <= latest:
         raise DateNotPossible(earliest, latest)
 

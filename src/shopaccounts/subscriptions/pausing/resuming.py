@@ -5,13 +5,15 @@ The rules, in plain English:
 * A subscription keeps its billing day, begins anew that day, or gets first the days that were left: the shop's choice.
   Who comes back within the paid time pays nothing, unless it was credited.
 * Who gets the days that were left, gets exactly those: the cycle that was interrupted ends so many days later.
+* Cycles that were paid ahead and hadn't begun aren't lost: where days are given after the pause, they move by as many,
+  and where cycles begin anew, they are the first ones.
 * A trial that waits for a payment method begins to be paid for on the day on which it is there.
 * Where cycles count anew, what was different about later ones is dropped, and told.
 * A pause that reaches the longest that the shop allows ends by itself, or ends the subscription; one that has an end of
   its own just ends.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 import attrs
@@ -22,7 +24,7 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.time import instant_of, local_date
 from shopaccounts.subscriptions.charges.period_lines import is_in_arrears
 from shopaccounts.subscriptions.cycles.schedules import SegmentReason
-from shopaccounts.subscriptions.cycles.segments import end_instant_of
+from shopaccounts.subscriptions.cycles.segments import end_instant_of, index_at
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import NotPaused, PaymentMethodNeeded
 from shopaccounts.subscriptions.events import ChangeScheduled, SubscriptionResumed
@@ -30,10 +32,11 @@ from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.lifecycle.ending import end
 from shopaccounts.subscriptions.lifecycle.regrouping import regrouped
 from shopaccounts.subscriptions.model import LiveInvoice, Pause, PauseReason, Subscription
+from shopaccounts.subscriptions.pausing.overrides import with_override
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.pausing import AtLimit, OnResume, PausePolicy
-from shopaccounts.subscriptions.scheduled import OverrideKind, ResumeAt
+from shopaccounts.subscriptions.scheduled import Override, OverrideKind, ResumeAt
 from shopaccounts.subscriptions.states import Lifecycle, Trigger, moved
 
 __all__ = ["anchored_on", "lasting_until", "paid_until_of", "resume", "resume_due", "resume_now", "since_day"]
@@ -117,6 +120,8 @@ def _counted_again(
     paid_until = paid_until_of(subscription)
     unpaid = instant_of(again, grid.anchor.at, grid.anchor.zone) if again > local_date(at, subscription.zone) else at
     begins, cycle, reason = unpaid, grid, SegmentReason.RESUME
+    ahead = _paid_ahead(subscription, rests)
+    put_off: dict[int, date] = {}
     match _how(rests, policy.pausing):
         case OnResume.KEEP_ANCHOR:
             if at < paid_until and not rests.credited:
@@ -124,6 +129,9 @@ def _counted_again(
             begins = unpaid if rests.credited else at
         case OnResume.REANCHOR:
             cycle = anchored_on(grid, local_date(begins, subscription.zone))
+            if ahead:
+                put_off = {index: cycle.boundary(place) for place, index in enumerate(ahead)}
+                begins, reason = cycle.boundary_instant(len(ahead)), SegmentReason.EXTENSION
         case OnResume.EXTEND:
             first = again + timedelta(days=rests.days_left)
             if not rests.credited and first == local_date(paid_until, subscription.zone):
@@ -131,7 +139,24 @@ def _counted_again(
             cycle = anchored_on(grid, first)
             begins = max(unpaid, instant_of(first, grid.anchor.at, grid.anchor.zone))
             reason = SegmentReason.EXTENSION if rests.days_left else reason
-    return _from(subscription, cycle, begins, at, reason)
+            later = first - local_date(paid_until, subscription.zone)
+            put_off = {index: subscription.begins_on(index) + later for index in ahead}
+    return _from(_beginning_on(subscription, put_off, again), cycle, begins, at, reason)
+
+
+def _paid_ahead(subscription: Subscription, rests: Pause) -> range:
+    """Answer the cycles that were paid when a pause began and hadn't begun, unless they were credited."""
+    running = index_at(subscription.segments, rests.since, moved=subscription.moved)
+    first = 0 if running is None else running + 1
+    return range(first, first if rests.credited else subscription.billed_to)
+
+
+def _beginning_on(subscription: Subscription, days: Mapping[int, date], made_on: date) -> Subscription:
+    """Answer a subscription of which some cycles begin on other days."""
+    for index, day in days.items():
+        move = Override(kind=OverrideKind.MOVE, index=index, on=day, made_on=made_on)
+        subscription = with_override(subscription, move)
+    return subscription
 
 
 def _how(rests: Pause, policy: PausePolicy) -> OnResume:
@@ -151,7 +176,8 @@ def _from(
     """Answer a subscription whose next cycle begins at an instant, in a segment of its own."""
     index = subscription.billed_to
     was = local_date(paid_until_of(subscription), subscription.zone)
-    reached = tuple(segment for segment in subscription.segments if segment.first_index <= index)
+    last = index - 1 if reason is SegmentReason.EXTENSION else index  # what lasts longer, lasts until this begins
+    reached = tuple(segment for segment in subscription.segments if segment.first_index <= last)
     before = attrs.evolve(subscription, segments=reached)
     after, told = regrouped(before, cycle, begins, index, reason, told_at=at)
     if reason is SegmentReason.EXTENSION:
@@ -179,19 +205,19 @@ def anchored_on(cycle: Cycle, on: date) -> Cycle:
 
 
 def paid_until_of(subscription: Subscription) -> datetime:
-    """Answer until when a subscription is paid in advance."""
-    return end_instant_of(subscription.segments, subscription.billed_to - 1, moved=subscription.moved)
+    """Answer until when a subscription is paid in advance, or tried."""
+    ends = end_instant_of(subscription.segments, subscription.billed_to - 1, moved=subscription.moved)
+    return max(ends, subscription.trial.ends_at) if subscription.trial else ends
 
 
 def since_day(subscription: Subscription, day: date) -> Subscription:
-    """Answer a subscription whose lines that are paid later are so from a day on, also in the running cycle."""
-    running = subscription.billed_to - 1
+    """Answer a subscription whose lines that are paid later are so from a day on, also in cycles that are billed."""
     return attrs.evolve(
         subscription,
         lines=_lines_since(subscription.lines, day),
         overrides=tuple(
             attrs.evolve(each, lines=_lines_since(each.lines, day))
-            if each.index == running and each.kind is OverrideKind.EDIT
+            if each.index < subscription.billed_to and each.kind is OverrideKind.EDIT
             else each
             for each in subscription.overrides
         ),
@@ -199,4 +225,4 @@ def since_day(subscription: Subscription, day: date) -> Subscription:
 
 
 def _lines_since(lines: Iterable[SubscribedLine], day: date) -> tuple[SubscribedLine, ...]:
-    return tuple(attrs.evolve(line, since=day) if is_in_arrears(line) or line.meter else line for line in lines)
+    return tuple(line.so_since(day) if is_in_arrears(line) or line.meter else line for line in lines)

@@ -26,9 +26,11 @@ import attrs
 
 from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
 from shopaccounts.subscriptions.errors import TransitionRefused
 from shopaccounts.subscriptions.laws.rows import STEP_UP_RULES, StepUpRule, in_jurisdiction, step_up_needed
+from shopaccounts.subscriptions.marks import AN_ID
 from shopaccounts.subscriptions.payments.charging import (
     ActionNeeded,
     Charged,
@@ -60,6 +62,8 @@ __all__ = [
     "submit",
     "time_out",
 ]
+
+_PAID_WITH: Final = personal("payment", Category.FINANCIAL, on_erase=OnErase.BLANK)
 
 ACTION_TIMEOUT: Final = timedelta(hours=23)
 """How long a customer has to do what a payment needs: as long as a first payment may take."""
@@ -158,6 +162,7 @@ _PATHS: Final[Mapping[tuple[IntentState, type[Any]], tuple[IntentTrigger, ...]]]
 """Which triggers an answer pulls; it changes nothing in a state in which it is no news."""
 
 
+@described(data_class="payment", default=impersonal("ids, states, counters, times, amounts"))
 @attrs.frozen(kw_only=True)
 class PaymentIntent:
     """One attempt to take what an invoice owes, or to pay some of it back.
@@ -191,28 +196,28 @@ class PaymentIntent:
         reversed_at: When the customer's bank took the money back.
     """
 
-    id: str
+    id: str = attrs.field(metadata=AN_ID)
     realm: RealmId
     store: StoreId
     version: int = 1
-    invoice: str
-    account: str
-    subscriptions: tuple[str, ...] = ()
+    invoice: str = attrs.field(metadata=AN_ID)
+    account: str = attrs.field(metadata=AN_ID)
+    subscriptions: tuple[str, ...] = attrs.field(default=(), metadata=AN_ID)
     attempt: int
     purpose: Purpose = Purpose.CHARGE
     reason: IntentReason = IntentReason.FIRST
     amount: Money
-    method: str
-    refund_of: str = ""
+    method: str = attrs.field(metadata=_PAID_WITH)
+    refund_of: str = attrs.field(default="", metadata=AN_ID)
     state: IntentState = IntentState.READY
     due_at: datetime | None
     planned_at: datetime
     submitted_at: datetime | None = None
     settled_at: datetime | None = None
     decline: DeclineKind | None = None
-    code: str = ""
-    action: str = ""
-    reference: str = ""
+    code: str = attrs.field(default="", metadata=impersonal("a word of the gateway's"))
+    action: str = attrs.field(default="", metadata=_PAID_WITH)
+    reference: str = attrs.field(default="", metadata=_PAID_WITH)
     paid: Money | None = None
     late_at: datetime | None = None
     reversed_at: datetime | None = None

@@ -17,10 +17,11 @@ from typing import Final
 import attrs
 
 from shopaccounts.kernel.time import require_instant
-from shopaccounts.subscriptions.billing.bills import bill_begun, bill_due, ended_cycle, is_skipped
+from shopaccounts.subscriptions.billing.bills import bill_due, ended_cycle, is_skipped, with_ended
 from shopaccounts.subscriptions.billing.catchup import backlog, catch_up_mode, is_too_much
-from shopaccounts.subscriptions.billing.usage_billing import bill_usage
+from shopaccounts.subscriptions.billing.usage_billing import bill_late_usage, bill_usage
 from shopaccounts.subscriptions.changing.changes import change_due
+from shopaccounts.subscriptions.changing.prepaying import bill_renewal
 from shopaccounts.subscriptions.changing.price_moves import price_step
 from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.decision import Decision
@@ -104,16 +105,21 @@ def _bill(
     if mode is CatchUpMode.LATEST_ONLY and len(periods) > 1:
         return _lapse(subscription, periods[:-1], due.at)
     if not facts.price_changes:
-        return bill_begun(subscription, due.at, policy)
-    return _bill_at_new_price(subscription, due.at, facts, policy)
+        return _renew(subscription, due.at, facts, policy)
+    return _renew_at_new_price(subscription, due.at, facts, policy)
 
 
-def _bill_at_new_price(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
+def _renew(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
+    """Bill what begins, be it several cycles that are paid at once, and the cycle that has ended."""
+    return with_ended(subscription, bill_renewal(subscription, at, facts, policy), at, policy)
+
+
+def _renew_at_new_price(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
     """Let an announced change of price take effect, if one does here, and bill what is due then."""
     priced = price_step(subscription, at, facts, policy)
     if renewal_due(priced.subscription, policy) is None:
         return priced
-    return priced.then(bill_due(priced.subscription, at, policy))
+    return priced.then(_renew(priced.subscription, at, facts, policy))
 
 
 def _bill_past(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
@@ -198,6 +204,7 @@ _STEPS: Final[Mapping[What, Step]] = MappingProxyType(
         What.PAUSE: pause_due,
         What.RESUME: resume_due,
         What.LEAVE_TRIAL: leave_trial,
+        What.LATE_USAGE: bill_late_usage,
         What.END_GRACE: lambda subscription, at, _, __: _end_grace(subscription, at),
     }
 )

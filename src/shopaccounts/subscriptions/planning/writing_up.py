@@ -34,6 +34,7 @@ from shopaccounts.subscriptions.invoices.crediting import credit_note, ended_on,
 from shopaccounts.subscriptions.invoices.invoicing import assemble
 from shopaccounts.subscriptions.invoices.issuing import NotIssued, issue, keep, overdue_from
 from shopaccounts.subscriptions.invoices.settling import void
+from shopaccounts.subscriptions.invoices.voiding import without
 from shopaccounts.subscriptions.lifecycle.beginning import first_paid
 from shopaccounts.subscriptions.model import BillingAccount, CollectionMode, LiveInvoice, Subscription
 from shopaccounts.subscriptions.notices.agenda import WaitingCharge
@@ -57,12 +58,14 @@ from shopaccounts.subscriptions.planning.taxes import RatesOf
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import Collection, Lifecycle
 
-__all__ = ["NameId", "PaperFacts", "Papers", "write_up"]
+__all__ = ["NameId", "PaperDesk", "PaperFacts", "Papers", "write_up"]
 
 _OF_A_CYCLE = frozenset(
     {LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON, LineKind.SETUP_FEE, LineKind.USAGE, LineKind.MINIMUM}
 )
 """What bills a cycle, and not a change within it."""
+_REMOVED = ""
+"""The method of a charge that can only fail, since what paid was taken away."""
 NameId = Callable[[str], str]
 """From the natural key of a document to the id that it gets."""
 
@@ -135,7 +138,7 @@ def write_up(
         now: When it is really issued.
         name: Gives documents their ids.
     """
-    desk = _Desk(account, facts, policy, now, name, {one.subscription.id: one.subscription for one in decisions})
+    desk = PaperDesk(account, facts, policy, now, name, {one.subscription.id: one.subscription for one in decisions})
     for one in decisions:
         desk.void(one)
         desk.replace(one)
@@ -162,8 +165,17 @@ def _by_invoice(decisions: Sequence[Decision]) -> Iterator[list[Bill]]:
     yield from sorted([*apart, *shared.values()], key=lambda bills: (bills[0].at, bills[0].key))
 
 
-class _Desk:
-    """Where the papers of one account pile up."""
+class PaperDesk:
+    """Where the papers of one account pile up.
+
+    Args:
+        account: Whose.
+        facts: What is known besides.
+        policy: How the shop bills.
+        now: When it is really issued.
+        name: Gives documents their ids.
+        subscriptions: As decisions leave them, by id.
+    """
 
     def __init__(
         self,
@@ -217,7 +229,8 @@ class _Desk:
         lines = [line for bill in bills for line in bill.lines]
         self._mark(lines)
         if first.waits:
-            self.account = put_off(self.account, lines, first.key, self.now)
+            taxed = [line if line.rates else attrs.evolve(line, rates=self._rates(line)) for line in lines]
+            self.account = put_off(self.account, taxed, first.key, self.now)
             return
         currency = lines[0].amount.currency
         draft = assemble(
@@ -240,7 +253,7 @@ class _Desk:
         self._claim(bills, draft.lines, invoice)
         if not isinstance(issued, NotIssued):
             self.entries.extend(issued.entries)
-            self._issued(issued.invoice, bills)
+            self.file(issued.invoice, bills)
         if first.kind is InvoiceKind.START and (invoice is None or invoice.state is InvoiceState.PAID):
             self._runs(first.cycles[0].cycle.subscription)
 
@@ -276,8 +289,13 @@ class _Desk:
                     )
                 )
 
-    def _issued(self, invoice: Invoice, bills: Sequence[Bill]) -> None:
-        """File an invoice: what its subscriptions remember of it, what it asks for, and what is told."""
+    def file(self, invoice: Invoice, bills: Sequence[Bill]) -> None:
+        """File an invoice: what its subscriptions remember of it, what it asks for, and what is told.
+
+        Args:
+            invoice: One that was issued, or is kept as a draft.
+            bills: What it is for.
+        """
         method = self._method(invoice)
         if method is None and invoice.state is InvoiceState.OPEN:
             invoice = attrs.evolve(invoice, chase_at=overdue_from(invoice, self.account.zone))
@@ -314,7 +332,7 @@ class _Desk:
         if self.account.collection_mode is CollectionMode.SEND_INVOICE:
             return None
         own = next((one.payment_method for one in map(self.subscriptions.get, invoice.subscriptions) if one), None)
-        return own or self.facts.method
+        return own or self.facts.method or (_REMOVED if self.account.method_removed else None)
 
     def _intent(self, invoice: Invoice, method: str) -> PaymentIntent:
         return PaymentIntent(
@@ -401,6 +419,8 @@ class _Desk:
             settled = void(self.older[id], self.account, self.now)
             self.older[id], self.account = settled.invoice, settled.account
             self.entries.extend(settled.entries)
+            for mine in self.subscriptions.keys() & set(settled.invoice.subscriptions):
+                self.subscriptions[mine] = without(self.subscriptions[mine], settled.invoice)
             for credited in {line.credits_line.invoice for line in settled.invoice.lines if line.credits_line}:
                 self.older[credited] = returned(self.older[credited], settled.invoice.lines)
             facts = self._about(settled.invoice)

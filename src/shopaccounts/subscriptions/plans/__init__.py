@@ -13,7 +13,14 @@ from shopaccounts.subscriptions.plans.add_ons import (
     minimum_due,
     prepaid,
 )
-from shopaccounts.subscriptions.plans.agreed import RunningPhase, RunningTerm, SubscribedLine, Terms, Trial
+from shopaccounts.subscriptions.plans.agreed import (
+    PrepaidCycles,
+    RunningPhase,
+    RunningTerm,
+    SubscribedLine,
+    Terms,
+    Trial,
+)
 from shopaccounts.subscriptions.plans.comparing import Direction, Priced, direction, months_in, per_month
 from shopaccounts.subscriptions.plans.delivery_schedule import (
     DeliverySegment,
@@ -144,6 +151,7 @@ __all__ = [
     "PlanId",
     "PlanVersion",
     "PlanVersionId",
+    "PrepaidCycles",
     "PrepayOption",
     "Priced",
     "QuantityRule",

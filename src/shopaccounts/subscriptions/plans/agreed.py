@@ -19,12 +19,13 @@ from shopaccounts.subscriptions.plans.offers import (
     Goods,
     MinimumSpend,
     PhaseKind,
+    PrepayOption,
     QuantityRule,
     Term,
 )
 from shopaccounts.subscriptions.plans.tariffs import Tariff
 
-__all__ = ["RunningPhase", "RunningTerm", "SubscribedLine", "Terms", "Trial"]
+__all__ = ["PrepaidCycles", "RunningPhase", "RunningTerm", "SubscribedLine", "Terms", "Trial"]
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +40,7 @@ class SubscribedLine:
         mode: Paid when a period begins, or when it has ended.
         quantities: Which quantities may be chosen.
         since: The first day on which it was so, where that is within a cycle; None: all along.
+        since_at: The instant since when it is so, of a metered line that was changed within a day.
         until_cycle: Number of the first cycle that doesn't have it any more, None for ever.
         meter: Which meter is read for its quantity, empty for a line that isn't metered.
         included: How many units of the meter a whole period includes.
@@ -52,10 +54,22 @@ class SubscribedLine:
     mode: BillingMode = BillingMode.IN_ADVANCE
     quantities: QuantityRule = attrs.field(factory=QuantityRule)
     since: date | None = None
+    since_at: datetime | None = None
     until_cycle: int | None = None
     meter: str = ""
     included: int = 0
     category: str = ""
+
+    @property
+    def all_along(self) -> "SubscribedLine":
+        """The same line, as if it had never been otherwise."""
+        return self.so_since(None)
+
+    def so_since(self, day: date | None, at: datetime | None = None) -> "SubscribedLine":
+        """Answer the same line, so from a day on, or from an instant within it; None: all along."""
+        if self.since == day and self.since_at == at:
+            return self
+        return attrs.evolve(self, since=day, since_at=at)
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +112,7 @@ class Terms:
         early_exit: What leaving early costs.
         catch_up: What happens after an outage, None for the shop's policy.
         deliveries: How boxes are delivered, None where nothing is.
+        prepay: How many cycles can be paid at once, and at which reduction.
     """
 
     version: str
@@ -115,6 +130,7 @@ class Terms:
     early_exit: EarlyExit | None = None
     catch_up: CatchUpMode | None = None
     deliveries: DeliveryPlan | None = None
+    prepay: tuple[PrepayOption, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +144,28 @@ class RunningTerm:
 
     agreed: Term
     begun: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class PrepaidCycles:
+    """Cycles that were paid at once.
+
+    Args:
+        option: The offer that they were paid under: how many, what it takes off, and what follows.
+        first: Number of the first of them.
+        until: Number of the first cycle after them; that is *first* while they are to be billed again, since their
+            invoice was voided.
+        spent: What each cost, after discounts; kept only where cycles must cost something at least.
+    """
+
+    option: PrepayOption
+    first: int
+    until: int
+    spent: tuple[Money, ...] = ()
+
+    def holds(self, index: int) -> bool:
+        """Tell whether a cycle is one of them."""
+        return self.first <= index < self.until
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,8 @@ The rules, in plain English:
 * An invoice that is voided gives its use back.
 * A change within a cycle credits what was paid, after discounts. What is charged instead has the same percentage, or as
   much of a fixed amount as the credit gave back: there and back costs nothing.
-* At most five are live at once, and a campaign's code is taken once.
+* At most five are live at once, and a campaign's code is taken once by a subscription. It is for so many subscriptions
+  of a customer as it says: one, unless the shop wants it otherwise.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,8 +57,12 @@ __all__ = [
     "discount_change",
     "given_back",
     "is_live",
+    "require_room",
     "used",
 ]
+
+PREPAID_CODE: Final = "prepaid"
+"""Under this name a line says what paying several cycles at once took off it."""
 
 MAX_DISCOUNTS: Final = 5
 """How many discounts of a subscription may be live at once."""
@@ -124,9 +129,11 @@ class Discount:
         scope: The keys of the lines that it is for; None for all but the fee for setting up.
         position: Where it comes among others, the smallest number first.
         not_after: The last day on which a period may begin that it is for; None for any.
+        per_customer: On how many subscriptions of one customer it may be, one after the other or at once; None for any
+            number.
 
     Raises:
-        BadPlan: The code is empty, or it is for no line.
+        BadPlan: The limit is below one, the code is empty, or it is for no line.
         TypeError: A field is of another type.
     """
 
@@ -138,9 +145,13 @@ class Discount:
     )
     position: int = 0
     not_after: date | None = attrs.field(default=None, converter=attrs.converters.optional(require_day))
+    per_customer: int | None = 1
 
     def __attrs_post_init__(self) -> None:
         require_whole("a position", self.position)
+        if self.per_customer is not None:
+            require_whole("a limit", self.per_customer)
+            require_plan(self.per_customer >= 1, "a discount is for some subscription")
         require_plan(self.scope is None or bool(self.scope), "a discount is for some line")
 
     def is_for(self, key: str) -> bool:
@@ -361,6 +372,21 @@ def add_discount(
         raise DiscountAlreadyApplied(new.code)
     if isinstance(new.kind, Fixed) and new.kind.money.currency != currency:
         raise CurrencyMismatch(left=currency, right=new.kind.money.currency)
+    require_room(discounts, cycle, start, most)
+    return (*discounts, AppliedDiscount(discount=new))
+
+
+def require_room(discounts: Sequence[AppliedDiscount], cycle: CycleRef, start: date, most: int = MAX_DISCOUNTS) -> None:
+    """Refuse one more discount than may be live at once.
+
+    Args:
+        discounts: Those that a subscription has, used up ones too.
+        cycle: The next cycle that isn't billed.
+        start: The first day of its period.
+        most: How many may be live at once.
+
+    Raises:
+        TooManyDiscounts: So many are live already.
+    """
     if sum(is_live(applied, cycle, start) for applied in discounts) >= most:
         raise TooManyDiscounts(most)
-    return (*discounts, AppliedDiscount(discount=new))

@@ -13,13 +13,14 @@ from shopaccounts.subscriptions.policy.cycles import (
 from shopaccounts.subscriptions.policy.deliveries import DeliveryPolicy, LostBox
 from shopaccounts.subscriptions.policy.dunning import CountFrom, DunningPolicy, OnExhausted, OnMethodChange, RetryPlan
 from shopaccounts.subscriptions.policy.invoicing import InvoicePolicy, PaymentTerms, TaxPolicy, TaxRounding
+from shopaccounts.subscriptions.policy.keeping import KeepingPolicy
 from shopaccounts.subscriptions.policy.notices import NoticePolicy, house_rule
 from shopaccounts.subscriptions.policy.operations import OperationPolicy
 from shopaccounts.subscriptions.policy.pausing import AtLimit, OnResume, PauseHow, PausePolicy, SkipPolicy, Unused
 from shopaccounts.subscriptions.policy.pricing import OnSilence, PricePolicy
 from shopaccounts.subscriptions.policy.running import MOST_PERIODS, CatchUpPolicy, RunPolicy
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, OneLivePer, SubscribePolicy
-from shopaccounts.subscriptions.policy.trials import OncePer, OnMissingMethod, TrialChange, TrialPolicy
+from shopaccounts.subscriptions.policy.trials import OncePer, OnMissingMethod, TrialChange, TrialCycles, TrialPolicy
 from shopaccounts.subscriptions.policy.usage import UsagePolicy
 from shopaccounts.subscriptions.policy.whole import SubscriptionPolicy
 
@@ -40,6 +41,7 @@ __all__ = [
     "FirstPayment",
     "FixedDiscountOnStub",
     "InvoicePolicy",
+    "KeepingPolicy",
     "LostBox",
     "NewInterval",
     "NoticePolicy",
@@ -65,6 +67,7 @@ __all__ = [
     "TaxPolicy",
     "TaxRounding",
     "TrialChange",
+    "TrialCycles",
     "TrialPolicy",
     "Unused",
     "UsagePolicy",

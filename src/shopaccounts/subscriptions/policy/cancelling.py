@@ -33,16 +33,21 @@ class CancelPolicy:
         when: At once or at the end of the paid period, unless the customer says.
         unused: What becomes of the paid time that is left when it ends at once.
         notice_days: How many days before a boundary a cancellation must come to take effect at it.
+        with_account: When the subscriptions of a customer end who closed the account; whoever is bound for longer stays
+            until the minimum is over.
 
     Why these defaults:
         when: AT_PERIOD_END, as Stripe and Kill Bill do it.
         unused: KEEP, as Kill Bill does it.
         notice_days: none, of the house.
+        with_account: AT_PERIOD_END, of the house: what was paid is served, and nobody pays for leaving. Stripe
+            ends them at once when a customer is deleted.
     """
 
     when: CancelWhen = CancelWhen.AT_PERIOD_END
     unused: Unused = Unused.KEEP
     notice_days: int = 0
+    with_account: CancelWhen = CancelWhen.AT_PERIOD_END
 
     def __attrs_post_init__(self) -> None:
         require(self.notice_days >= 0, "a notice isn't given afterwards")

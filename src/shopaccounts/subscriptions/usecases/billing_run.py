@@ -8,12 +8,14 @@ The rules, in plain English:
 * Correct it is by two things alone: a cycle can be billed once, and a subscription that somebody else changed meanwhile
   is decided anew. Claims only keep workers out of each other's way, and lapse.
 * A subscription that can't be decided is set aside, tried again later and at last handed to a person. The others go on.
+* When nothing is due any more, accounts are looked after that have no next invoice for what waits: see ``last_bills``.
 * So it may be run at any time, twice, by many workers, and after any crash.
+* Where the clock was set back nothing is planned, and the report says so, until it has caught up.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -27,6 +29,7 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.money import Currency, Money
 from shopaccounts.kernel.ports import Claimed, DueWork
 from shopaccounts.kernel.record import Change, ClaimGuard, PageResult
+from shopaccounts.kernel.time import ClockWentBack
 from shopaccounts.subscriptions.billing.usage_billing import may_ask
 from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile, boxes_on_file
 from shopaccounts.subscriptions.decision import Decision
@@ -36,6 +39,7 @@ from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAcc
 from shopaccounts.subscriptions.office.counting import NOT_METERED, Counted, Reading
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
+from shopaccounts.subscriptions.office.last_run import RunClock
 from shopaccounts.subscriptions.papers.documents import INVOICES, CycleEnd, Invoice
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.planning.taxes import rates_for
@@ -44,6 +48,7 @@ from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import Taxes, Usage
 from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED
 from shopaccounts.subscriptions.states import Lifecycle
+from shopaccounts.subscriptions.usecases.last_bills import LastBills
 
 __all__ = ["BillingFailure", "BillingRun", "RunReport"]
 
@@ -86,6 +91,7 @@ class RunReport:
         stale: How many were changed by somebody else meanwhile; they come again.
         failures: Those that could not be decided.
         duration: How long it took.
+        clock_was: What the clock had shown before it was set back, so that nothing was planned; None where it wasn't.
     """
 
     pages: int = 0
@@ -97,6 +103,7 @@ class RunReport:
     stale: int = 0
     failures: tuple[BillingFailure, ...] = ()
     duration: timedelta = timedelta(0)
+    clock_was: datetime | None = None
 
     def __add__(self, more: "RunReport") -> "RunReport":
         sums = {money.currency: money for money in self.amounts}
@@ -112,6 +119,7 @@ class RunReport:
             stale=self.stale + more.stale,
             failures=self.failures + more.failures,
             duration=self.duration + more.duration,
+            clock_was=self.clock_was or more.clock_was,
         )
 
 
@@ -160,19 +168,24 @@ class BillingRun:
             max_pages: After how many pages to stop.
             worker: Who works.
         """
-        report, prices = RunReport(), PriceList()
+        report, prices, clock = RunReport(), PriceList(), RunClock(self.desk)
         while max_pages is None or report.pages < max_pages:
-            page = await self._page(limit or self.policy.running.limit, worker, prices)
+            page = await self._page(limit or self.policy.running.limit, worker, prices, clock)
             if page is None:
                 break
             report += page
+            if page.clock_was is not None:
+                break
         return report
 
-    async def _page(self, limit: int, worker: WorkerId, prices: PriceList) -> RunReport | None:
-        began = self.desk.now()
+    async def _page(self, limit: int, worker: WorkerId, prices: PriceList, clock: RunClock) -> RunReport | None:
+        try:
+            began = await clock.page_begins()
+        except ClockWentBack as back:
+            return RunReport(clock_was=back.was)
         claims = await got(self.work.claim_due(SUBSCRIPTIONS, began, limit, self.policy.running.lease, worker))
         if not claims:
-            return None
+            return await self._last_bills(limit, worker)
         page = await self._loaded(claims, began, limit, prices)
         page.counted = await self._counted(page)
         decisions = self._decided(page)
@@ -180,10 +193,15 @@ class BillingRun:
         after = [one for papers in written for one in papers.subscriptions]
         page.boxes = await boxes_on_file(self.desk.records, after, page.subscriptions, page.now)
         changes = [self._change(page, papers) for papers in written]
-        results = await got(self.desk.records.record_page(changes)) if changes else ()
+        results = await clock.record(began, changes)
         failures = await self._set_aside(page)
-        await self._free(page, written)
+        await self._free(page, written, results)
         return _report(written, results, failures, self.desk.now() - began)
+
+    async def _last_bills(self, limit: int, worker: WorkerId) -> RunReport | None:
+        began = self.desk.now()
+        page = await LastBills(desk=self.desk, work=self.work, policy=self.policy).page(limit, worker)
+        return None if page is None else _report(*page, (), self.desk.now() - began)
 
     async def _loaded(
         self, claims: Sequence[Claimed[Subscription]], now: datetime, limit: int, prices: PriceList
@@ -261,8 +279,7 @@ class BillingRun:
             boxes=page.boxes,
         )
         mine = [page.claims[one.id] for one in papers.subscriptions if one.id in page.claims]
-        claims = tuple(ClaimGuard(SUBSCRIPTIONS, claim.item.id, claim.fence) for claim in mine)
-        return recorded | Change(claims=claims)
+        return recorded | Change(claims=_guards(mine))
 
     async def _set_aside(self, page: _Page) -> tuple[BillingFailure, ...]:
         """Try what failed again later; after some failures a person has to look at it."""
@@ -275,28 +292,38 @@ class BillingRun:
             failures.append(BillingFailure(subscription=one.id, code=code, attempt=attempt, next_try=next_try))
             log.error("subscription %s can't be billed: %s", one.id, code, exc_info=failure)
             if next_try is None:
-                await self._hold(one, page.now)
+                await self._hold(one, page.now, _guards([claim] if claim else ()))
             elif claim:
                 await got(self.work.release(SUBSCRIPTIONS, [claim], next_try))
         return tuple(failures)
 
-    async def _hold(self, subscription: Subscription, now: datetime) -> None:
+    async def _hold(self, subscription: Subscription, now: datetime, claims: tuple[ClaimGuard, ...]) -> None:
         held = attrs.evolve(subscription, hold=Hold(since=now, code=FAILED), due_at=None)
         told = SubscriptionHeld(at=now, account=held.customer, subscription=held.id, reason=FAILED)
-        write = SUBSCRIPTIONS.change(subscription, held)
-        await got(self.desk.records.record_page([Change(writes=(write,), events=self.desk.by_itself.tell(told))]))
+        held_back = Change(
+            writes=(SUBSCRIPTIONS.change(subscription, held),), claims=claims, events=self.desk.by_itself.tell(told)
+        )
+        await got(self.desk.records.record_page([held_back]))
 
-    async def _free(self, page: _Page, written: Sequence[Papers]) -> None:
-        """Give back at once what is claimed and still due: the rest of a backlog, and of a large account."""
-        after = {one.id: one for papers in written for one in papers.subscriptions}
-        failed = {one.id for one, _ in page.failures}
-        still_due = [
-            claim
-            for id, claim in page.claims.items()
-            if id not in failed and ((due := after.get(id, claim.item).due_at) is not None and due <= page.now)
-        ]
-        if still_due:
-            await got(self.work.release(SUBSCRIPTIONS, still_due, None))
+    async def _free(self, page: _Page, written: Sequence[Papers], results: Sequence[str]) -> None:
+        """Give back at once what is claimed and wasn't decided after all; what was recorded is free with its record.
+
+        That is the rest of a large account, and what somebody else changed meanwhile.
+        """
+        decided = {
+            one.id
+            for papers, result in zip(written, results, strict=True)
+            for one in papers.subscriptions
+            if result != PageResult.STALE
+        }
+        done = decided | {one.id for one, _ in page.failures}
+        left = [claim for id, claim in page.claims.items() if id not in done]
+        if left:
+            await got(self.work.release(SUBSCRIPTIONS, left, None))
+
+
+def _guards(claims: Iterable[Claimed[Subscription]]) -> tuple[ClaimGuard, ...]:
+    return tuple([ClaimGuard(SUBSCRIPTIONS, claim.item.id, claim.fence) for claim in claims])
 
 
 def _looks_back(subscription: Subscription) -> bool:

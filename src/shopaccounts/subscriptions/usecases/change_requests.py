@@ -1,29 +1,20 @@
-"""What is asked for when somebody changes a subscription, and how it is known again.
-
-The rules, in plain English:
-
-* A request with a key of the caller's choice changes something once: asked again, it answers what it led to. The same
-  key with another request is refused.
-"""
+"""What is asked for when somebody changes a subscription, and what it answers."""
 
 from collections.abc import Awaitable, Callable
 from datetime import date
 
 import attrs
 
-from shopaccounts.kernel.receipts import body_hash, request_key
 from shopaccounts.subscriptions.changing.changes import When
 from shopaccounts.subscriptions.changing.quoting import ChangeQuote
 from shopaccounts.subscriptions.changing.wanting import product_wish, quantity_wish, removal_wish
-from shopaccounts.subscriptions.decision import Decision
-from shopaccounts.subscriptions.errors import RequestIdReused
 from shopaccounts.subscriptions.guards import Operation
-from shopaccounts.subscriptions.model import AskedChange, BillingAccount, Subscription
+from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.office.desk_work import Case
 from shopaccounts.subscriptions.papers.documents import CreditNote, Invoice
 from shopaccounts.subscriptions.plans.offers import PlanVersion
-from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.changes import Preset
+from shopaccounts.subscriptions.requests import Request
 from shopaccounts.subscriptions.scheduled import Wish
 
 __all__ = [
@@ -32,15 +23,10 @@ __all__ = [
     "How",
     "Said",
     "Wanted",
-    "asked_before",
-    "asked_under",
     "product_request",
     "quantity_request",
-    "remembering",
     "removal_request",
 ]
-
-_COMMAND = "subscriptions.change"
 
 
 @attrs.frozen(kw_only=True)
@@ -50,13 +36,10 @@ class How:
     Args:
         when: On which local day, now, or where what is paid ends; None for what goes with the price.
         preset: How it is priced; None for the shop's way.
-        request_id: A key of the caller's choice, 1 to 128 printable ASCII characters: asked again with it, nothing is
-            changed twice. None without.
     """
 
     when: date | When | None = None
     preset: Preset | None = None
-    request_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -98,13 +81,21 @@ class ChangeRequest:
     body: dict[str, object]
     how: How
 
+    def under(self, key: str) -> Request:
+        """Answer the same as plain values, under a key of the caller's; empty for none."""
+        when = self.how.when
+        said = {
+            "when": when.value if isinstance(when, When) else when.isoformat() if when else "",
+            "preset": self.how.preset.value if self.how.preset else "",
+        }
+        return Request(self.operation.value, key, self.body | said)
+
 
 @attrs.define
 class Said:
     """What was said while it was decided; the last time counts."""
 
     quote: ChangeQuote | None = None
-    again: str = ""
 
 
 def quantity_request(quantity: int, line: str, how: How) -> ChangeRequest:
@@ -134,43 +125,3 @@ def product_request(product: str, line: str, how: How) -> ChangeRequest:
 
     body: dict[str, object] = {"product": product, "line": line}
     return ChangeRequest(operation=Operation.SWAP_PRODUCT, wanted=wanted, body=body, how=how)
-
-
-def asked_under(id: str, wish: ChangeRequest) -> AskedChange | None:
-    """Answer the digests by which a request is known again; None without a key."""
-    how = wish.how
-    if how.request_id is None:
-        return None
-    when = how.when.value if isinstance(how.when, When) else how.when.isoformat() if how.when else ""
-    body = {
-        "operation": wish.operation.value,
-        "when": when,
-        "preset": how.preset.value if how.preset else "",
-        **wish.body,
-    }
-    key = body_hash(_COMMAND, {"subscription": id, "key": request_key(how.request_id)})
-    return AskedChange(key, body_hash(_COMMAND, body), "")
-
-
-def asked_before(subscription: Subscription, asked: AskedChange | None) -> AskedChange | None:
-    """Answer what was asked for before under the same key; None if nothing was.
-
-    Raises:
-        RequestIdReused: The key was used for another change.
-    """
-    if asked is None:
-        return None
-    before = next((one for one in subscription.asked if one.request == asked.request), None)
-    if before is not None and before.body != asked.body:
-        raise RequestIdReused
-    return before
-
-
-def remembering(decision: Decision, asked: AskedChange | None, policy: SubscriptionPolicy) -> Decision:
-    """Let a subscription remember under which key it was changed, and what was billed for that."""
-    if asked is None:
-        return decision
-    operation = decision.bills[0].key if decision.bills else f"{asked.request}/nothing"
-    known = (*decision.subscription.asked, attrs.evolve(asked, operation=operation))
-    kept = known[-policy.changes.max_changes_per_day :]
-    return attrs.evolve(decision, subscription=attrs.evolve(decision.subscription, asked=kept))

@@ -8,8 +8,10 @@ from typing import TypeAlias
 import attrs
 
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.canonical import plain_fields
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import InvalidInput
+from shopaccounts.kernel.errors import InvalidInput, Rejected
+from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import CustomerId, StoreId
 from shopaccounts.kernel.money import currency
 from shopaccounts.kernel.receipts import body_hash, request_key
@@ -17,6 +19,7 @@ from shopaccounts.kernel.record import Change, Write
 from shopaccounts.kernel.time import Zone, local_date, start_of_day
 from shopaccounts.kernel.time import zone as zone_named
 from shopaccounts.subscriptions.collecting.usecases import Collecting
+from shopaccounts.subscriptions.cycles.schedules import CycleRef
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.errors import (
@@ -25,22 +28,25 @@ from shopaccounts.subscriptions.errors import (
     PlanUnknown,
     RequestIdReused,
 )
-from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree
+from shopaccounts.subscriptions.events import TermsAccepted
+from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree, with_billing_day
 from shopaccounts.subscriptions.lifecycle.beginning import sign_up
 from shopaccounts.subscriptions.lifecycle.trials import TRIALS, TrialUse, may_try, trial_uses
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription, account_id
+from shopaccounts.subscriptions.office.campaigns import granted_to
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
 from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent
 from shopaccounts.subscriptions.planning.taxes import rates_for
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
-from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount
-from shopaccounts.subscriptions.plans.offers import Alignment, PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, add_discount
+from shopaccounts.subscriptions.plans.offers import PlanVersion, PlanVersionId
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.subscribing import OneLivePer
 from shopaccounts.subscriptions.policy.trials import OncePer
 from shopaccounts.subscriptions.ports import PaymentMethods, Plans, Taxes
 from shopaccounts.subscriptions.states import Lifecycle
+from shopaccounts.subscriptions.usecases.admitting import admitted
 
 __all__ = ["ActionNeeded", "Order", "PaymentPending", "Preview", "SubscribeAnswer", "Subscribed", "Subscribing"]
 
@@ -67,6 +73,7 @@ class Order:
         ship_to: The id of the address that its boxes go to.
         begin_on_wish: Whether the customer expressly wishes that it begin before the time for withdrawing is over.
         told_of_withdrawal: Whether the customer was told about the right to withdraw.
+        accepts_terms: Whether the customer has accepted the terms of this plan, so that it is told for good.
     """
 
     plan: PlanVersionId
@@ -84,6 +91,7 @@ class Order:
     ship_to: str = ""
     begin_on_wish: bool = False
     told_of_withdrawal: bool = True
+    accepts_terms: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -154,7 +162,9 @@ class _Ordered:
     before: BillingAccount | None
     decision: Decision
     papers: Papers
+    accepted: tuple[Event, ...]
     tried: tuple[Write, ...]
+    campaigns: Change
 
 
 @attrs.frozen(kw_only=True)
@@ -186,12 +196,18 @@ class Subscribing:
             request_id: A key of the caller's choice for this order, 1 to 128 printable ASCII characters.
 
         Raises:
+            AccountNeeded: A guest, in a shop that wants an account for that.
+            StatusForbids: The record is closed, erased, or part of another one.
             PlanUnknown: There is no such plan.
             NoPriceInCurrency: It isn't sold in that currency.
             BadQuantity: A quantity that may not be chosen.
             AlreadySubscribed: The customer has a subscription of that group of plans.
             TrialAlreadyUsed: The customer, or the card, had a trial.
             PaymentMethodNeeded: The trial needs a payment method.
+            DiscountAlreadyApplied: It names a discount of one code twice.
+            DiscountLimitReached: The customer has a discount on as many other subscriptions as it is for.
+            TooManyDiscounts: So many can't be on one subscription.
+            CurrencyMismatch: A discount is in another currency.
             RequestIdReused: The key was used with another order.
             InvalidInput: The start is in the past or too far ahead.
         """
@@ -201,10 +217,17 @@ class Subscribing:
             id = _id(self.desk.scope.store, customer, request_key(request_id))
             if (made := await got(self.desk.records.find(SUBSCRIPTIONS, id))) is not None:
                 return await self._again(made.it, asked)
-            ordered = await self._ordered(customer, order, id, asked)
+            allowed = await admitted(self.desk, customer, self.policy.subscribing)
+            try:
+                ordered = await self._ordered(customer, order, id, asked)
+            except Rejected:  # perhaps because the same order came through meanwhile
+                if (made := await got(self.desk.records.find(SUBSCRIPTIONS, id))) is not None:
+                    return await self._again(made.it, asked)
+                raise
             subscription = ordered.papers.subscriptions[0]
             change = filed(self.desk, ordered.papers, account=ordered.before, subscriptions={}, invoices={})
-            await self.desk.record(change | Change(writes=ordered.tried))
+            told = Change(writes=ordered.tried, events=self.desk.tell(*ordered.accepted))
+            await self.desk.record(change | told | ordered.campaigns | allowed)
             invoices, intents = ordered.papers.invoices, ordered.papers.intents
             return _answer(subscription, invoices[0] if invoices else None, intents[0] if intents else None)
 
@@ -232,6 +255,7 @@ class Subscribing:
         Raises:
             Rejected: As ``subscribe`` would.
         """
+        await admitted(self.desk, customer, self.policy.subscribing)
         papers = (await self._ordered(customer, order, "preview", "")).papers
         return Preview(subscription=papers.subscriptions[0], invoices=papers.invoices, account=papers.account)
 
@@ -252,7 +276,7 @@ class Subscribing:
             add_ons=order.add_ons,
             starts_at=_start(order, account.zone, now, self.policy),
             trial=trial,
-            discounts=tuple(AppliedDiscount(discount=one) for one in order.discounts),
+            discounts=_discounts(order, id, _starts_on(order, account.zone, now)),
             payment_method=_own_method(order, account),
         )
         agreed = agree(choice, account, self.policy, id=id, zone=account.zone, now=now)
@@ -264,12 +288,17 @@ class Subscribing:
             begun_on_wish=order.begin_on_wish,
             told_of_withdrawal=order.told_of_withdrawal,
         )
-        account = _with_billing_day(account, agreed)
+        account = with_billing_day(account, agreed)
         signed = sign_up(agreed, now, self.policy)
         signed = attrs.evolve(signed, subscription=projected(signed.subscription, self.policy))
         papers = await self._written(account, signed, now)
         return _Ordered(
-            before=before, decision=signed, papers=papers, tried=self._tried(agreed, uses) if agreed.trial else ()
+            before=before,
+            decision=signed,
+            papers=papers,
+            accepted=_accepted(agreed, order, now),
+            tried=self._tried(agreed, uses) if agreed.trial else (),
+            campaigns=await granted_to(self.desk, customer, id, order.discounts),
         )
 
     def _new_account(self, customer: CustomerId, order: Order, now: datetime) -> BillingAccount:
@@ -365,21 +394,12 @@ def _with_order(account: BillingAccount, order: Order) -> BillingAccount:
     """Answer an account that has a payment method, if the order brings the first."""
     if account.payment_method is not None or order.payment_method is None:
         return account
-    return attrs.evolve(account, payment_method=order.payment_method)
+    return attrs.evolve(account, payment_method=order.payment_method, method_removed=False)
 
 
 def _own_method(order: Order, account: BillingAccount) -> str | None:
     """Answer what pays this subscription alone; what the account has anyway changes with the account."""
     return None if order.payment_method == account.payment_method else order.payment_method
-
-
-def _with_billing_day(account: BillingAccount, agreed: Subscription) -> BillingAccount:
-    """Answer an account whose billing day is set by its first period that is paid by the month."""
-    paid = agreed.segments[1 if agreed.trial else 0]
-    follows = agreed.terms.alignment is Alignment.CUSTOMER and paid.cycle.interval.total_months
-    if not follows or account.billing_day is not None:
-        return account
-    return attrs.evolve(account, billing_day=paid.start.day)
 
 
 def _start(order: Order, zone: Zone, now: datetime, policy: SubscriptionPolicy) -> datetime:
@@ -389,6 +409,24 @@ def _start(order: Order, zone: Zone, now: datetime, policy: SubscriptionPolicy) 
     if not today < order.start <= today + policy.subscribing.furthest_start:
         raise InvalidInput(field="start", reason="range")
     return start_of_day(order.start, zone)
+
+
+def _starts_on(order: Order, zone: Zone, now: datetime) -> date:
+    return order.start or local_date(now, zone)
+
+
+def _discounts(order: Order, id: str, start: date) -> tuple[AppliedDiscount, ...]:
+    """Answer the discounts of an order, each of which must go with the others."""
+    granted: tuple[AppliedDiscount, ...] = ()
+    for one in order.discounts:
+        granted = add_discount(granted, one, currency(order.currency), CycleRef(id, 0, 0), start)
+    return granted
+
+
+def _accepted(agreed: Subscription, order: Order, now: datetime) -> tuple[Event, ...]:
+    if not order.accepts_terms:
+        return ()
+    return (TermsAccepted(at=now, account=agreed.customer, subscription=agreed.id, plan=agreed.terms.version),)
 
 
 def _body(customer: CustomerId, order: Order) -> dict[str, object]:
@@ -403,9 +441,10 @@ def _body(customer: CustomerId, order: Order) -> dict[str, object]:
         "start": order.start.isoformat() if order.start else "",
         "trial": order.trial,
         "payment_method": order.payment_method or "",
-        "discounts": [one.code for one in order.discounts],
+        "discounts": [plain_fields(one) for one in order.discounts],
         "reference": order.reference,
         "ship_to": order.ship_to,
         "begin_on_wish": order.begin_on_wish,
         "told_of_withdrawal": order.told_of_withdrawal,
+        "accepts_terms": order.accepts_terms,
     }

@@ -1,25 +1,32 @@
 """What customers see of their subscriptions: how they stand, what comes next, what they may do, what was written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypedDict
 
 import attrs
 
+from shopaccounts.customers import CUSTOMERS
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.money import Rate
 from shopaccounts.kernel.ports import Position
 from shopaccounts.kernel.time import local_date
+from shopaccounts.subscriptions.announcing.letters import NoticeLetters
+from shopaccounts.subscriptions.announcing.timeline import Upcoming, next_charge, upcoming
+from shopaccounts.subscriptions.changing.price_moves import concerning
 from shopaccounts.subscriptions.entitlements import Entitlement, entitlement
 from shopaccounts.subscriptions.errors import SubscriptionUnknown
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.guards import Allowed, Refusal, allowed_operations
+from shopaccounts.subscriptions.guards import Allowed, Refusal
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription, account_id
+from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS, NoticeAgenda
+from shopaccounts.subscriptions.office.known import Lookups, PriceList
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
-from shopaccounts.subscriptions.planning.timeline import Upcoming, UpcomingKind, upcoming
+from shopaccounts.subscriptions.planning.possibilities import allowed_operations
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
-from shopaccounts.subscriptions.ports import Taxes, TaxRequest
+from shopaccounts.subscriptions.ports import MethodFacts, Taxes, TaxRequest
 
 __all__ = ["InvoicePage", "SubscriptionView", "Viewing"]
 
@@ -51,6 +58,15 @@ class InvoicePage:
     after: Position | None
 
 
+class _Outlook(TypedDict):
+    """What decides about the future of a subscription."""
+
+    facts: Facts
+    rates: Mapping[str, tuple[Rate, ...]]
+    agenda: NoticeAgenda | None
+    method: MethodFacts | None
+
+
 @attrs.frozen(kw_only=True)
 class Viewing:
     """Shows customers their subscriptions; it writes nothing.
@@ -59,11 +75,15 @@ class Viewing:
         desk: Whose books.
         taxes: Which rates hold.
         policy: How the shop bills.
+        lookups: Knows changes of price, places and payment methods.
+        letters: Knows whom a letter reaches.
     """
 
     desk: Desk
     taxes: Taxes
     policy: SubscriptionPolicy
+    lookups: Lookups
+    letters: NoticeLetters
 
     async def my_subscriptions(self, customer: CustomerId) -> tuple[SubscriptionView, ...]:
         """Answer all subscriptions of a customer, the newest first.
@@ -75,7 +95,8 @@ class Viewing:
         if found is None:
             return ()
         rows = await got(self.desk.records.rows(SUBSCRIPTIONS, "account", found.it.id, None, _PAGE, newest_first=True))
-        return tuple([await self._view(one, found.it) for one in rows.items])
+        outlooks = await self._outlooks(rows.items, found.it)
+        return tuple([self._view(one, found.it, outlooks[one.id]) for one in rows.items])
 
     async def upcoming(
         self, customer: CustomerId, subscription: str, *, until: datetime | None = None, count: int = 12
@@ -95,7 +116,8 @@ class Viewing:
         found = await got(self.desk.records.find(SUBSCRIPTIONS, subscription, bring=(ACCOUNTS.via("account"),)))
         if found is None or found.it.customer != customer or (account := found[ACCOUNTS]) is None:
             raise SubscriptionUnknown
-        return await self._upcoming(found.it, account, until=until, count=count)
+        outlook = (await self._outlooks([found.it], account))[subscription]
+        return upcoming(found.it, account, policy=self.policy, until=until, count=count, **outlook)
 
     async def my_invoices(self, customer: CustomerId, after: Position | None = None, limit: int = 50) -> InvoicePage:
         """Answer a page of a customer's invoices, the newest first.
@@ -109,25 +131,45 @@ class Viewing:
         rows = await got(self.desk.records.rows(INVOICES, "account", account, after, limit, newest_first=True))
         return InvoicePage(invoices=rows.items, after=rows.next)
 
-    async def _view(self, subscription: Subscription, account: BillingAccount) -> SubscriptionView:
+    def _view(self, subscription: Subscription, account: BillingAccount, outlook: _Outlook) -> SubscriptionView:
         now = self.desk.now()
-        ahead = await self._upcoming(subscription, account, until=None, count=3)
         return SubscriptionView(
             subscription=subscription,
             entitlement=entitlement(subscription, now, self.policy),
-            next_charge=next((one for one in ahead if one.kind is UpcomingKind.CHARGE), None),
+            next_charge=next_charge(subscription, account, policy=self.policy, **outlook),
             operations=allowed_operations(subscription, now, self.policy),
         )
 
-    async def _upcoming(
-        self, subscription: Subscription, account: BillingAccount, *, until: datetime | None, count: int
-    ) -> tuple[Upcoming, ...]:
-        live = [one.invoice for one in subscription.live]
-        invoices = await got(self.desk.records.pick(INVOICES, live)) if live else ()
-        method = subscription.payment_method or account.payment_method
-        facts = Facts(has_method=method is not None, invoices={one.id: one for one in invoices})
-        rates = await self._rates(subscription, account)
-        return upcoming(subscription, account, facts, self.policy, rates=rates, until=until, count=count)
+    async def _outlooks(self, subscriptions: Sequence[Subscription], account: BillingAccount) -> Mapping[str, _Outlook]:
+        """Look up what decides about the future of an account's subscriptions."""
+        now, records = self.desk.now(), self.desk.records
+        live = sorted({one.invoice for each in subscriptions for one in each.live})
+        invoices = {one.id: one for one in (await got(records.pick(INVOICES, live)) if live else ())}
+        agendas = {one.id: one for one in await got(records.pick(NOTICE_AGENDAS, [each.id for each in subscriptions]))}
+        customer = await got(records.pick(CUSTOMERS, [account.customer]))
+        reached = bool(self.letters.addresses(next(iter(customer), None), now))
+        changes = await self.lookups.prices(PriceList(), now)
+        answers = await self.lookups.answers({one.id: concerning(one, changes) for one in subscriptions})
+        place = await got(self.lookups.jurisdictions.of(account.id, local_date(now, account.zone)))
+        methods = await self.lookups.methods(subscriptions, {account.id: account})
+        outlooks: dict[str, _Outlook] = {}
+        for one in subscriptions:
+            agenda, method = agendas.get(one.id), one.payment_method or account.payment_method
+            facts = Facts(
+                has_method=method is not None,
+                invoices=invoices,
+                price_changes=changes if concerning(one, changes) else (),
+                price_answers=answers.get(one.id, ()),
+                notices=agenda.sent if agenda else (),
+                place=place,
+            )
+            outlooks[one.id] = {
+                "facts": facts,
+                "rates": await self._rates(one, account),
+                "agenda": _from(agenda, now) if reached else None,
+                "method": methods.get(method or ""),
+            }
+        return outlooks
 
     async def _rates(self, subscription: Subscription, account: BillingAccount) -> dict[str, tuple[Rate, ...]]:
         """Answer today's rates of each tax category of a subscription."""
@@ -139,3 +181,10 @@ class Viewing:
         ]
         answers: Sequence[tuple[Rate, ...]] = await got(self.taxes.rates(requests))
         return dict(zip(categories, answers, strict=True))
+
+
+def _from(agenda: NoticeAgenda | None, now: datetime) -> NoticeAgenda | None:
+    """Answer an agenda that nobody looks at before now; None for one that nobody looks at any more."""
+    if agenda is None or agenda.due_at is None:
+        return None
+    return attrs.evolve(agenda, due_at=max(agenda.due_at, now))

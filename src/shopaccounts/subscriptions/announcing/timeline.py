@@ -1,17 +1,19 @@
-"""What is going to happen: charges, the end of a trial, phases, planned changes, the end.
+"""What is going to happen: charges, the end of a trial, phases, new prices, planned changes, letters, the end.
 
 The rules, in plain English:
 
 * The future is computed by the same rules that will make it: the planner is asked what it would do at each instant at
   which something is due, one after the other. So what a customer is shown is what the customer will be charged.
-* Taxes are those of today, and what a meter will count nobody knows: such a charge is shown as open.
+* The letters that will announce it are foretold as well, since a new price holds only for those who were told in time.
+  What the customer has said to a new price stands; who is asked and hasn't answered counts as silent.
+* Taxes, and whose law holds, are those of today; what a meter will count nobody knows: such a charge is shown as open.
 * The future is cut: at a day, or after so many things.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
-from itertools import takewhile
+from itertools import islice, takewhile
 from types import MappingProxyType
 from typing import Final
 
@@ -21,9 +23,10 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.time import instant_of
+from shopaccounts.subscriptions.announcing.foretelling import Foretelling
 from shopaccounts.subscriptions.charges.metering import Asked
 from shopaccounts.subscriptions.decision import Decision
-from shopaccounts.subscriptions.due import next_due
+from shopaccounts.subscriptions.due import next_due, projected
 from shopaccounts.subscriptions.events import (
     BillingDayMoved,
     FrequencyChanged,
@@ -40,18 +43,23 @@ from shopaccounts.subscriptions.events import (
     TrialStarted,
 )
 from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.laws.notice_rules import NoticeTrigger
 from shopaccounts.subscriptions.lifecycle.beginning import first_paid
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
+from shopaccounts.subscriptions.notices.agenda import NoticeAgenda
 from shopaccounts.subscriptions.papers.lines import LineDraft
 from shopaccounts.subscriptions.planning.planner import plan
-from shopaccounts.subscriptions.planning.writing_up import PaperFacts, write_up
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.ports import MethodFacts
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["MOST_AHEAD", "Upcoming", "UpcomingKind", "upcoming"]
+__all__ = ["MOST_AHEAD", "Upcoming", "UpcomingKind", "next_charge", "upcoming"]
 
 MOST_AHEAD: Final = 100
 """So many things ahead are shown at most."""
+_MOST_STEPS: Final = 2 * MOST_AHEAD
+"""Not everything that becomes due is shown, and some subscriptions never cost anything."""
 
 
 class UpcomingKind(Enum):
@@ -65,6 +73,7 @@ class UpcomingKind(Enum):
     CHANGE = "change"
     PAUSE = "pause"
     RESUME = "resume"
+    NOTICE = "notice"
     END = "end"
 
 
@@ -78,6 +87,7 @@ class Upcoming:
         amount: What is charged then, taxes included; None where nothing is, or nobody knows how much.
         lines: What it is for.
         is_open: Whether usage comes on top that nobody knows yet.
+        announces: Of a letter, what it is about; None for all else.
     """
 
     at: datetime
@@ -85,6 +95,7 @@ class Upcoming:
     amount: Money | None = None
     lines: tuple[LineDraft, ...] = ()
     is_open: bool = False
+    announces: NoticeTrigger | None = None
 
 
 _KINDS: Final[Mapping[type[Event], UpcomingKind]] = MappingProxyType(
@@ -129,6 +140,8 @@ def upcoming(
     policy: SubscriptionPolicy,
     *,
     rates: Mapping[str, tuple[Rate, ...]] | None = None,
+    agenda: NoticeAgenda | None = None,
+    method: MethodFacts | None = None,
     until: datetime | None = None,
     count: int = 12,
 ) -> tuple[Upcoming, ...]:
@@ -137,9 +150,12 @@ def upcoming(
     Args:
         subscription: Which; one whose first invoice is open is shown as if it will be paid.
         account: Who pays.
-        facts: What is known besides.
+        facts: What is known besides: changes of price and what the customer said to them, where the customer is.
         policy: How the shop bills.
         rates: The tax rates of each category, as of today.
+        agenda: What the customer was told lately, and when somebody looks next; None for somebody whom no letter
+            reaches.
+        method: What is known of the payment method.
         until: Up to when; None for as long as *count* lasts.
         count: How many things at most, 1 to 100.
 
@@ -148,8 +164,34 @@ def upcoming(
     """
     if type(count) is not int or not 1 <= count <= MOST_AHEAD:
         raise InvalidInput(field="count", reason="range")
-    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates or {}), count)
-    return tuple(takewhile(lambda one: until is None or one.at <= until, ahead))[:count]
+    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates or {}), agenda, method)
+    wanted = takewhile(lambda one: until is None or one.at <= until, ahead)
+    return tuple(islice(wanted, count))
+
+
+def next_charge(
+    subscription: Subscription,
+    account: BillingAccount,
+    facts: Facts,
+    policy: SubscriptionPolicy,
+    *,
+    rates: Mapping[str, tuple[Rate, ...]],
+    agenda: NoticeAgenda | None,
+    method: MethodFacts | None,
+) -> Upcoming | None:
+    """Answer the next charge of a subscription, None if none is to come soon.
+
+    Args:
+        subscription: Which.
+        account: Who pays.
+        facts: What is known besides.
+        policy: How the shop bills.
+        rates: The tax rates of each category, as of today.
+        agenda: What the customer was told lately, None for somebody whom no letter reaches.
+        method: What is known of the payment method.
+    """
+    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates), agenda, method)
+    return next((one for one in islice(ahead, MOST_AHEAD) if one.kind is UpcomingKind.CHARGE), None)
 
 
 def _ahead(
@@ -158,30 +200,38 @@ def _ahead(
     facts: Facts,
     policy: SubscriptionPolicy,
     rates: Mapping[tuple[str, date], tuple[Rate, ...]],
-    count: int,
+    agenda: NoticeAgenda | None,
+    method: MethodFacts | None,
 ) -> Iterator[Upcoming]:
-    """Let the planner do what is due, one instant after the other, at most so often as things are wanted."""
+    """Let the planner do what is due, one instant after the other, and letters go out in between."""
     facts = attrs.evolve(facts, measured=Asked())
     written = PaperFacts(rates=rates, method=account.payment_method, invoices=facts.invoices)
+    letters = Foretelling(agenda=agenda, method=method, rates=rates, policy=policy) if agenda else None
     was = subscription.created_at
     if subscription.lifecycle is Lifecycle.INCOMPLETE:
-        subscription = first_paid(subscription, was).subscription
-    for _ in range(2 * count):
+        subscription = projected(first_paid(subscription, was).subscription, policy)
+    for _ in range(_MOST_STEPS):
         due = next_due(subscription, policy)
         if due is None:
             return
+        if letters is not None:
+            for letter in letters.before(due.at, subscription, account, facts):
+                yield Upcoming(at=letter.at, kind=UpcomingKind.NOTICE, announces=letter.trigger)
+            facts = attrs.evolve(facts, notices=letters.sent)
         decision = plan(subscription, facts, policy, due.at)
         papers = write_up(account, [decision], written, policy, due.at, lambda key: key)
         yield from _phases(subscription, was, due.at)
         yield from _told(decision, due.at)
-        for invoice in papers.invoices:
-            metered = any(line.meter for line in subscription.lines)
-            yield Upcoming(
-                at=due.at, kind=UpcomingKind.CHARGE, amount=invoice.due, lines=invoice.lines, is_open=metered
-            )
+        yield from _charges(papers, due.at)
         subscription, account, was = papers.subscriptions[0], papers.account, due.at
         known = {**facts.invoices, **{one.id: one for one in (*papers.invoices, *papers.changed)}}
         facts, written = attrs.evolve(facts, invoices=known), attrs.evolve(written, invoices=known)
+
+
+def _charges(papers: Papers, at: datetime) -> Iterator[Upcoming]:
+    metered = any(line.meter for one in papers.subscriptions for line in one.lines)
+    for invoice in papers.invoices:
+        yield Upcoming(at=at, kind=UpcomingKind.CHARGE, amount=invoice.due, lines=invoice.lines, is_open=metered)
 
 
 def _told(decision: Decision, at: datetime) -> Iterator[Upcoming]:
