@@ -16,7 +16,7 @@ The rules, in plain English:
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import attrs
 
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 
+@unique
 class What(IntEnum):
     """What is due, in the order in which it happens at one instant."""
 
@@ -56,8 +57,9 @@ class What(IntEnum):
     RESUME = 6
     LEAVE_TRIAL = 7
     END_GRACE = 8
-    BILL = 9
-    LATE_USAGE = 10
+    RENEW = 9
+    BILL_PAST = 10
+    LATE_USAGE = 11
 
 
 @attrs.frozen(order=True)
@@ -107,7 +109,7 @@ def _usage_left(subscription: Subscription, policy: SubscriptionPolicy) -> Due |
     if over is None or at is None or subscription.lifecycle is Lifecycle.INCOMPLETE_EXPIRED:
         return None
     begins = start_instant_of(subscription.segments, subscription.usage_to, moved=subscription.moved)
-    return Due(at, What.BILL) if begins < over else None
+    return Due(at, What.BILL_PAST) if begins < over else None
 
 
 def projected(subscription: Subscription, policy: SubscriptionPolicy) -> Subscription:
@@ -267,8 +269,11 @@ def usage_end(subscription: Subscription) -> date | None:
 
 
 def _billing(subscription: Subscription, policy: SubscriptionPolicy) -> Iterator[Due]:
-    instants = (renewal_due(subscription, policy), arrears_due(subscription, policy), usage_due(subscription, policy))
-    return (Due(at, What.BILL) for at in instants if at is not None)
+    if (renews := renewal_due(subscription, policy)) is not None:
+        yield Due(renews, What.RENEW)
+    for ended in (arrears_due(subscription, policy), usage_due(subscription, policy)):
+        if ended is not None:
+            yield Due(ended, What.BILL_PAST)
 
 
 def _renews(subscription: Subscription, policy: SubscriptionPolicy) -> bool:

@@ -23,6 +23,7 @@ from shopaccounts.subscriptions import (
     INVOICES,
     SUBSCRIPTION_DELIVERIES,
     SUBSCRIPTIONS,
+    CancelWish,
     PauseWish,
     SubscriptionPolicy,
 )
@@ -39,6 +40,7 @@ from shopaccounts.subscriptions.errors import (
 from shopaccounts.subscriptions.model import Hold
 from shopaccounts.subscriptions.payments.charging import Declined, DeclineKind
 from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods
+from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.policy.deliveries import DeliveryPolicy, LostBox
 from shopaccounts.subscriptions.policy.pausing import PauseHow
 from shopaccounts.testing.billing_doubles import FixedPlans
@@ -402,3 +404,41 @@ async def test_a_year_with_all_that_happens_has_no_box_twice_and_loses_no_cent(b
     assert sorted(str(one.amount) for one in rows if one.reason.value == "to_balance") == ["30.00 EUR"] * 3
     stored = await box.rows(SUBSCRIPTION_DELIVERIES, "subscription", id)
     assert len({one.id for one in stored}) == len(stored)
+
+
+@pytest.mark.proves("SIM-2")
+async def test_what_is_to_come_shows_the_boxes_that_then_go_out_on_their_days(box) -> None:
+    id = await box.subscribed()
+    await box.work()
+    february, march, april, *_ = (await box.boxes(id))[1:]
+    await box.shop.boxes.skip_delivery(ANN, id, str(march.key))
+    await box.shop.boxes.move_delivery(ANN, id, str(april.key), date(2031, 5, 2))
+    until = start_of_day(date(2031, 7, 1), BERLIN)
+    ahead = await box.shop.subscription_views.upcoming(ANN, id, until=until)
+    shown = [(f"{one.at.astimezone(BERLIN.info):%d %b}", one.kind.value) for one in ahead]
+    assert shown == [
+        ("28 Feb", "delivery"),
+        ("30 Apr", "charge"),
+        ("02 May", "delivery"),
+        ("31 May", "delivery"),
+        ("30 Jun", "delivery"),
+    ]
+    assert ahead[0].box == february
+    before = len(await box.told("delivery_due"))
+    await box.go_to(date(2031, 7, 1))
+    assert (await box.told("delivery_due"))[before:] == [str(one.box.key) for one in ahead if one.box]
+
+
+@pytest.mark.proves("SIM-2")
+async def test_a_customer_sees_the_next_box_that_comes(box) -> None:
+    id = await box.subscribed()
+    await box.work()
+    february, march = (await box.boxes(id))[1:3]
+    (view,) = await box.shop.subscription_views.my_subscriptions(ANN)
+    assert view.next_delivery == february
+    await box.shop.boxes.skip_delivery(ANN, id, str(february.key))
+    (view,) = await box.shop.subscription_views.my_subscriptions(ANN)
+    assert view.next_delivery == march
+    await box.shop.cancellations.cancel(ANN, id, CancelWish(when=CancelWhen.NOW))
+    (view,) = await box.shop.subscription_views.my_subscriptions(ANN)
+    assert view.next_delivery is None

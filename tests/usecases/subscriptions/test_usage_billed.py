@@ -11,12 +11,13 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.outbox import EVENTS
-from shopaccounts.subscriptions import INVOICES, METERS, SUBSCRIPTIONS, SubscriptionPolicy
+from shopaccounts.subscriptions import INVOICES, METERS, SUBSCRIPTIONS, CancelWish, SubscriptionPolicy
 from shopaccounts.subscriptions.charges.metering import Measured, Missing, UsageRequest
 from shopaccounts.subscriptions.papers.documents import InvoiceKind
 from shopaccounts.subscriptions.plans.add_ons import Metered
 from shopaccounts.subscriptions.plans.offers import Goods, Plan, PlanId, PlanVersionId
 from shopaccounts.subscriptions.plans.tariffs import PerUnit
+from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.policy.usage import UsagePolicy
 from shopaccounts.testing.billing_doubles import FixedPlans
@@ -319,3 +320,29 @@ async def test_the_grace_is_waited_for(coffee, log) -> None:
     assert await usage_of(coffee) == []
     await run(coffee, boundary + timedelta(hours=1))
     assert len(await usage_of(coffee)) == 1
+
+
+@pytest.mark.proves("CAN-7", "USE-2")
+async def test_what_was_used_before_somebody_left_and_came_back_within_a_day_is_billed(coffee, log) -> None:
+    id = await phone(coffee)
+    coffee.builder.clock.set(day(1, 31, 13))
+    await coffee.shop.cancellations.cancel(ANN, id, CancelWish(when=CancelWhen.NOW))
+    coffee.builder.clock.set(day(1, 31, 14))
+    await coffee.shop.cancellations.reactivate(ANN, id)
+    log.use(id, day(1, 31), 30)
+    log.use(id, day(1, 31, 15), 40)
+    assert (await run(coffee, day(1, 31, 16))).failures == ()
+    assert (await run(coffee, day(2, 28, 1))).failures == ()
+    assert [[(quantity, amount) for quantity, amount, *_ in lines] for lines in await usage_of(coffee)] == [
+        [(30, "3.00 EUR")],
+        [(30, "3.00 EUR")],
+    ]
+
+
+@pytest.mark.proves("CAN-7", "CHG-1")
+async def test_who_left_and_came_back_within_a_day_can_change(coffee) -> None:
+    id = await phone(coffee)
+    await coffee.shop.cancellations.cancel(ANN, id, CancelWish(when=CancelWhen.NOW))
+    await coffee.shop.cancellations.reactivate(ANN, id)
+    changed = await coffee.shop.subscription_changes.change_quantity(ANN, id, 2)
+    assert changed.subscription.lines[0].quantity == 2

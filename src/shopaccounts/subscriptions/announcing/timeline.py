@@ -1,4 +1,4 @@
-"""What is going to happen: charges, the end of a trial, phases, new prices, planned changes, letters, the end.
+"""What is going to happen: charges, boxes, the end of a trial, phases, new prices, planned changes, letters, the end.
 
 The rules, in plain English:
 
@@ -6,6 +6,7 @@ The rules, in plain English:
   which something is due, one after the other. So what a customer is shown is what the customer will be charged.
 * The letters that will announce it are foretold as well, since a new price holds only for those who were told in time.
   What the customer has said to a new price stands; who is asked and hasn't answered counts as silent.
+* Boxes are shown on their days, but for those that the customer has left out.
 * Taxes, and whose law holds, are those of today; what a meter will count nobody knows: such a charge is shown as open.
 * The future is cut: at a day, or after so many things.
 """
@@ -22,8 +23,9 @@ import attrs
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money, Rate
-from shopaccounts.kernel.time import instant_of
+from shopaccounts.kernel.time import instant_of, local_date, start_of_day
 from shopaccounts.subscriptions.announcing.foretelling import Foretelling
+from shopaccounts.subscriptions.boxes.listing import Delivery, OpenBoxes, boxes_ahead
 from shopaccounts.subscriptions.charges.metering import Asked
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import next_due, projected
@@ -54,7 +56,7 @@ from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import MethodFacts
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["MOST_AHEAD", "Upcoming", "UpcomingKind", "next_charge", "upcoming"]
+__all__ = ["MOST_AHEAD", "BoxesAhead", "Upcoming", "UpcomingKind", "next_charge", "upcoming"]
 
 MOST_AHEAD: Final = 100
 """So many things ahead are shown at most."""
@@ -74,6 +76,7 @@ class UpcomingKind(Enum):
     PAUSE = "pause"
     RESUME = "resume"
     NOTICE = "notice"
+    DELIVERY = "delivery"
     END = "end"
 
 
@@ -88,6 +91,7 @@ class Upcoming:
         lines: What it is for.
         is_open: Whether usage comes on top that nobody knows yet.
         announces: Of a letter, what it is about; None for all else.
+        box: Which box comes; None for all else.
     """
 
     at: datetime
@@ -96,6 +100,27 @@ class Upcoming:
     lines: tuple[LineDraft, ...] = ()
     is_open: bool = False
     announces: NoticeTrigger | None = None
+    box: Delivery | None = None
+
+
+@attrs.frozen
+class BoxesAhead:
+    """What is known of a subscription's boxes.
+
+    Args:
+        since: From when on they are shown.
+        on_record: What is on record of them.
+    """
+
+    since: datetime
+    on_record: OpenBoxes
+
+    def before(self, stop: datetime, subscription: Subscription) -> Iterator[Upcoming]:
+        """Answer the boxes that come before the day of an instant."""
+        zone = subscription.zone
+        first, end = local_date(self.since, zone), local_date(stop, zone)
+        for box in boxes_ahead(subscription, self.on_record, first, end):
+            yield Upcoming(at=start_of_day(box.on, zone), kind=UpcomingKind.DELIVERY, box=box)
 
 
 _KINDS: Final[Mapping[type[Event], UpcomingKind]] = MappingProxyType(
@@ -142,6 +167,7 @@ def upcoming(
     rates: Mapping[str, tuple[Rate, ...]] | None = None,
     agenda: NoticeAgenda | None = None,
     method: MethodFacts | None = None,
+    boxes: BoxesAhead | None = None,
     until: datetime | None = None,
     count: int = 12,
 ) -> tuple[Upcoming, ...]:
@@ -156,6 +182,7 @@ def upcoming(
         agenda: What the customer was told lately, and when somebody looks next; None for somebody whom no letter
             reaches.
         method: What is known of the payment method.
+        boxes: What is known of its boxes; None leaves them out.
         until: Up to when; None for as long as *count* lasts.
         count: How many things at most, 1 to 100.
 
@@ -164,7 +191,7 @@ def upcoming(
     """
     if type(count) is not int or not 1 <= count <= MOST_AHEAD:
         raise InvalidInput(field="count", reason="range")
-    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates or {}), agenda, method)
+    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates or {}), agenda, method, boxes)
     wanted = takewhile(lambda one: until is None or one.at <= until, ahead)
     return tuple(islice(wanted, count))
 
@@ -202,8 +229,9 @@ def _ahead(
     rates: Mapping[tuple[str, date], tuple[Rate, ...]],
     agenda: NoticeAgenda | None,
     method: MethodFacts | None,
+    boxes: BoxesAhead | None = None,
 ) -> Iterator[Upcoming]:
-    """Let the planner do what is due, one instant after the other, and letters go out in between."""
+    """Let the planner do what is due, one instant after the other, and letters and boxes go out in between."""
     facts = attrs.evolve(facts, measured=Asked())
     written = PaperFacts(rates=rates, method=account.payment_method, invoices=facts.invoices)
     letters = Foretelling(agenda=agenda, method=method, rates=rates, policy=policy) if agenda else None
@@ -214,10 +242,15 @@ def _ahead(
         due = next_due(subscription, policy)
         if due is None:
             return
+        between: list[Upcoming] = []
         if letters is not None:
-            for letter in letters.before(due.at, subscription, account, facts):
-                yield Upcoming(at=letter.at, kind=UpcomingKind.NOTICE, announces=letter.trigger)
+            told = letters.before(due.at, subscription, account, facts)
+            between += [Upcoming(at=one.at, kind=UpcomingKind.NOTICE, announces=one.trigger) for one in told]
             facts = attrs.evolve(facts, notices=letters.sent)
+        if boxes is not None:
+            between += boxes.before(due.at, subscription)
+            boxes = attrs.evolve(boxes, since=max(boxes.since, due.at))
+        yield from sorted(between, key=lambda one: one.at)
         decision = plan(subscription, facts, policy, due.at)
         papers = write_up(account, [decision], written, policy, due.at, lambda key: key)
         yield from _phases(subscription, was, due.at)

@@ -26,13 +26,23 @@ from shopaccounts.subscriptions.boxes.listing import (
     SUBSCRIPTION_DELIVERIES,
     Delivery,
     DeliveryRecord,
+    OpenBoxes,
     deliveries,
 )
 from shopaccounts.subscriptions.due import last_day
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.plans.delivery_schedule import DeliverySegment, open_deliveries
 
-__all__ = ["NOTHING_ON_FILE", "BoxesOnFile", "box_writes", "boxes_on_file", "in_step", "kept_boxes", "woken"]
+__all__ = [
+    "NOTHING_ON_FILE",
+    "BoxesOnFile",
+    "box_writes",
+    "boxes_on_file",
+    "in_step",
+    "kept_boxes",
+    "open_boxes",
+    "woken",
+]
 
 _MOST_IDS: Final = 1000
 _ONE_DAY: Final = timedelta(days=1)
@@ -94,6 +104,20 @@ async def kept_boxes(records: Records, ids: Iterable[str]) -> dict[str, Delivery
         found = await got(records.pick(SUBSCRIPTION_DELIVERIES, wanted[place : place + _MOST_IDS]))
         kept |= {one.id: one for one in found}
     return kept
+
+
+async def open_boxes(records: Records, subscriptions: Iterable[Subscription]) -> dict[str, OpenBoxes]:
+    """Answer what is on record of boxes that aren't decided, by the ids of their subscriptions.
+
+    Args:
+        records: Where.
+        subscriptions: Whose.
+    """
+    ids = sorted(one.id for one in subscriptions if one.delivery_segments)
+    rounds = await got(records.pick(DELIVERY_ROUNDS, ids)) if ids else ()
+    kept = await kept_boxes(records, (name for one in rounds for name in one.open))
+    boxes = {one.id: tuple(kept[name].delivery for name in one.open if name in kept) for one in rounds}
+    return {one.id: OpenBoxes(one.decided_to, boxes[one.id]) for one in rounds}
 
 
 async def boxes_on_file(

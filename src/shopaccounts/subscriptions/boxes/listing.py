@@ -16,6 +16,7 @@ The rules, in plain English:
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
+from heapq import merge
 from typing import Final, final
 
 import attrs
@@ -42,6 +43,8 @@ __all__ = [
     "Delivery",
     "DeliveryKey",
     "DeliveryRecord",
+    "OpenBoxes",
+    "boxes_ahead",
     "deliveries",
     "deliveries_from",
     "deliveries_of_cycle",
@@ -51,6 +54,7 @@ __all__ = [
 ]
 
 
+_TO_COME: Final = frozenset({DeliveryState.PLANNED, DeliveryState.LOCKED, DeliveryState.HELD})
 Window = tuple[datetime, datetime | None]
 """From when, included, to when, excluded; None: for the time being."""
 
@@ -272,7 +276,42 @@ def joined(subscription: Subscription, kept: Iterable[Delivery], start: date, en
     known = {delivery.key for delivery in kept}
     planned = [each for each in deliveries_from(subscription, start, end) if each.key not in known]
     here = [_as_planned_now(subscription, each) for each in kept if start <= each.on < end]
-    return tuple(sorted(planned + here, key=lambda each: (each.on, each.key)))
+    return tuple(sorted(planned + here, key=_place))
+
+
+@attrs.frozen
+class OpenBoxes:
+    """What is on record of boxes that aren't decided.
+
+    Args:
+        decided_to: The first local day whose box isn't decided.
+        kept: The boxes on record of which something may still become.
+    """
+
+    decided_to: date = date.min
+    kept: tuple[Delivery, ...] = ()
+
+
+def boxes_ahead(subscription: Subscription, on_record: OpenBoxes, start: date, end: date) -> Iterator[Delivery]:
+    """Answer the boxes of some days that are still to come, one after the other, oldest first.
+
+    Args:
+        subscription: Whose.
+        on_record: What is on record of them.
+        start: The first local day.
+        end: The day after the last one.
+    """
+    kept = on_record.kept
+    known = {delivery.key for delivery in kept}
+    computed = deliveries_from(subscription, max(start, on_record.decided_to), end)
+    planned = (each for each in computed if each.key not in known)
+    here = (_as_planned_now(subscription, each) for each in kept if start <= each.on < end)
+    every = merge(planned, sorted(here, key=_place), key=_place)
+    return (each for each in every if each.state in _TO_COME)
+
+
+def _place(delivery: Delivery) -> tuple[date, DeliveryKey]:
+    return delivery.on, delivery.key
 
 
 def _as_planned_now(subscription: Subscription, kept: Delivery) -> Delivery:

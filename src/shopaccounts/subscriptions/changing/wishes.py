@@ -213,9 +213,9 @@ def _cut(before: Subscription, after: Subscription, day: date) -> Subscription:
 
 def _cut_meters(before: Subscription, after: Subscription, day: date, at: datetime) -> Subscription:
     """Cut what is metered at the instant of the change: what was used before has the old price, also on that day."""
-    if before.lifecycle is not Lifecycle.ACTIVE:
-        return after
     old, new = _metered(before), _metered(after)
+    if before.lifecycle is not Lifecycle.ACTIVE or not (old or new):
+        return after
     first = before.begins_on(before.usage_to)
     cut = tuple(
         CutLine(line=line, start=min(max(line.since or first, first), day), end=day, until=at)

@@ -47,6 +47,7 @@ NOTHING_MOVED: Final[Mapping[int, date]] = MappingProxyType({})
 """That no boundary was moved."""
 
 _NO_TIME: Final = timedelta(0)
+_ONE_DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _FARTHEST_APART: Final = timedelta(hours=26)  # from UTC-12 to UTC+14
 
@@ -167,6 +168,8 @@ def service_period_of(
             stop = moved.get(index + 1, stop)
     if end is not None and end < stop:
         stop, scheduled_end = end, min(end, scheduled_end)
+    if following and following.start == start:
+        stop = start + _ONE_DAY  # who came back within the day has used something on it
     return ServicePeriod(
         index, segment.number, start, stop, nominal, scheduled_start, max(scheduled_start, scheduled_end)
     )

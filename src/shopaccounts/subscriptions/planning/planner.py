@@ -73,7 +73,7 @@ def plan(
     catching_up = mode or catch_up_mode(subscription, policy)
     decision, billed = Decision(subscription=subscription), 0
     while (due := next_due(decision.subscription, policy)) and due.at <= now and billed < policy.catch_up.cap:
-        if due.what is What.BILL:
+        if due.what in _BILLS:
             step = _bill(decision.subscription, due, facts, policy, now, catching_up, decided=mode is not None)
             billed += 1
         else:
@@ -94,11 +94,11 @@ def _bill(
     *,
     decided: bool,
 ) -> Decision:
-    renews = renewal_due(subscription, policy)
+    renews = due.at if due.what is What.RENEW else renewal_due(subscription, policy)
     periods = backlog(subscription, renews, policy, now)
     if is_too_much(periods, mode, policy) and not decided:
         return _hold(subscription, periods, now)
-    if not periods or renews != due.at:
+    if not periods or due.what is What.BILL_PAST:
         return _bill_past(subscription, due.at, facts, policy)
     if _is_term_over(subscription):
         return _next_term(subscription, due.at, policy)
@@ -194,6 +194,7 @@ def _collapsed(decision: Decision, mode: CatchUpMode) -> Decision:
     return decision if bills is decision.bills else attrs.evolve(decision, bills=bills)
 
 
+_BILLS: Final = frozenset({What.RENEW, What.BILL_PAST})
 _ONE_INVOICE: Final = frozenset({CatchUpMode.COLLAPSE, CatchUpMode.LATEST_ONLY})
 _STEPS: Final[Mapping[What, Step]] = MappingProxyType(
     {

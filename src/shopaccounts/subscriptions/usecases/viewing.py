@@ -1,7 +1,7 @@
 """What customers see of their subscriptions: how they stand, what comes next, what they may do, what was written."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 import attrs
@@ -14,7 +14,9 @@ from shopaccounts.kernel.money import Rate
 from shopaccounts.kernel.ports import Position
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.announcing.letters import NoticeLetters
-from shopaccounts.subscriptions.announcing.timeline import Upcoming, next_charge, upcoming
+from shopaccounts.subscriptions.announcing.timeline import BoxesAhead, Upcoming, next_charge, upcoming
+from shopaccounts.subscriptions.boxes.filing import open_boxes
+from shopaccounts.subscriptions.boxes.listing import Delivery, OpenBoxes, boxes_ahead
 from shopaccounts.subscriptions.changing.price_moves import concerning
 from shopaccounts.subscriptions.entitlements import Entitlement, entitlement
 from shopaccounts.subscriptions.errors import SubscriptionUnknown
@@ -31,6 +33,8 @@ from shopaccounts.subscriptions.ports import MethodFacts, Taxes, TaxRequest
 __all__ = ["InvoicePage", "SubscriptionView", "Viewing"]
 
 _PAGE = 50
+_NONE = OpenBoxes()
+_A_YEAR = timedelta(days=366)
 
 
 @attrs.frozen(kw_only=True)
@@ -41,12 +45,14 @@ class SubscriptionView:
         subscription: As it is.
         entitlement: Whether the customer has the use of it now, until when, and why.
         next_charge: The next charge, None if none is to come.
+        next_delivery: The next box, None if none is to come within a year.
         operations: What the customer may do, and why not the rest.
     """
 
     subscription: Subscription
     entitlement: Entitlement
     next_charge: Upcoming | None
+    next_delivery: Delivery | None
     operations: tuple[Allowed | Refusal, ...]
 
 
@@ -96,7 +102,10 @@ class Viewing:
             return ()
         rows = await got(self.desk.records.rows(SUBSCRIPTIONS, "account", found.it.id, None, _PAGE, newest_first=True))
         outlooks = await self._outlooks(rows.items, found.it)
-        return tuple([self._view(one, found.it, outlooks[one.id]) for one in rows.items])
+        boxes = await open_boxes(self.desk.records, rows.items)
+        return tuple(
+            [self._view(one, found.it, outlooks[one.id], boxes.get(one.id, OpenBoxes())) for one in rows.items]
+        )
 
     async def upcoming(
         self, customer: CustomerId, subscription: str, *, until: datetime | None = None, count: int = 12
@@ -117,7 +126,9 @@ class Viewing:
         if found is None or found.it.customer != customer or (account := found[ACCOUNTS]) is None:
             raise SubscriptionUnknown
         outlook = (await self._outlooks([found.it], account))[subscription]
-        return upcoming(found.it, account, policy=self.policy, until=until, count=count, **outlook)
+        on_record = await open_boxes(self.desk.records, [found.it])
+        boxes = BoxesAhead(self.desk.now(), on_record.get(subscription, _NONE))
+        return upcoming(found.it, account, policy=self.policy, boxes=boxes, until=until, count=count, **outlook)
 
     async def my_invoices(self, customer: CustomerId, after: Position | None = None, limit: int = 50) -> InvoicePage:
         """Answer a page of a customer's invoices, the newest first.
@@ -131,12 +142,20 @@ class Viewing:
         rows = await got(self.desk.records.rows(INVOICES, "account", account, after, limit, newest_first=True))
         return InvoicePage(invoices=rows.items, after=rows.next)
 
-    def _view(self, subscription: Subscription, account: BillingAccount, outlook: _Outlook) -> SubscriptionView:
+    def _view(
+        self,
+        subscription: Subscription,
+        account: BillingAccount,
+        outlook: _Outlook,
+        boxes: OpenBoxes,
+    ) -> SubscriptionView:
         now = self.desk.now()
+        today = local_date(now, subscription.zone)
         return SubscriptionView(
             subscription=subscription,
             entitlement=entitlement(subscription, now, self.policy),
             next_charge=next_charge(subscription, account, policy=self.policy, **outlook),
+            next_delivery=next(boxes_ahead(subscription, boxes, today, today + _A_YEAR), None),
             operations=allowed_operations(subscription, now, self.policy),
         )
 
