@@ -22,6 +22,7 @@ from shopaccounts.recovery import CASES, STOP_NOTICES
 from shopaccounts.registration import ADDITIONS, ATTEMPTS, CONTACT_CHANGES, CONTACT_CHECKS, INVITATIONS
 from shopaccounts.relay import Relay
 from shopaccounts.signin import CEREMONIES, DEVICE_BINDINGS, DEVICES, IMPERSONATIONS, PROGRESSES, SENT_CODES, SESSIONS
+from shopaccounts.subscriptions import SUBSCRIPTION_REQUESTS
 
 __all__ = ["DueTask", "TickReport", "Upkeep"]
 
@@ -50,6 +51,7 @@ _KEPT_FOR: Final[tuple[tuple[Book[Any], timedelta], ...]] = (
     (DEVICES, timedelta(0)),
     (IMPERSONATIONS, _YEAR),
     (CASES, timedelta(0)),
+    (SUBSCRIPTION_REQUESTS, timedelta(0)),
 )
 """How long the entities of a book stay after nobody can use them."""
 

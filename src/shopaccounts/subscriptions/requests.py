@@ -8,11 +8,13 @@ The rules, in plain English:
   also when the subscription has moved on, and what was asked for would be refused by now.
 * A key is good for one request of a customer in a store. With anything else it is refused.
 * What was refused is not written down: under the same key it may be asked for once more.
+* A key is remembered for 400 days, of the house: tasks of every year that are named by what they are for come back
+  under it. Then it may stand for something else.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -42,6 +44,8 @@ __all__ = [
 
 
 T = TypeVar("T")
+KEPT_FOR: Final = timedelta(days=400)
+"""How long a key is remembered."""
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _NO_IDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
@@ -111,7 +115,10 @@ class KeptRequest:
 
 
 SUBSCRIPTION_REQUESTS: Final = Book(
-    name="subscription_requests", of=KeptRequest, groups={"asker": lambda kept: kept.asker}
+    name="subscription_requests",
+    of=KeptRequest,
+    groups={"asker": lambda kept: kept.asker},
+    keep_until=lambda kept: kept.at + KEPT_FOR,
 )
 """Every request with a key that was carried out."""
 

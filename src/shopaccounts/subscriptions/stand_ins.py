@@ -19,7 +19,7 @@ from shopaccounts.subscriptions.ports import (
     Usage,
 )
 
-__all__ = ["BillingPorts"]
+__all__ = ["BillingPorts", "NoTax"]
 
 
 class _NoPlans:
@@ -34,8 +34,8 @@ class _NoPlans:
         return (None,) * len(ids)
 
 
-class _NoTaxes:
-    """For shops that owe no tax."""
+class NoTax:
+    """Nothing is taxed: a ``Taxes`` port for shops that owe no tax, and for tests."""
 
     def rates(self, requests: Sequence[TaxRequest]) -> tuple[tuple[Rate, ...], ...]:
         """Answer no rates."""
@@ -95,7 +95,7 @@ class BillingPorts:
     gateway: Gateway | None = None
     methods: PaymentMethods = attrs.field(factory=_NoMethods)
     method_details: MethodDetails = attrs.field(factory=_NoDetails)
-    taxes: Taxes = attrs.field(factory=_NoTaxes)
+    taxes: Taxes = attrs.field(factory=NoTax)
     usage: Usage = attrs.field(factory=_NoUsage)
     jurisdictions: Jurisdictions = attrs.field(factory=_Nowhere)
     holidays: frozenset[date] = frozenset()

@@ -7,16 +7,9 @@ from shopaccounts.kernel.money import Rate
 from shopaccounts.subscriptions.charges.metering import Measured, Missing, UsageAnswer, UsageRequest
 from shopaccounts.subscriptions.plans.offers import PlanVersion, PlanVersionId
 from shopaccounts.subscriptions.ports import MethodFacts, TaxRequest
+from shopaccounts.subscriptions.stand_ins import NoTax
 
 __all__ = ["FixedDetails", "FixedPlans", "FixedUsage", "FlatTax", "NoTax", "OneJurisdiction"]
-
-
-class NoTax:
-    """Nothing is taxed; a ``Taxes`` port, for shops that owe no tax as well."""
-
-    def rates(self, requests: Sequence[TaxRequest]) -> tuple[tuple[Rate, ...], ...]:
-        """Answer no rates for each request."""
-        return ((),) * len(requests)
 
 
 class FlatTax:

@@ -25,6 +25,7 @@ from shopaccounts.subscriptions.errors import (
     NotPaused,
     OnHold,
     OperationNotAllowed,
+    RequestIdReused,
     SubscriptionUnknown,
 )
 from shopaccounts.subscriptions.model import Hold
@@ -313,3 +314,17 @@ async def test_a_clerk_puts_everything_off_and_that_is_kept(coffee) -> None:
     assert await billed(coffee, 1) == 1
     with pytest.raises(Forbidden):
         await coffee.shop.billing_desk.postpone_all(id, 10, "just so")
+
+
+@pytest.mark.proves("UC-1")
+async def test_a_key_is_remembered_for_400_days_and_may_then_stand_for_something_else(coffee) -> None:
+    made = await coffee.subscribed()
+    await coffee.shop.pauses.skip_cycle(ANN, made.subscription.id, 1, request_id="k-1")
+    clock = coffee.builder.clock
+    clock.advance(timedelta(days=400))
+    await coffee.shop.upkeep.tick()
+    with pytest.raises(RequestIdReused):
+        await coffee.shop.cancellations.cancel(ANN, made.subscription.id, request_id="k-1")
+    clock.advance(timedelta(microseconds=1))
+    await coffee.shop.upkeep.tick()
+    assert await coffee.shop.cancellations.cancel(ANN, made.subscription.id, request_id="k-1")

@@ -106,7 +106,7 @@ def _books() -> dict[str, tuple[Column[Any], ...]]:
         "subscription_deliveries": _groups("subscription", "open", "customer"),
         "subscription_delivery_rounds": (Column("g_customer", KeyText), *_work()),
         "last_billing_runs": (),
-        "subscription_requests": (Column("g_asker", KeyText),),
+        "subscription_requests": (Column("g_asker", KeyText), _keep_until()),
         "campaign_uses": (Column("g_customer", KeyText),),
         "trial_uses": (Column("g_customer", KeyText),),
         "clerk_acts": _groups("account", "customer"),
