@@ -1,10 +1,13 @@
 """Customers leave and come back: what is recorded, what is paid back, and what nobody else can do."""
 
 from datetime import date, timedelta
+from functools import partial
+from typing import Any
 
 import attrs
 import pytest
 
+from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.ids import CustomerId, StoreId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions import (
@@ -19,6 +22,7 @@ from shopaccounts.subscriptions import (
 from shopaccounts.subscriptions.errors import (
     AlreadySubscribed,
     CancellationReached,
+    OperationNotAllowed,
     SettleFirst,
     SubscriptionUnknown,
 )
@@ -30,6 +34,7 @@ from shopaccounts.subscriptions.policy.pausing import Unused
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.testing.builders import quick_policies
+from shopaccounts.testing.wrapping import PortCall, wrapped
 
 ANN, BEN = CustomerId("ann"), CustomerId("ben")
 NOW = CancelWish(when=CancelWhen.NOW)
@@ -206,3 +211,24 @@ async def test_the_place_in_the_group_is_taken_again(coffee) -> None:
     with pytest.raises(AlreadySubscribed) as refused:
         await coffee.subscribed(key="o-2")
     assert refused.value.existing == id
+
+
+@pytest.mark.proves("CAN-7", "UC-1")
+async def test_who_came_back_in_another_tab_meanwhile_hears_that_it_runs(coffee) -> None:
+    made = await coffee.subscribed()
+    id, tabs = made.subscription.id, list[str]()
+    await coffee.shop.cancellations.cancel(ANN, id, NOW)
+
+    def around(call: PortCall) -> Answer[Any]:
+        args = call.make.args if isinstance(call.make, partial) else ()
+        return meanwhile(call) if "live_plan_group" in args and not tabs else call.make()
+
+    async def meanwhile(call: PortCall) -> Any:
+        tabs.append("another")
+        await coffee.shop.cancellations.reactivate(ANN, id)
+        return await got(call.make())
+
+    tab = coffee.builder.build(lambda port: wrapped(port, around))
+    with pytest.raises(OperationNotAllowed):
+        await tab.cancellations.reactivate(ANN, id)
+    assert tabs == ["another"]

@@ -197,7 +197,7 @@ class Office:
             SubscriptionUnknown: There is none, or it is another customer's.
             Rejected: As the rule says.
         """
-        return (await self._decided(customer, id, rule))[0]
+        return (await self.desk.retrying(lambda: self._decided(customer, id, rule), ATTEMPTS))[0]
 
     async def _decided(self, customer: CustomerId | None, id: str, rule: Rule) -> tuple[Done, Change]:
         now = self.desk.now()

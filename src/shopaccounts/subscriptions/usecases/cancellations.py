@@ -6,6 +6,7 @@ import attrs
 
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.canonical import plain_fields
+from shopaccounts.kernel.errors import StaleWrite
 from shopaccounts.kernel.ids import CustomerId
 from shopaccounts.kernel.ports import Position
 from shopaccounts.kernel.record import Change
@@ -166,13 +167,21 @@ class Cancellations:
         return one, kept | await granted_to(desk, customer, subscription.id, wanted)
 
     async def _require_alone(self, subscription: Subscription) -> None:
-        """Refuse a second subscription of a group of plans."""
+        """Refuse a second subscription of a group of plans.
+
+        Raises:
+            AlreadySubscribed: There is one.
+            StaleWrite: It is this one: somebody was faster, and all that was read is out of date.
+        """
         if not subscription.holds_group or subscription.lifecycle not in ENDED:
             return
         key = group_key(subscription.account, subscription.terms.group)
         found = await got(self.office.desk.records.find(SUBSCRIPTIONS, key, "live_plan_group"))
-        if found is not None:
-            raise AlreadySubscribed(existing=found.it.id)
+        if found is None:
+            return
+        if found.it.id == subscription.id:
+            raise StaleWrite(SUBSCRIPTIONS.name, subscription.id)
+        raise AlreadySubscribed(existing=found.it.id)
 
 
 async def invoices_of(office: Office, subscription: Subscription) -> tuple[Invoice, ...]:
