@@ -232,3 +232,13 @@ async def test_who_came_back_in_another_tab_meanwhile_hears_that_it_runs(coffee)
     with pytest.raises(OperationNotAllowed):
         await tab.cancellations.reactivate(ANN, id)
     assert tabs == ["another"]
+
+
+@pytest.mark.proves("CAN-7")
+async def test_who_comes_back_before_anybody_recorded_the_end_is_taken_up_again(till) -> None:
+    made = await till.subscribed()
+    await till.shop.cancellations.cancel(ANN, made.subscription.id)
+    till.builder.clock.advance(timedelta(days=31))
+    seen = await till.shop.cancellations.preview_reactivate(ANN, made.subscription.id)
+    done = await till.shop.cancellations.reactivate(ANN, made.subscription.id)
+    assert seen.subscription.lifecycle is done.subscription.lifecycle is Lifecycle.ACTIVE

@@ -169,15 +169,17 @@ class Cancellations:
     async def _require_alone(self, subscription: Subscription) -> None:
         """Refuse a second subscription of a group of plans.
 
+        One whose end is due, but not recorded, is found as well, as it was read.
+
         Raises:
             AlreadySubscribed: There is one.
-            StaleWrite: It is this one: somebody was faster, and all that was read is out of date.
+            StaleWrite: It is this one, and was changed: somebody was faster, and all that was read is out of date.
         """
         if not subscription.holds_group or subscription.lifecycle not in ENDED:
             return
         key = group_key(subscription.account, subscription.terms.group)
         found = await got(self.office.desk.records.find(SUBSCRIPTIONS, key, "live_plan_group"))
-        if found is None:
+        if found is None or (found.it.id, found.it.version) == (subscription.id, subscription.version):
             return
         if found.it.id == subscription.id:
             raise StaleWrite(SUBSCRIPTIONS.name, subscription.id)
