@@ -261,7 +261,7 @@ class ContractMachine(RuleBasedStateMachine):
                 table = self.database.tables[book].table
                 rows = connection.execute(select(table.c.id, table.c.body).where(table.c.realm == self.realm)).all()
                 if rows:
-                    yield book.name, dict(row._tuple() for row in rows)
+                    yield book.name, {row.id: row.body for row in rows}
 
     @invariant()
     def money_is_conserved(self) -> None:
