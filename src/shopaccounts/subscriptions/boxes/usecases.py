@@ -12,7 +12,8 @@ from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import AccountId, CustomerId, WorkerId
-from shopaccounts.kernel.ports import DueWork, Position
+from shopaccounts.kernel.ports import DueWork
+from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.record import Change, Write
 from shopaccounts.kernel.time import require_day
 from shopaccounts.subscriptions.boxes.changes import edit_delivery, move_delivery, skip_delivery
@@ -38,7 +39,6 @@ from shopaccounts.subscriptions.requests import KeptRequest, Request, asked_by, 
 __all__ = ["Boxes"]
 
 _ATTEMPTS: Final = 3
-_PAGE: Final = 200
 _FURTHEST: Final = timedelta(days=3 * 366)
 _ONE_DAY: Final = timedelta(days=1)
 _MOST_PRODUCTS: Final = 50
@@ -91,7 +91,10 @@ class Boxes:
         if not start < end <= start + _FURTHEST:
             raise InvalidInput(field="end", reason="range")
         mine, _ = await self._mine(customer, subscription)
-        kept = [record.delivery for record in await self._records(mine)]
+        kept = [
+            record.delivery
+            for record in await all_rows(self.desk.records, SUBSCRIPTION_DELIVERIES, "subscription", mine.id)
+        ]
         return joined(mine, kept, start, end)
 
     async def skip_delivery(
@@ -211,18 +214,6 @@ class Boxes:
         if found is None or found.it.customer != customer or found.it.store != self.desk.scope.store:
             raise SubscriptionUnknown
         return found.it, found[DELIVERY_ROUNDS]
-
-    async def _records(self, subscription: Subscription) -> list[DeliveryRecord]:
-        records: list[DeliveryRecord] = []
-        after: Position | None = None
-        while True:
-            rows = await got(
-                self.desk.records.rows(SUBSCRIPTION_DELIVERIES, "subscription", subscription.id, after, _PAGE)
-            )
-            records += rows.items
-            after = rows.next
-            if after is None:
-                return records
 
     async def _changed(
         self,

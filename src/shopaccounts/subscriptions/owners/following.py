@@ -28,13 +28,14 @@ from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import Taken
 from shopaccounts.kernel.events import Envelope, Event
 from shopaccounts.kernel.ids import CustomerId, StoreId
+from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.record import Change, Once
 from shopaccounts.subscriptions.collecting.usecases import Collecting
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.leaving.cancelling import leave_with_account
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, Subscription
 from shopaccounts.subscriptions.office.desk_work import Case, Office
-from shopaccounts.subscriptions.owners.handing_over import HandingOver, accounts_of, all_rows
+from shopaccounts.subscriptions.owners.handing_over import HandingOver, accounts_of
 from shopaccounts.subscriptions.states import ENDED
 
 __all__ = ["HEARD", "Branch", "Following"]
@@ -103,7 +104,7 @@ class Following:
     async def _end_all(self, customer: CustomerId, envelope: Envelope) -> None:
         """End the subscriptions of somebody who has left."""
         live = await all_rows(
-            self.desk, SUBSCRIPTIONS, "customer", customer, wanted=lambda one: one.lifecycle not in ENDED
+            self.desk.records, SUBSCRIPTIONS, "customer", customer, wanted=lambda one: one.lifecycle not in ENDED
         )
         for one in live:
             with _not_twice():

@@ -18,7 +18,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.kernel.ports import Position
+from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.record import Book, Change, Entity, Removal, Sweep, Write
 from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS
 from shopaccounts.subscriptions.boxes.listing import SUBSCRIPTION_DELIVERIES
@@ -44,7 +44,7 @@ from shopaccounts.subscriptions.payments.intents import INTENTS
 from shopaccounts.subscriptions.requests import SUBSCRIPTION_REQUESTS
 from shopaccounts.subscriptions.states import ENDED
 
-__all__ = ["HandingOver", "accounts_of", "all_rows"]
+__all__ = ["HandingOver", "accounts_of"]
 
 T = TypeVar("T", bound=Entity)
 _ROOM: Final = 450
@@ -63,36 +63,6 @@ _USES: Final[tuple[Book[Any], ...]] = (TRIALS, CAMPAIGN_USES)
 """What somebody had once, under ids that are made of the customer."""
 _OF_CUSTOMERS: Final[tuple[Book[Any], ...]] = (METERS, SUBSCRIPTION_DELIVERIES, DELIVERY_ROUNDS, *_USES)
 _STATEMENTS: Final[tuple[Book[Any], ...]] = (CANCELLATION_STATEMENTS, WITHDRAWAL_STATEMENTS)
-
-
-async def all_rows(
-    desk: Desk,
-    book: Book[T],
-    group: str,
-    value: str,
-    *,
-    wanted: Callable[[T], bool] = lambda _: True,
-    room: int | None = None,
-) -> list[T]:
-    """Answer a group of a book, oldest first.
-
-    Args:
-        desk: Whose books.
-        book: Which of them.
-        group: By which it is listed.
-        value: Of which group.
-        wanted: Which of its rows.
-        room: How many at most; None for all.
-    """
-    found: list[T] = []
-    after: Position | None = None
-    while room is None or len(found) < room:
-        page = await got(desk.records.rows(book, group, value, after, _PAGE))
-        found += filter(wanted, page.items)
-        if page.next is None:
-            break
-        after = page.next
-    return found[:room]
 
 
 async def accounts_of(desk: Desk, customer: CustomerId) -> tuple[BillingAccount, ...]:
@@ -197,7 +167,7 @@ class HandingOver:
         for book, group, value in groups:
             room = _ROOM - len(taken)
             rows = await all_rows(
-                self.desk, book, group, value, wanted=lambda row: row.store == source.store, room=room
+                self.desk.records, book, group, value, wanted=lambda row: row.store == source.store, room=room
             )
             taken += [(book, row) for row in rows]
         return taken
@@ -280,7 +250,7 @@ class HandingOver:
 
     async def _drop_statements(self, account: BillingAccount) -> None:
         """Remove what the customer wrote to end contracts."""
-        for one in await all_rows(self.desk, SUBSCRIPTIONS, "account", account.id):
+        for one in await all_rows(self.desk.records, SUBSCRIPTIONS, "account", account.id):
             for book in _STATEMENTS:
                 while rows := (await got(self.desk.records.rows(book, "subscription", one.id, None, _ROOM))).items:
                     await self.desk.record(Change(removals=tuple(map(book.remove, rows))))

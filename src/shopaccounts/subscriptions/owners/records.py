@@ -1,10 +1,15 @@
 """What a shop keeps of a customer's subscriptions, for those who ask; and whose it is, when that changes."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 import attrs
 
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId
+from shopaccounts.kernel.reading import all_rows
+from shopaccounts.kernel.record import Book, Entity
 from shopaccounts.kernel.text import require_text
 from shopaccounts.subscriptions.laws.notices import SENT_NOTICES, SentNotice
 from shopaccounts.subscriptions.leaving.statements import (
@@ -14,7 +19,7 @@ from shopaccounts.subscriptions.leaving.statements import (
     WithdrawalStatement,
 )
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, BillingAccount, Subscription
-from shopaccounts.subscriptions.owners.handing_over import HandingOver, accounts_of, all_rows
+from shopaccounts.subscriptions.owners.handing_over import HandingOver, accounts_of
 from shopaccounts.subscriptions.papers.documents import (
     BALANCE_ENTRIES,
     CREDIT_NOTES,
@@ -27,6 +32,8 @@ from shopaccounts.subscriptions.payments.intents import INTENTS, PaymentIntent
 from shopaccounts.subscriptions.pricing import PRICE_ANSWERS, PriceAnswer
 
 __all__ = ["CustomerRecords", "KeptOfCustomer"]
+
+T = TypeVar("T", bound=Entity)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,26 +83,26 @@ class CustomerRecords:
         Args:
             customer: Whose, as the host has made sure.
         """
-        desk = self.desk
-        subscriptions = await all_rows(desk, SUBSCRIPTIONS, "customer", customer)
-        accounts = await accounts_of(desk, customer)
+        accounts = await accounts_of(self.desk, customer)
+        subscriptions = await self._all(SUBSCRIPTIONS, "customer", [customer])
         ids = [one.id for one in subscriptions]
         return KeptOfCustomer(
             accounts=accounts,
-            subscriptions=tuple(subscriptions),
-            invoices=tuple(await all_rows(desk, INVOICES, "customer", customer)),
-            notes=tuple(await all_rows(desk, CREDIT_NOTES, "customer", customer)),
-            payments=tuple([one for each in accounts for one in await all_rows(desk, INTENTS, "account", each.id)]),
-            entries=tuple(await all_rows(desk, BALANCE_ENTRIES, "customer", customer)),
-            notices=tuple([one for id in ids for one in await all_rows(desk, SENT_NOTICES, "subscription", id)]),
-            cancellations=tuple(
-                [one for id in ids for one in await all_rows(desk, CANCELLATION_STATEMENTS, "subscription", id)]
-            ),
-            withdrawals=tuple(
-                [one for id in ids for one in await all_rows(desk, WITHDRAWAL_STATEMENTS, "subscription", id)]
-            ),
-            answers=tuple([one for id in ids for one in await all_rows(desk, PRICE_ANSWERS, "subscription", id)]),
+            subscriptions=subscriptions,
+            invoices=await self._all(INVOICES, "customer", [customer]),
+            notes=await self._all(CREDIT_NOTES, "customer", [customer]),
+            payments=await self._all(INTENTS, "account", [one.id for one in accounts]),
+            entries=await self._all(BALANCE_ENTRIES, "customer", [customer]),
+            notices=await self._all(SENT_NOTICES, "subscription", ids),
+            cancellations=await self._all(CANCELLATION_STATEMENTS, "subscription", ids),
+            withdrawals=await self._all(WITHDRAWAL_STATEMENTS, "subscription", ids),
+            answers=await self._all(PRICE_ANSWERS, "subscription", ids),
         )
+
+    async def _all(self, book: Book[T], group: str, values: Iterable[str]) -> tuple[T, ...]:
+        """Answer all rows of some groups."""
+        records = self.desk.records
+        return tuple([one for value in values for one in await all_rows(records, book, group, value)])
 
     async def move_subscriptions(self, source: CustomerId, target: CustomerId) -> None:
         """Let all that one customer has belong to another, in every store of the realm; done before, it does nothing.

@@ -8,12 +8,13 @@ from shopaccounts.customers import Blocker, CreditLeft, Holding, SubscriptionEnd
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import AccountId
+from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.errors import ErasureRefused
 from shopaccounts.subscriptions.leaving.statements import CANCELLATION_STATEMENTS, WITHDRAWAL_STATEMENTS
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.owners.forgetting import released_on
-from shopaccounts.subscriptions.owners.handing_over import accounts_of, all_rows
+from shopaccounts.subscriptions.owners.handing_over import accounts_of
 from shopaccounts.subscriptions.papers.documents import CREDIT_NOTES, INVOICES
 from shopaccounts.subscriptions.policy import KeepingPolicy
 from shopaccounts.subscriptions.states import ENDED
@@ -70,7 +71,7 @@ class Stakes:
 
     async def _live(self, account: AccountId) -> list[Subscription]:
         return await all_rows(
-            self.desk, SUBSCRIPTIONS, "customer", account, wanted=lambda one: one.lifecycle not in ENDED
+            self.desk.records, SUBSCRIPTIONS, "customer", account, wanted=lambda one: one.lifecycle not in ENDED
         )
 
     async def _is_unsettled(self, account: BillingAccount) -> bool:
@@ -83,7 +84,7 @@ class Stakes:
         notes = await got(records.rows(CREDIT_NOTES, "account", account.id, None, 1, newest_first=True))
         issued = [one.issued_at or one.written_at for one in invoices.items] + [one.issued_at for one in notes.items]
         days += [released_on(local_date(at, zone), self.policy.document_years) for at in issued]
-        for one in await all_rows(self.desk, SUBSCRIPTIONS, "account", account.id):
+        for one in await all_rows(self.desk.records, SUBSCRIPTIONS, "account", account.id):
             said = await got(records.rows(CANCELLATION_STATEMENTS, "subscription", one.id, None, 1, newest_first=True))
             back = await got(records.rows(WITHDRAWAL_STATEMENTS, "subscription", one.id, None, 1, newest_first=True))
             came = [each.received_at for each in said.items] + [each.opened_at for each in back.items]

@@ -8,7 +8,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.canonical import plain_fields
 from shopaccounts.kernel.errors import StaleWrite
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.kernel.ports import Position
+from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.record import Change
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import AlreadySubscribed
@@ -24,8 +24,6 @@ from shopaccounts.subscriptions.requests import Request
 from shopaccounts.subscriptions.states import ENDED
 
 __all__ = ["Cancellations", "invoices_of"]
-
-_PAGE = 200
 
 
 @attrs.frozen(kw_only=True)
@@ -193,11 +191,8 @@ async def invoices_of(office: Office, subscription: Subscription) -> tuple[Invoi
         office: Whose books.
         subscription: Which.
     """
-    found: list[Invoice] = []
-    after: Position | None = None
-    while True:
-        page = await got(office.desk.records.rows(INVOICES, "account", subscription.account, after, _PAGE))
-        found += (invoice for invoice in page.items if subscription.id in invoice.subscriptions)
-        if page.next is None:
-            return tuple(found)
-        after = page.next
+
+    def has_lines(invoice: Invoice) -> bool:
+        return subscription.id in invoice.subscriptions
+
+    return tuple(await all_rows(office.desk.records, INVOICES, "account", subscription.account, wanted=has_lines))

@@ -19,8 +19,9 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import Claimed, DueWork
+from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.record import Change, ClaimGuard
-from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.planning.last_bill import write_last
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers
@@ -30,7 +31,6 @@ from shopaccounts.subscriptions.states import ENDED
 __all__ = ["LastBills"]
 
 log = logging.getLogger("shopaccounts")
-_PAGE: Final = 500
 _TRY_AGAIN: Final = timedelta(hours=1)
 
 
@@ -80,15 +80,16 @@ class LastBills:
 
     async def _has_more(self, account: BillingAccount) -> bool:
         """Tell whether anything is to be billed yet: then what waits goes along."""
-        records, after = self.desk.records, None
-        while True:
-            rows = await got(records.rows(SUBSCRIPTIONS, "account", account.id, after, _PAGE, newest_first=True))
-            if any(one.lifecycle not in ENDED or one.due_at is not None for one in rows.items):
-                return True
-            if (after := rows.next) is None:
-                return False
+        more = await all_rows(
+            self.desk.records, SUBSCRIPTIONS, "account", account.id, wanted=_is_to_be_billed, room=1, newest_first=True
+        )
+        return bool(more)
 
     def _change(self, claim: Claimed[BillingAccount], papers: Papers) -> Change:
         guard = ClaimGuard(ACCOUNTS, claim.item.id, claim.fence)
         change = filed(self.desk.by_itself, papers, account=claim.item, subscriptions={}, invoices={})
         return change | Change(claims=(guard,))
+
+
+def _is_to_be_billed(subscription: Subscription) -> bool:
+    return subscription.lifecycle not in ENDED or subscription.due_at is not None
