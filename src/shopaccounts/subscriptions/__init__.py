@@ -11,7 +11,7 @@ from shopaccounts.subscriptions.announcing.price_changing import OpenPriceChange
 from shopaccounts.subscriptions.announcing.timeline import Upcoming, UpcomingKind
 from shopaccounts.subscriptions.boxes.delivering import DELIVERY_ROUNDS
 from shopaccounts.subscriptions.boxes.listing import SUBSCRIPTION_DELIVERIES
-from shopaccounts.subscriptions.boxes.rounds import DeliveryFailure, DeliveryReport
+from shopaccounts.subscriptions.boxes.rounds import DeliveryReport
 from shopaccounts.subscriptions.boxes.usecases import Boxes
 from shopaccounts.subscriptions.changing.changes import When
 from shopaccounts.subscriptions.charges.usage import METERS
@@ -23,6 +23,7 @@ from shopaccounts.subscriptions.desk.holds import HoldMode
 from shopaccounts.subscriptions.desk.imports import SubscriptionImports
 from shopaccounts.subscriptions.desk.work import Acted, ActPage, Clerks
 from shopaccounts.subscriptions.entitlements import Entitlement, EntitlementReason, entitlement
+from shopaccounts.subscriptions.failures import BillingFailure
 from shopaccounts.subscriptions.guards import Allowed, Operation, Refusal
 from shopaccounts.subscriptions.laws.notices import SENT_NOTICES
 from shopaccounts.subscriptions.leaving.cancelling import CancelWish
@@ -80,7 +81,7 @@ from shopaccounts.subscriptions.requests import SUBSCRIPTION_REQUESTS
 from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
 from shopaccounts.subscriptions.stand_ins import BillingPorts
 from shopaccounts.subscriptions.states import Collection, Lifecycle, Trigger, moved
-from shopaccounts.subscriptions.usecases.billing_run import BillingFailure, BillingRun, RunReport
+from shopaccounts.subscriptions.usecases.billing_run import BillingRun, RunReport
 from shopaccounts.subscriptions.usecases.cancellations import Cancellations
 from shopaccounts.subscriptions.usecases.change_requests import Changed, How
 from shopaccounts.subscriptions.usecases.changing import Changing
@@ -152,7 +153,6 @@ __all__ = [
     "CycleContent",
     "Deferral",
     "Deferred",
-    "DeliveryFailure",
     "DeliveryReport",
     "DocumentDesk",
     "Done",

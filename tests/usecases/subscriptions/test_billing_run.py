@@ -12,9 +12,10 @@ from shopaccounts.kernel.ids import CustomerId, WorkerId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.record import Change
 from shopaccounts.subscriptions import ACCOUNTS, SUBSCRIPTIONS, SubscriptionPolicy
+from shopaccounts.subscriptions.failures import MOST_FAILURES
 from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
-from shopaccounts.subscriptions.usecases.billing_run import FAILED, MOST_FAILURES
+from shopaccounts.subscriptions.usecases.billing_run import FAILED
 from shopaccounts.testing.builders import quick_policies
 from shopaccounts.testing.wrapping import PortCall, wrapped
 

@@ -13,7 +13,7 @@ The rules, in plain English:
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import attrs
@@ -40,6 +40,7 @@ from shopaccounts.subscriptions.boxes.listing import SUBSCRIPTION_DELIVERIES, De
 from shopaccounts.subscriptions.boxes.states import DeliveryState
 from shopaccounts.subscriptions.cycles.schedules import CycleRef
 from shopaccounts.subscriptions.events import BalanceCredited
+from shopaccounts.subscriptions.failures import BillingFailure, failed
 from shopaccounts.subscriptions.invoices.balance import credit
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.papers.documents import (
@@ -56,31 +57,12 @@ from shopaccounts.subscriptions.papers.documents import (
 from shopaccounts.subscriptions.papers.lines import Line, LineKind, TaxMode
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 
-__all__ = ["DeliveryFailure", "DeliveryReport", "DeliveryRun"]
+__all__ = ["DeliveryReport", "DeliveryRun"]
 
 log = logging.getLogger("shopaccounts")
 
-_MOST_FAILURES: Final = 5
-_FIRST_WAIT: Final = timedelta(minutes=1)
 _FOR_BOXES: Final = frozenset({LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON})
 _NO_BOXES: Final[Mapping[DeliveryState, int]] = Counter()
-
-
-@attrs.frozen(kw_only=True)
-class DeliveryFailure:
-    """A subscription whose boxes could not be decided.
-
-    Args:
-        subscription: Which.
-        code: What was wrong: the code of a rejection, or the name of an error.
-        attempt: How often it failed.
-        next_try: When it is tried again; None where a person has to look at it.
-    """
-
-    subscription: str
-    code: str
-    attempt: int
-    next_try: datetime | None
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +85,7 @@ class DeliveryReport:
     credited: tuple[Money, ...] = ()
     put_off: int = 0
     stale: int = 0
-    failures: tuple[DeliveryFailure, ...] = ()
+    failures: tuple[BillingFailure, ...] = ()
 
     def __add__(self, more: "DeliveryReport") -> "DeliveryReport":
         return DeliveryReport(
@@ -327,15 +309,14 @@ class DeliveryRun:
             events=self.desk.by_itself.tell(*outcome.due.events, *given),
         )
 
-    async def _set_aside(self, claim: Claimed[DeliveryRound], failure: Exception, now: datetime) -> DeliveryFailure:
-        attempt, code = claim.attempts + 1, getattr(failure, "code", type(failure).__name__)
-        next_try = None if attempt >= _MOST_FAILURES else now + _FIRST_WAIT * 4 ** (attempt - 1)
-        log.error("the boxes of subscription %s can't be decided: %s", claim.item.id, code, exc_info=failure)
-        if next_try is None:
-            await got(self.work.park(DELIVERY_ROUNDS, claim, code))
+    async def _set_aside(self, claim: Claimed[DeliveryRound], failure: Exception, now: datetime) -> BillingFailure:
+        told = failed(claim.item.id, failure, claim.attempts, now)
+        log.error("the boxes of subscription %s can't be decided: %s", told.subscription, told.code, exc_info=failure)
+        if told.next_try is None:
+            await got(self.work.park(DELIVERY_ROUNDS, claim, told.code))
         else:
-            await got(self.work.release(DELIVERY_ROUNDS, [claim], next_try))
-        return DeliveryFailure(subscription=claim.item.id, code=code, attempt=attempt, next_try=next_try)
+            await got(self.work.release(DELIVERY_ROUNDS, [claim], told.next_try))
+        return told
 
 
 def _cycles_of(case: _Case, now: datetime) -> set[CycleRef]:
@@ -361,7 +342,7 @@ def _credited(case: _Case, entry: BalanceEntry, now: datetime) -> Event:
     )
 
 
-def _report(recorded: Sequence[_Outcome], stale: int, failures: Sequence[DeliveryFailure]) -> DeliveryReport:
+def _report(recorded: Sequence[_Outcome], stale: int, failures: Sequence[BillingFailure]) -> DeliveryReport:
     return DeliveryReport(
         pages=1,
         subscriptions=len(recorded),

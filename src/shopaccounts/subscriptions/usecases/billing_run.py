@@ -35,6 +35,7 @@ from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.events import SubscriptionHeld
 from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.failures import BillingFailure, failed
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Hold, Subscription
 from shopaccounts.subscriptions.office.counting import NOT_METERED, Counted, Reading
 from shopaccounts.subscriptions.office.filing import filed, new_ids
@@ -50,31 +51,12 @@ from shopaccounts.subscriptions.scheduled import NOTHING_SCHEDULED
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.subscriptions.usecases.last_bills import LastBills
 
-__all__ = ["BillingFailure", "BillingRun", "RunReport"]
+__all__ = ["BillingRun", "RunReport"]
 
 log = logging.getLogger("shopaccounts")
 
-MOST_FAILURES: Final = 5
 FAILED: Final = "planning_failed"
 """The code of a hold because a subscription could not be decided so often."""
-_FIRST_WAIT: Final = timedelta(minutes=1)
-
-
-@attrs.frozen(kw_only=True)
-class BillingFailure:
-    """A subscription that could not be decided.
-
-    Args:
-        subscription: Which.
-        code: What was wrong: the code of a rejection, or the name of an error.
-        attempt: How often it failed.
-        next_try: When it is tried again; None where a person has to look at it.
-    """
-
-    subscription: str
-    code: str
-    attempt: int
-    next_try: datetime | None
 
 
 @attrs.frozen(kw_only=True)
@@ -286,15 +268,13 @@ class BillingRun:
         failures = []
         for one, failure in page.failures:
             claim = page.claims.get(one.id)
-            attempt = claim.attempts + 1 if claim else 1
-            next_try = None if attempt >= MOST_FAILURES else page.now + _FIRST_WAIT * 4 ** (attempt - 1)
-            code = getattr(failure, "code", type(failure).__name__)
-            failures.append(BillingFailure(subscription=one.id, code=code, attempt=attempt, next_try=next_try))
-            log.error("subscription %s can't be billed: %s", one.id, code, exc_info=failure)
-            if next_try is None:
+            told = failed(one.id, failure, claim.attempts if claim else 0, page.now)
+            failures.append(told)
+            log.error("subscription %s can't be billed: %s", one.id, told.code, exc_info=failure)
+            if told.next_try is None:
                 await self._hold(one, page.now, _guards([claim] if claim else ()))
             elif claim:
-                await got(self.work.release(SUBSCRIPTIONS, [claim], next_try))
+                await got(self.work.release(SUBSCRIPTIONS, [claim], told.next_try))
         return tuple(failures)
 
     async def _hold(self, subscription: Subscription, now: datetime, claims: tuple[ClaimGuard, ...]) -> None:
