@@ -1,5 +1,6 @@
 """How much work the rules of billing are, counted in calls of functions: on every machine the same, busy or not."""
 
+import gc
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -36,11 +37,14 @@ def calls_of(work: Callable[[], object]) -> list[CodeType]:
         if what == "call":
             called.append(frame.f_code)
 
+    gc.collect()
+    gc.disable()  # what others left behind is no work of ours
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return called[1:]
 
 
