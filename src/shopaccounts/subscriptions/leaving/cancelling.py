@@ -18,7 +18,7 @@ The rules, in plain English:
 
 import re
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
@@ -317,9 +317,7 @@ def undo_cancellation(subscription: Subscription, now: datetime, policy: Subscri
         OnHold: It waits for a decision of the shop.
     """
     require_operation(subscription, Operation.UNDO_CANCELLATION, now, policy)
-    planned = subscription.scheduled.cancel
-    if planned is None:  # pragma: no cover  (refused above)
-        return Decision(subscription=subscription)
+    planned = cast("CancelAt", subscription.scheduled.cancel)  # where nothing is planned, that was just refused
     goes_on = attrs.evolve(subscription, scheduled=attrs.evolve(subscription.scheduled, cancel=None))
     told = CancellationUndone(at=now, account=goes_on.customer, subscription=goes_on.id, ends_at=planned.at)
     return Decision(subscription=goes_on, events=(told,))
