@@ -8,13 +8,16 @@ The rules, in plain English:
 * Money never changes the lifecycle by itself. What becomes of a subscription that nobody pays is the shop's policy.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from shopaccounts.subscriptions.errors import TransitionRefused
 
-__all__ = ["COLLECTION", "ENDED", "LIFECYCLE", "Collection", "Lifecycle", "Trigger", "collected", "moved"]
+__all__ = ["COLLECTION", "ENDED", "LIFECYCLE", "Collection", "Lifecycle", "Trigger", "collected", "moved", "step"]
+
+S = TypeVar("S", bound=Enum)
 
 
 class Lifecycle(Enum):
@@ -124,16 +127,25 @@ ENDED: Final = frozenset({Lifecycle.CANCELED, Lifecycle.EXPIRED, Lifecycle.INCOM
 """Those in which nothing happens any more, unless the customer is won back."""
 
 
+def step(table: Mapping[tuple[Any, Any], S], state: Enum | None, trigger: Enum) -> S:
+    """Answer where *trigger* leads from *state*, by a table of states.
+
+    Raises:
+        TransitionRefused: It leads nowhere.
+    """
+    try:
+        return table[state, trigger]
+    except KeyError:
+        raise TransitionRefused(state.value if state else "", trigger.value) from None
+
+
 def moved(state: Lifecycle | None, trigger: Trigger) -> Lifecycle:
     """Answer where *trigger* leads a subscription from *state*; None is one that doesn't exist yet.
 
     Raises:
         TransitionRefused: It leads nowhere.
     """
-    try:
-        return LIFECYCLE[state, trigger]
-    except KeyError:
-        raise TransitionRefused(state.value if state else "", trigger.value) from None
+    return step(LIFECYCLE, state, trigger)
 
 
 def collected(state: Collection, trigger: Trigger) -> Collection:
@@ -142,7 +154,4 @@ def collected(state: Collection, trigger: Trigger) -> Collection:
     Raises:
         TransitionRefused: It leads nowhere.
     """
-    try:
-        return COLLECTION[state, trigger]
-    except KeyError:
-        raise TransitionRefused(state.value, trigger.value) from None
+    return step(COLLECTION, state, trigger)

@@ -14,7 +14,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from shopaccounts.subscriptions.errors import TransitionRefused
+from shopaccounts.subscriptions.states import step
 
 __all__ = ["DELIVERY", "DeliveryState", "DeliveryTrigger", "delivered"]
 
@@ -75,7 +75,4 @@ def delivered(state: DeliveryState, trigger: DeliveryTrigger) -> DeliveryState:
     Raises:
         TransitionRefused: It leads nowhere.
     """
-    try:
-        return DELIVERY[state, trigger]
-    except KeyError:
-        raise TransitionRefused(state.value, trigger.value) from None
+    return step(DELIVERY, state, trigger)

@@ -28,7 +28,6 @@ from shopaccounts.kernel.ids import RealmId, StoreId
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.personal import Category, OnErase, described, impersonal, personal
 from shopaccounts.kernel.record import Book
-from shopaccounts.subscriptions.errors import TransitionRefused
 from shopaccounts.subscriptions.laws.rows import STEP_UP_RULES, StepUpRule, in_jurisdiction, step_up_needed
 from shopaccounts.subscriptions.marks import AN_ID
 from shopaccounts.subscriptions.payments.charging import (
@@ -40,6 +39,7 @@ from shopaccounts.subscriptions.payments.charging import (
     NeverSeen,
     NoAnswer,
 )
+from shopaccounts.subscriptions.states import step
 
 __all__ = [
     "ACTION_TIMEOUT",
@@ -258,10 +258,7 @@ def advanced(state: IntentState, trigger: IntentTrigger) -> IntentState:
     Raises:
         TransitionRefused: It leads nowhere.
     """
-    try:
-        return INTENT[state, trigger]
-    except KeyError:
-        raise TransitionRefused(state.value, trigger.value) from None
+    return step(INTENT, state, trigger)
 
 
 def is_live(intent: PaymentIntent) -> bool:
