@@ -17,7 +17,7 @@ zone is no time, and a class that the field doesn't name is none.
 
 import base64
 import functools
-import json
+import math
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
@@ -27,8 +27,9 @@ from typing import Any, Final, Never, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
+import orjson
 
-from shopaccounts.kernel.canonical import canonical, in_order, time_text
+from shopaccounts.kernel.canonical import canonical, in_order, require_storable, time_text
 from shopaccounts.kernel.errors import BadPolicy
 from shopaccounts.kernel.secret import Secret
 from shopaccounts.kernel.time import Zone, require_instant, zone
@@ -39,12 +40,25 @@ __all__ = ["dump", "load", "read_overlay"]
 T = TypeVar("T")
 _MICRO = timedelta(microseconds=1)
 _WHICH: Final = "is"
+_SORTED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 _UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 def dump(value: Any) -> str:
-    """Answer an attrs value as canonical JSON."""
-    return canonical(_converter().unstructure(value))
+    """Answer an attrs value as canonical JSON.
+
+    Raises:
+        Defect: A whole number beyond 64 bits, or text that no database holds: with NUL or half of a surrogate pair.
+        TypeError: What has no text, such as a secret or a time without a zone.
+        ValueError: NaN or an infinity.
+    """
+    plain = _converter().unstructure(value)
+    try:
+        written = orjson.dumps(plain, option=_SORTED)
+    except orjson.JSONEncodeError:
+        return canonical(plain)  # says what is wrong with it
+    require_storable(written, plain)
+    return written.decode()
 
 
 def load(cls: type[T], text: str | bytes) -> T:
@@ -53,7 +67,7 @@ def load(cls: type[T], text: str | bytes) -> T:
     Raises:
         cattrs.BaseValidationError: The text is no such value; nothing is converted to make it one.
     """
-    return _converter().structure(json.loads(text), cls)
+    return _converter().structure(orjson.loads(text), cls)
 
 
 def read_overlay(default: T, overrides: Mapping[str, Any], fields: "Mapping[str, attrs.Attribute[Any]]") -> T:
@@ -102,6 +116,7 @@ def _converter() -> cattrs.Converter:
         converter.register_structure_hook(plain, _exactly)
     converter.register_structure_hook(IntEnum, lambda value, kind: kind(_exactly(value, int)))
     converter.register_structure_hook(StrEnum, lambda value, kind: kind(_exactly(value, str)))
+    converter.register_unstructure_hook(float, _finite)
     converter.register_unstructure_hook(datetime, time_text)
     converter.register_structure_hook(datetime, lambda text, _: require_instant(datetime.fromisoformat(text)))
     converter.register_unstructure_hook(date, date.isoformat)
@@ -253,4 +268,12 @@ def _is_secret(cls: Any) -> bool:
 
 
 def _enum_text(member: Enum) -> Any:
-    return member.value
+    return member._value_  # what ``value`` answers, in a third of its time
+
+
+def _finite(number: float) -> float:
+    """Refuse what is no number; the encoder would write nothing in its place."""
+    if not math.isfinite(number):
+        msg = "JSON has no infinity, and nothing that is no number"
+        raise ValueError(msg)
+    return number

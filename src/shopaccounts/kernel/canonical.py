@@ -16,7 +16,7 @@ import attrs
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.time import require_instant
 
-__all__ = ["canonical", "in_order", "plain_fields", "time_text"]
+__all__ = ["canonical", "in_order", "plain_fields", "require_storable", "time_text"]
 
 _PLAIN = (str, int, float)
 _MICRO = timedelta(microseconds=1)
@@ -34,11 +34,23 @@ def canonical(plain: Any) -> str:
         ValueError: NaN or an infinity.
     """
     text = _ENCODER.encode(plain)
-    written = _written(text)
+    require_storable(_written(text), plain)
+    return text
+
+
+def require_storable(written: bytes, plain: Any) -> None:
+    """Demand that databases hold what was written.
+
+    Args:
+        written: Plain values as canonical JSON.
+        plain: The values themselves.
+
+    Raises:
+        Defect: A whole number beyond 64 bits, or text with NUL.
+    """
     if _NUL in written or _LONG_NUMBER in written.translate(_DIGITS_AS_ZERO):
         for part in _parts(plain):
             _refuse_unstorable(part)
-    return text
 
 
 def time_text(at: datetime) -> str:

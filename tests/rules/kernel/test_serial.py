@@ -54,6 +54,11 @@ class Everything:
     words: Mapping[str, int]
 
 
+@attrs.frozen
+class Measured:
+    share: float
+
+
 storable = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 whole = st.integers(-(2**63), 2**63 - 1)
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -109,6 +114,12 @@ class TestRoundTrips:
         assert serial.dump(shuffled) == text
         assert serial.dump(serial.load(Everything, text)) == text
         assert text.encode().decode() == text
+
+    @pytest.mark.proves("KER-194")
+    @given(everything)
+    def test_entities_are_written_as_all_canonical_json_is(self, value):
+        text = serial.dump(value)
+        assert text == canonical(json.loads(text))
 
     @pytest.mark.proves("KER-194")
     def test_the_text_is_compact_json_with_sorted_keys(self):
@@ -191,6 +202,8 @@ class TestWhatNoDatabaseHolds:
     def test_what_is_no_number_is_refused(self, number):
         with pytest.raises(ValueError, match="JSON"):
             canonical({"a": number})
+        with pytest.raises(ValueError, match="JSON"):
+            serial.dump(Measured(share=number))
 
     @pytest.mark.proves("KER-190")
     def test_a_time_without_a_zone_is_refused(self):
