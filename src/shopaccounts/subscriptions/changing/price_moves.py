@@ -5,7 +5,8 @@ The rules, in plain English:
 * A change of price concerns the running subscriptions of its plan that agreed on their price before its day, in a
   currency that it has a price for. Who has the version that is sold at the new price has that price already.
 * It is decided each time a period begins that is billed by then. Of several that have come the latest wins that this
-  subscription may take.
+  subscription may take. A cycle that is left whole though a trial ends in it begins, for its price, where the trial
+  ends: it has the price that it would have if it were cut there.
 * The phase that runs is cut there: the days before keep their price, those after it have the new one, and so has every
   later phase. A trial and an introduction stay as they are until they end.
 * Who leaves because of the price does so at the beginning of the period that would have it.
@@ -53,6 +54,7 @@ __all__ = [
     "price_moment",
     "price_rules",
     "price_step",
+    "priced_from",
     "tariff_of",
     "with_price",
 ]
@@ -115,7 +117,7 @@ def price_step(subscription: Subscription, at: datetime, facts: Facts, policy: S
         if isinstance(decided, Moves):
             return _moved(subscription, change, period, at, told)
         if isinstance(decided, CancelsAtPeriodEnd):
-            return _left(subscription, at, told)
+            return _left(subscription, period, at, told)
         if isinstance(decided, Deferred):
             told.append(
                 PriceChangeDeferred(
@@ -135,7 +137,7 @@ def _decided(
     moment = price_moment(change, subscription, period, facts)
     if moment is None:
         return None
-    rules = price_rules(policy.notices.laws, facts.place, period.start)
+    rules = price_rules(policy.notices.laws, facts.place, moment.starts_on)
     sent = tuple(one for one in facts.notices if one.instance == price_instance(change.id))
     return decide_price_change(change, moment, rules, sent, policy.prices)
 
@@ -162,15 +164,16 @@ def price_moment(
         period: One that isn't billed.
         facts: What the customer answered.
     """
-    before, after = _tariff_on(subscription.terms, period.start), tariff_of(change, subscription)
-    until = offer_until(subscription.terms, period.start)
+    starts_on, starts_at = priced_from(subscription, period)
+    before, after = _tariff_on(subscription.terms, starts_on), tariff_of(change, subscription)
+    until = offer_until(subscription.terms, starts_on)
     if after is None or (before is None and until is None):
         return None
     quantity = subscription.plan_line.quantity
     reply = next((one.reply for one in facts.price_answers if one.change == change.id), None)
     return PriceMoment(
-        starts_on=period.start,
-        starts_at=start_instant_of(subscription.segments, period.index, moved=subscription.moved),
+        starts_on=starts_on,
+        starts_at=starts_at,
         zone=subscription.zone,
         before=charge(before, quantity) if before else Money.zero(subscription.currency),
         after=charge(after, quantity),
@@ -178,6 +181,19 @@ def price_moment(
         intro_until=until,
         reply=reply,
     )
+
+
+def priced_from(subscription: Subscription, period: ServicePeriod) -> tuple[date, datetime]:
+    """Answer from when on a period has its price, as a local day and as an instant: from the end of a trial within it.
+
+    Args:
+        subscription: Whose.
+        period: One that isn't billed.
+    """
+    phase, trial = _phase_on(subscription.terms, period.start), subscription.trial
+    if trial is not None and phase.kind is PhaseKind.TRIAL and phase.end is not None and phase.end < period.end:
+        return phase.end, trial.ends_at
+    return period.start, start_instant_of(subscription.segments, period.index, moved=subscription.moved)
 
 
 def _phase_on(terms: Terms, day: date) -> RunningPhase:
@@ -235,9 +251,9 @@ def _cut(phase: RunningPhase, start: date, tariff: Tariff | None) -> Iterator[Ru
     yield attrs.evolve(phase, start=max(phase.start, start), tariff=tariff)
 
 
-def _left(subscription: Subscription, at: datetime, told: list[Event]) -> Decision:
+def _left(subscription: Subscription, period: ServicePeriod, at: datetime, told: list[Event]) -> Decision:
     """Let a subscription end where the period would begin, whatever minimum was agreed."""
-    ends = start_instant_of(subscription.segments, subscription.billed_to, moved=subscription.moved)
+    _, ends = priced_from(subscription, period)
     planned = CancelAt(at=ends, asked_at=at, reason=LEFT_FOR_PRICE)
     leaving = attrs.evolve(subscription, scheduled=attrs.evolve(subscription.scheduled, cancel=planned))
     event = CancellationPlanned(at=at, account=leaving.customer, subscription=leaving.id, ends_at=ends)

@@ -20,14 +20,21 @@ import attrs
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.time import add_days, add_months, instant_of, local_date
 from shopaccounts.subscriptions.changing.prepaying import following_option
-from shopaccounts.subscriptions.changing.price_moves import concerning, offer_until, price_instance, price_moment
+from shopaccounts.subscriptions.changing.price_moves import (
+    concerning,
+    offer_until,
+    price_instance,
+    price_moment,
+    priced_from,
+)
+from shopaccounts.subscriptions.cycles.schedules import ServicePeriod
 from shopaccounts.subscriptions.cycles.segments import index_at, segment_of, service_period_of, start_instant_of
 from shopaccounts.subscriptions.due import fixed_end, renewal_due
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.laws.notice_rules import ContractFacts, NoticeFacts, NoticeRule, NoticeTrigger
 from shopaccounts.subscriptions.laws.notices import NoticeKey, SentNotice
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.plans.offers import PhaseKind
+from shopaccounts.subscriptions.plans.offers import AfterPrepaid, PhaseKind
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import MethodFacts
 from shopaccounts.subscriptions.pricing import PriceChange, may_move_from
@@ -110,7 +117,7 @@ def contract_facts(subscription: Subscription, method: MethodFacts | None, *, ha
     interval, prepaid = phases[-1].interval, following_option(subscription)
     rhythm = _times(interval, prepaid.cycles) if prepaid else interval
     bound = _times(interval, term.agreed.cycles) if term else rhythm
-    goes_on = _stop(subscription) is None
+    goes_on = _stop(subscription) is None and (prepaid is None or prepaid.after is not AfterPrepaid.EXPIRE)
     renewed = rhythm
     if term is not None:
         goes_on = goes_on and term.agreed.auto_renew
@@ -215,24 +222,30 @@ def price_occasions(
     """The first period for which a notice of each change of price can still be in time."""
     for change in concerning(subscription, facts.price_changes):
         told = _told_on(change, subscription, facts) or local_date(now, subscription.zone)
-        index = _next_index(subscription)
-        first = service_period_of(subscription.segments, index, moved=subscription.moved)
+        period = _period(subscription, _next_index(subscription))
+        first, _ = priced_from(subscription, period)
         earliest = may_move_from(
             change,
             told,
             policy.prices,
             locked_until=subscription.price_locked_until,
-            intro_until=offer_until(subscription.terms, first.start),
+            intro_until=offer_until(subscription.terms, first),
         )
-        while service_period_of(subscription.segments, index, moved=subscription.moved).start < earliest:
-            index += 1
-        period = service_period_of(subscription.segments, index, moved=subscription.moved)
+        while priced_from(subscription, period)[0] < earliest:
+            period = _period(subscription, period.index + 1)
         moment = price_moment(change, subscription, period, facts)
         if moment is not None and moment.after > moment.before:
-            instance = price_instance(change.id)
             yield Occasion(
-                trigger=NoticeTrigger.PRICE_CHANGE, instance=instance, at=moment.starts_at, index=index, change=change
+                trigger=NoticeTrigger.PRICE_CHANGE,
+                instance=price_instance(change.id),
+                at=moment.starts_at,
+                index=period.index,
+                change=change,
             )
+
+
+def _period(subscription: Subscription, index: int) -> ServicePeriod:
+    return service_period_of(subscription.segments, index, moved=subscription.moved)
 
 
 def _told_on(change: PriceChange, subscription: Subscription, facts: Facts) -> date | None:
