@@ -185,7 +185,8 @@ class Subscription:
         customer: Whose it is.
         request: What was asked for when it was made, as a digest; empty where nobody asked.
         holds_group: Whether the customer can't have another of the same group of plans.
-        doubles: The other live one of its group, where two customers' records became one; empty for none.
+        doubles: The other live one of its group, which holds that, where two customers' records became one; empty for
+            none.
         currency: Of every amount, for life.
         terms: What was agreed.
         lines: The plan's line and the add-ons.
@@ -201,7 +202,8 @@ class Subscription:
         usage_to: Number of the first cycle whose usage isn't billed.
         late_usage_at: When it is asked for the last time what was reported late, after the last bill of usage; None
             where a bill is to come, or nothing is left to ask.
-        prepaid: The last cycles that were paid at once; None where the next one is billed by itself.
+        prepaid: The last cycles that were paid at once, or those that it is to begin with; None where the next one is
+            billed by itself.
         spent: What the running cycle cost in advance, after discounts; kept only where there is a minimum.
         cut: Lines in arrears that ended within a cycle and wait for its end.
         discounts: What makes it cheaper.
@@ -349,6 +351,7 @@ class BillingAccount:
         balances: What the shop owes the customer, an amount for each currency; none is below zero.
         pending: Amounts that wait for the next invoice in their currency.
         settle_at: When somebody looks whether a next invoice is to come for what waits; None where nobody has to.
+        doubled: The ids of its subscriptions that are marked as doubles of another one.
         passes_to: To whom all of it is passing, while that isn't done; None otherwise.
         created_at: When it was made.
     """
@@ -369,6 +372,7 @@ class BillingAccount:
     balances: tuple[Money, ...] = ()
     pending: tuple[PendingLine, ...] = attrs.field(default=(), metadata=_AGREED)
     settle_at: datetime | None = None
+    doubled: tuple[str, ...] = attrs.field(default=(), metadata=AN_ID)
     passes_to: CustomerId | None = None
     created_at: datetime
 

@@ -19,11 +19,14 @@ from shopaccounts.subscriptions import (
     INVOICES,
     SUBSCRIPTIONS,
     BillingPorts,
+    CancelWish,
     Order,
     SubscriptionPolicy,
 )
+from shopaccounts.subscriptions.errors import AlreadySubscribed
 from shopaccounts.subscriptions.invoices.balance import replay
 from shopaccounts.subscriptions.model import account_id
+from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax
 from shopaccounts.testing.builders import BuiltShop, ShopBuilder, quick_policies
@@ -102,3 +105,16 @@ async def test_who_was_erased_is_forgotten_in_every_storage(builder, shop) -> No
     (invoice,) = await rows(builder, INVOICES, "account", now.account)
     assert (invoice.number, invoice.total) == (1, Money.of("21.30", EUR))
     assert replay(await rows(builder, BALANCE_ENTRIES, "account", now.account), EUR) == Money.of("5", EUR)
+
+
+@pytest.mark.proves("LIF-1", "SUB-8")
+async def test_the_group_passes_to_the_double_in_the_change_that_ends_the_other_one(builder, shop) -> None:
+    mine, bens = await subscribed(shop, ANN), await subscribed(shop, BEN)
+    await shop.subscription_records.move_subscriptions(BEN, ANN)
+    await shop.cancellations.cancel(ANN, mine.id, CancelWish(when=CancelWhen.NOW))
+    now = await builder.kept(SUBSCRIPTIONS, bens.id)
+    assert (now.doubles, now.holds_group) == ("", True)
+    assert (await shop.billing_desk.doubled(WHY)).items == ()
+    with pytest.raises(AlreadySubscribed) as refused:
+        await shop.cancellations.reactivate(ANN, mine.id)
+    assert refused.value.existing == bens.id

@@ -245,3 +245,15 @@ async def test_what_is_kept_of_a_campaign_names_who_has_it(spring) -> None:
     (use,) = spring.builder.storage.snapshot()["main"].books[CAMPAIGN_USES.name].values()
     assert (use.customer, use.code, use.subscriptions) == (ANN, "SPRING", (first, second))
     assert (await kept(spring, first)).lifecycle is Lifecycle.ACTIVE
+
+
+@pytest.mark.proves("ABU-2")
+async def test_it_counts_however_long_ago_it_was_though_each_order_brings_another_last_day(spring) -> None:
+    id = await having(spring, campaign(not_after=date(2031, 3, 31)), plan=None)
+    await spring.shop.cancellations.cancel(ANN, id, AT_ONCE)
+    spring.builder.clock.advance(timedelta(days=30 * 366))
+    while not (await spring.shop.upkeep.tick()).finished:
+        pass
+    said = await refused(spring, campaign(not_after=date(2061, 6, 30)))
+    assert (said.discount, said.limit) == ("SPRING", 1)
+    assert await having(spring, campaign("SPRING-61", not_after=date(2061, 6, 30)), key="o-3")

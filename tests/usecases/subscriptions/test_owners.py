@@ -29,7 +29,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk, SilentBell
 from shopaccounts.kernel.errors import Forbidden, InvalidInput
 from shopaccounts.kernel.ids import CustomerId, StoreId, WorkerId
-from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Change
 from shopaccounts.relay import DELIVERIES, DeliveryState
@@ -37,6 +37,7 @@ from shopaccounts.relay.rules import requeued
 from shopaccounts.subscriptions import (
     ACCOUNTS,
     BALANCE_ENTRIES,
+    CAMPAIGN_USES,
     CREDIT_NOTES,
     INTENTS,
     INVOICES,
@@ -49,13 +50,14 @@ from shopaccounts.subscriptions import (
     SubscriptionPolicy,
     WithdrawalForm,
 )
-from shopaccounts.subscriptions.errors import AccountNeeded, ErasureRefused, TrialAlreadyUsed
+from shopaccounts.subscriptions.errors import AccountNeeded, DiscountLimitReached, ErasureRefused, TrialAlreadyUsed
 from shopaccounts.subscriptions.invoices.balance import replay
 from shopaccounts.subscriptions.model import CollectionMode, account_id
 from shopaccounts.subscriptions.owners import handing_over
 from shopaccounts.subscriptions.papers.documents import InvoiceState
 from shopaccounts.subscriptions.payments.charging import Declined, DeclineKind
 from shopaccounts.subscriptions.payments.intents import IntentState
+from shopaccounts.subscriptions.plans.discounts import Discount, Once, Percent
 from shopaccounts.subscriptions.plans.offers import Phase, PhaseKind, PlanVersionId
 from shopaccounts.subscriptions.plans.phases import Days
 from shopaccounts.subscriptions.plans.terms import Refuse, Term
@@ -68,18 +70,20 @@ from shopaccounts.testing.between import Between
 from shopaccounts.testing.builders import quick_policies, request_from
 from shopaccounts.testing.leaks import assert_no_leak
 from shopaccounts.testing.subscribers import EUR, flat_plan
+from tests.usecases.billing_worlds import plan_of
 
 ANN, BEN, WORKER = CustomerId("ann"), CustomerId("ben"), WorkerId("night")
 DAY, WHY, HERE = timedelta(days=1), "she rang us", request_from()
 COFFEE = flat_plan("17.90")
 TRIED = attrs.evolve(COFFEE, id=PlanVersionId("tried"), phases=(Phase(PhaseKind.TRIAL, Days(14)), *COFFEE.phases))
+TEA = flat_plan("5.00", **plan_of("tea"))
 BOUND = flat_plan("9.00", id=PlanVersionId("bound"), term=Term(cycles=12, min_cycles=6), early_exit=Refuse())
 
 
 @pytest.fixture
 def plans(plans):
     """What the shop sells."""
-    for one in (TRIED, BOUND):
+    for one in (TRIED, BOUND, TEA):
         plans.add(one)
     return plans
 
@@ -382,6 +386,23 @@ async def test_a_trial_that_one_had_both_had(till) -> None:
         await till.subscribed(till.order(plan=TRIED.id))
 
 
+SPRING = Discount(code="SPRING", kind=Percent(Rate.percent(50)), duration=Once())
+TWICE = Discount(code="TWICE", kind=Percent(Rate.percent(5)), duration=Once(), per_customer=2)
+
+
+@pytest.mark.proves("LIF-1", "ABU-2")
+async def test_of_a_campaign_they_have_what_both_had(till) -> None:
+    mine = (await till.subscribed(till.order(discounts=(TWICE,)))).subscription.id
+    bens = (await till.subscribed(till.order(discounts=(SPRING, TWICE)), customer=BEN)).subscription.id
+    await happens(till, merged(till), times=2)
+    assert await rows(till.builder, CAMPAIGN_USES, "customer", BEN) == ()
+    uses = {one.code: set(one.subscriptions) for one in await rows(till.builder, CAMPAIGN_USES, "customer", ANN)}
+    assert uses == {"SPRING": {bens}, "TWICE": {mine, bens}}
+    for one in (SPRING, TWICE):
+        with pytest.raises(DiscountLimitReached):
+            await till.subscribed(till.order(plan=TEA.id, discounts=(one,)), key="o-3")
+
+
 @pytest.mark.proves("LIF-1")
 async def test_what_somebody_has_in_another_store_passes_too(till) -> None:
     here = (await till.subscribed(customer=BEN)).subscription
@@ -590,6 +611,19 @@ def sums(builder):
     entries = sorted((one.at, one.reason.value, one.amount.minor) for one in books["balance_entries"].values())
     accounts = [one.balances for one in books["billing_accounts"].values()]
     return str((invoices, entries, accounts))
+
+
+@pytest.mark.proves("LIF-2", "ABU-2")
+async def test_that_somebody_used_a_trial_or_a_campaign_is_forgotten_with_them_and_with_nobody_else(till) -> None:
+    tried, cheaper = till.order(plan=TRIED.id), till.order(plan=TEA.id, discounts=(SPRING,))
+    for customer in (ANN, BEN):
+        await till.subscribed(tried, customer=customer)
+        await till.subscribed(cheaper, customer=customer, key="o-2")
+    at = till.builder.clock.now()
+    await happens(till, CustomerErased(at=at, account=ANN, erasure="e-1"), times=2)
+    realm = till.builder.storage.snapshot()[till.builder.scope.realm]
+    for book in (TRIALS, CAMPAIGN_USES):
+        assert {one.customer for one in realm.books[book.name].values()} == {BEN}, book
 
 
 @pytest.mark.proves("LIF-2")

@@ -28,6 +28,7 @@ from shopaccounts.subscriptions.collecting.outcomes import after_its_time
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.office.doubling import doubles_on_file
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice, InvoiceState
 from shopaccounts.subscriptions.payments.intents import INTENTS, PaymentIntent
@@ -247,6 +248,9 @@ class Casework:
         told = [dossier.account for dossier, outcome in decided if outcome.notes]
         readers = await self.letters.readers(told)
         boxes = await self._boxes(decided, ready, now)
+        after = [[one.subscription for one in decisions] for decisions in ready]
+        pairs = zip((dossier.account for dossier, _ in decided), after, strict=True)
+        doubles = await doubles_on_file(self.desk.records, pairs)
         changes = []
         for (dossier, outcome), decisions in zip(decided, ready, strict=True):
             facts = PaperFacts(
@@ -255,7 +259,7 @@ class Casework:
                 invoices=outcome.invoices,
                 intents={dossier.invoice.id: dossier.intents},
             )
-            change = self._filed(dossier, outcome, decisions, facts, now, boxes)
+            change = self._filed(dossier, outcome, decisions, facts, now, boxes, doubles)
             reader = readers.get(dossier.account.customer)
             letters = await self.letters.about(outcome.notes, reader, dossier.subscriptions, now)
             changes.append((dossier.invoice.id, change | Change(messages=letters)))
@@ -269,6 +273,7 @@ class Casework:
         facts: PaperFacts,
         now: datetime,
         boxes: BoxesOnFile,
+        doubles: Mapping[str, Subscription],
     ) -> Change:
         papers = write_up(outcome.account, decisions, facts, self.policy, now, new_ids(self.desk))
         before = {dossier.invoice.id: dossier.invoice, **{draft.id: draft for draft in dossier.drafts}}
@@ -281,7 +286,13 @@ class Casework:
         )
         desk = self.desk.by_itself
         change = filed(
-            desk, papers, account=dossier.account, subscriptions=dossier.subscriptions, invoices=before, boxes=boxes
+            desk,
+            papers,
+            account=dossier.account,
+            subscriptions=dossier.subscriptions,
+            invoices=before,
+            boxes=boxes,
+            doubles=doubles,
         )
         others = dossier.subscriptions.keys() - {one.id for one in papers.subscriptions}
         return change | Change(writes=tuple(_intents(dossier, outcome))) | woken(boxes, sorted(others), now)

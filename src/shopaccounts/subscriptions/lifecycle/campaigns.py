@@ -7,6 +7,9 @@ The rules, in plain English:
 * A subscription counts that has used it, or that may still use it. One that ended and never did doesn't count: nothing
   was taken off there, or the invoice that it was taken off is void.
 * A subscription that comes back has what it had; but not what another one has used up meanwhile.
+* What a customer has of a campaign is kept until the customer is forgotten. The shop brings a discount along with each
+  order and may give it another last day each time, so nobody knows a day after which it can't be granted again. And
+  removing it early would hide nothing: it says what the subscriptions say, which stay as long.
 """
 
 import hashlib
@@ -52,7 +55,9 @@ class CampaignUse:
 
 
 CAMPAIGN_USES: Final = Book(name="campaign_uses", of=CampaignUse, groups={"customer": lambda use: use.customer})
-"""Every campaign with a limit that a customer has or had; whoever grants one writes it, so that two can't at once."""
+"""Every campaign with a limit that a customer has or had; whoever grants one writes it, so that two can't at once.
+
+Nothing of it is purged, since a campaign counts however long ago it was; it goes when its customer is forgotten."""
 
 
 def campaign_id(store: StoreId, customer: CustomerId, code: str) -> str:

@@ -25,6 +25,7 @@ from shopaccounts.subscriptions.events import (
     SubscriptionExpired,
     TrialLapsed,
 )
+from shopaccounts.subscriptions.lifecycle.doubles import unmarked
 from shopaccounts.subscriptions.lifecycle.early_exit import exit_lines
 from shopaccounts.subscriptions.model import Parting, Subscription
 from shopaccounts.subscriptions.papers.documents import InvoiceKind, segment_key
@@ -83,7 +84,7 @@ def end(
     """
     exit_price = exit_lines(subscription, at, policy) if leaves_early else ()
     over = attrs.evolve(
-        subscription,
+        unmarked(subscription),
         lifecycle=moved(subscription.lifecycle, trigger),
         scheduled=NOTHING_SCHEDULED,
         pause=None,

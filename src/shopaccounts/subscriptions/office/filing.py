@@ -15,6 +15,7 @@ from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile
 from shopaccounts.subscriptions.charges.usage import METERS, Meter
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS, NoticeAgenda, opened_agenda
+from shopaccounts.subscriptions.office.doubling import NO_DOUBLES, with_heirs
 from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, CREDIT_NOTES, CYCLES, INVOICES, Invoice
 from shopaccounts.subscriptions.payments.intents import INTENTS
 from shopaccounts.subscriptions.planning.writing_up import NameId, Papers
@@ -46,6 +47,7 @@ def filed(
     agendas: Mapping[str, NoticeAgenda] = _NO_AGENDAS,
     meters: Mapping[str, Meter] = _NO_METERS,
     boxes: BoxesOnFile = NOTHING_ON_FILE,
+    doubles: Mapping[str, Subscription] = NO_DOUBLES,
 ) -> Change:
     """Answer the change that records what was written up.
 
@@ -58,7 +60,10 @@ def filed(
         agendas: The same, of subscriptions that have charges waiting for a notice.
         meters: The same, of subscriptions whose usage was billed.
         boxes: The same, of subscriptions whose change means something for their boxes.
+        doubles: The same, of subscriptions that are marked as doubles of one that may have ended.
     """
+    if doubles:
+        papers, subscriptions = with_heirs(papers, doubles), {**doubles, **subscriptions}
     writes = [_subscription(one, subscriptions.get(one.id)) for one in papers.subscriptions]
     guards: list[Guard] = []
     purse = _looked_after(papers, desk.now())

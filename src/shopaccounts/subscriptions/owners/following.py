@@ -116,7 +116,6 @@ class Following:
         def rule(case: Case) -> Decision:
             return leave_with_account(case.subscription, case.now, case.facts, office.policy)
 
-        await office.bring_up_to_date(None, subscription.id)
         await office.conclude(None, subscription.id, rule, part=part)
 
     def _once(self, envelope: Envelope, of: str) -> Change:

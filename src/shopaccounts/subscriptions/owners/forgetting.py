@@ -9,7 +9,7 @@ The rules, in plain English:
 * After that nothing leads to the person any more: another, random name stands in place of the customer, and what people
   wrote, where they had things sent, and what they paid with is gone. Numbers, days and amounts stay, so that the books
   add up. What becomes of a field says its mark.
-* Statements, and that a trial was used, go altogether.
+* Statements go altogether, and so does that a trial or a campaign was used: it counts for a name that nobody has then.
 """
 
 from datetime import date

@@ -33,16 +33,17 @@ from shopaccounts.subscriptions.owners.forgetting import forgotten
 from shopaccounts.subscriptions.owners.moving import (
     account_of,
     both_campaigns,
+    is_one_of_its_group,
     joined_accounts,
     moved_campaign,
     moved_subscription,
     moved_trial,
     relinked,
+    with_marked,
 )
 from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, CREDIT_NOTES, INVOICES
 from shopaccounts.subscriptions.payments.intents import INTENTS
 from shopaccounts.subscriptions.requests import SUBSCRIPTION_REQUESTS
-from shopaccounts.subscriptions.states import ENDED
 
 __all__ = ["HandingOver", "accounts_of"]
 
@@ -89,13 +90,19 @@ class _Step:
         """Whether nothing is left in the account after it."""
         return len(self.rows) < _ROOM
 
-    def accounts(self, left_of: Callable[[BillingAccount], BillingAccount] = lambda account: account) -> Change:
+    def accounts(
+        self,
+        left_of: Callable[[BillingAccount], BillingAccount] = lambda account: account,
+        moved: Iterable[Subscription] = (),
+    ) -> Change:
         """Answer what becomes of both accounts.
 
         Args:
             left_of: What is left of an account.
+            moved: The subscriptions that pass, as they are then.
         """
         emptied, grown = map(left_of, joined_accounts(self.source, self.target))
+        grown = with_marked(grown, moved)
         write = ACCOUNTS.add(grown) if self.before is None else ACCOUNTS.change(self.before, grown)
         if self.is_last:
             asked = Sweep(book=SUBSCRIPTION_REQUESTS, group="asker", value=self.source.customer)
@@ -192,13 +199,14 @@ class HandingOver:
             )
             events.append(moved)
         passed = Change(writes=tuple(writes), events=self.desk.tell(*events))
-        return step.accounts() | passed | await self._moved_trials(step) | await self._moved_campaigns(step)
+        accounts = step.accounts(moved=[write.now for write in writes if write.book is SUBSCRIPTIONS])
+        return accounts | passed | await self._moved_trials(step) | await self._moved_campaigns(step)
 
     async def _held(self, step: _Step) -> dict[str, str]:
         """Answer which groups of plans are held by a live subscription of the account that stays."""
         mine = step.of(SUBSCRIPTIONS)
         held = {}
-        for group in {one.terms.group for one in mine if one.holds_group and one.lifecycle not in ENDED}:
+        for group in {one.terms.group for one in mine if is_one_of_its_group(one)}:
             key = group_key(step.target.id, group)
             found = await got(self.desk.records.find(SUBSCRIPTIONS, key, "live_plan_group"))
             if found is not None:

@@ -8,11 +8,12 @@ The rules, in plain English:
 * The account that stays keeps its own zone, billing day and way to pay. What it has none of it takes over. A
   subscription that another method paid goes on being paid by that one.
 * Who has two live subscriptions of one group of plans then keeps both. The one that came is marked, and a clerk finds
-  it: nobody but the customer knows whether that is meant.
+  it: nobody but the customer knows whether that is meant. Those that were marked as its doubles are now doubles of the
+  one that was there.
 * A trial that one of them had, both had; and of a campaign they have what both have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -20,6 +21,7 @@ import attrs
 from shopaccounts.kernel.ids import CustomerId, StoreId
 from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions.lifecycle.campaigns import CampaignUse, campaign_id
+from shopaccounts.subscriptions.lifecycle.doubles import is_marked
 from shopaccounts.subscriptions.lifecycle.trials import TrialUse, trial_uses
 from shopaccounts.subscriptions.model import BillingAccount, Subscription, account_id
 from shopaccounts.subscriptions.states import ENDED
@@ -27,11 +29,13 @@ from shopaccounts.subscriptions.states import ENDED
 __all__ = [
     "account_of",
     "both_campaigns",
+    "is_one_of_its_group",
     "joined_accounts",
     "moved_campaign",
     "moved_subscription",
     "moved_trial",
     "relinked",
+    "with_marked",
 ]
 
 
@@ -42,7 +46,7 @@ def account_of(source: BillingAccount, customer: CustomerId) -> BillingAccount:
         source: The account that is taken over.
         customer: Who takes it over.
     """
-    empty = attrs.evolve(source, balances=(), pending=(), passes_to=None)
+    empty = attrs.evolve(source, balances=(), pending=(), doubled=(), passes_to=None)
     return attrs.evolve(empty, id=account_id(source.store, customer), customer=customer, version=1)
 
 
@@ -64,8 +68,9 @@ def joined_accounts(source: BillingAccount, target: BillingAccount) -> tuple[Bil
         payment_method=target.payment_method or source.payment_method,
         method_removed=target.method_removed and source.payment_method is None,
         settle_at=min((at for at in (source.settle_at, target.settle_at) if at is not None), default=None),
+        doubled=target.doubled + source.doubled,
     )
-    return attrs.evolve(source, balances=(), pending=(), settle_at=None, passes_to=target.customer), grown
+    return attrs.evolve(source, balances=(), pending=(), settle_at=None, doubled=(), passes_to=target.customer), grown
 
 
 def moved_subscription(
@@ -79,7 +84,7 @@ def moved_subscription(
         target: The account that it is in now.
         held: The live subscription that holds a group of plans there, by that group.
     """
-    other = held.get(one.terms.group) if one.holds_group and one.lifecycle not in ENDED else None
+    other = held.get(one.terms.group) if is_one_of_its_group(one) else None
     return attrs.evolve(
         one,
         account=target.id,
@@ -88,6 +93,22 @@ def moved_subscription(
         holds_group=one.holds_group and other is None,
         doubles=other or one.doubles,
     )
+
+
+def is_one_of_its_group(one: Subscription) -> bool:
+    """Tell whether a live subscription holds its group of plans, or is marked as a double of the one that does."""
+    return (one.holds_group or bool(one.doubles)) and one.lifecycle not in ENDED
+
+
+def with_marked(account: BillingAccount, moved: Iterable[Subscription]) -> BillingAccount:
+    """Answer an account that knows which of the subscriptions that came to it are marked.
+
+    Args:
+        account: To which they came.
+        moved: As they are now.
+    """
+    marked = (one.id for one in moved if is_marked(one))
+    return attrs.evolve(account, doubled=tuple(dict.fromkeys((*account.doubled, *marked))))
 
 
 def _still_paid_by(one: Subscription, source: BillingAccount, target: BillingAccount) -> str | None:
