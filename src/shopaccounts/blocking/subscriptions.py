@@ -2,7 +2,8 @@
 
 from shopaccounts.kernel.answers import run
 from shopaccounts.kernel.ids import CustomerId
-from shopaccounts.subscriptions.usecases.subscribing import Order, Preview, SubscribeAnswer, Subscribing
+from shopaccounts.subscriptions.usecases.orders import Order
+from shopaccounts.subscriptions.usecases.subscribing import Preview, SubscribeAnswer, Subscribing
 
 __all__ = ["BlockingSubscribing"]
 
@@ -28,6 +29,8 @@ class BlockingSubscribing:
             NoPriceInCurrency: It isn't sold in that currency.
             BadQuantity: A quantity that may not be chosen.
             AlreadySubscribed: The customer has a subscription of that group of plans.
+            PrepayNotOffered: The plan doesn't offer so many cycles at once.
+            CancellationScheduled: It ends before so many have begun.
             TrialAlreadyUsed: The customer, or the card, had a trial.
             PaymentMethodNeeded: The trial needs a payment method.
             DiscountAlreadyApplied: It names a discount of one code twice.

@@ -86,11 +86,11 @@ from shopaccounts.subscriptions.usecases.cancellations import Cancellations
 from shopaccounts.subscriptions.usecases.change_requests import Changed, How
 from shopaccounts.subscriptions.usecases.changing import Changing
 from shopaccounts.subscriptions.usecases.declaring import Statements
+from shopaccounts.subscriptions.usecases.orders import Order
 from shopaccounts.subscriptions.usecases.pauses import Pauses
 from shopaccounts.subscriptions.usecases.statement_letters import StatementLetters
 from shopaccounts.subscriptions.usecases.subscribing import (
     ActionNeeded,
-    Order,
     PaymentPending,
     Preview,
     Subscribed,

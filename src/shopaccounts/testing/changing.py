@@ -11,13 +11,13 @@ from shopaccounts.subscriptions.changing.quoting import ChangeQuote, quote_chang
 from shopaccounts.subscriptions.changing.wanting import plan_wish
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import next_due
-from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.facts import NO_FACTS, Facts
 from shopaccounts.subscriptions.invoices.taxing import taxes_of
 from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree
-from shopaccounts.subscriptions.lifecycle.beginning import sign_up
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.papers.documents import Invoice, TaxMode
 from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.planning.beginning import sign_up
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
 from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount
@@ -120,7 +120,7 @@ class Ledger:
         )
         agreed = agree(choice, self.account, self.policy, id="sub", zone=_BERLIN, now=self.now)
         self.subscription: Subscription = agreed
-        self.take(sign_up(agreed, self.now, self.policy))
+        self.take(sign_up(agreed, self.now, NO_FACTS, self.policy))
 
     @property
     def facts(self) -> Facts:

@@ -14,13 +14,14 @@ from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.ids import CustomerId, RealmId, StoreId
 from shopaccounts.kernel.money import Currency, Money, currency
 from shopaccounts.kernel.time import zone
+from shopaccounts.subscriptions.changing.prepaying import begin_ahead
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.facts import NO_FACTS, Facts
 from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree
-from shopaccounts.subscriptions.lifecycle.beginning import first_paid, sign_up
 from shopaccounts.subscriptions.model import BillingAccount, Subscription, account_id
 from shopaccounts.subscriptions.papers.documents import BilledCycle, Invoice
+from shopaccounts.subscriptions.planning.beginning import first_paid, sign_up
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
 from shopaccounts.subscriptions.plans.offers import Goods, Phase, PhaseKind, Plan, PlanId, PlanVersion, PlanVersionId
@@ -100,6 +101,8 @@ class Course:
         account: BillingAccount | None = None,
         policy: SubscriptionPolicy | None = None,
         paid: bool = True,
+        prepay: int | None = None,
+        told: Facts = NO_FACTS,
         **choice: Any,
     ) -> "Course":
         """Subscribe somebody.
@@ -110,14 +113,18 @@ class Course:
             account: Who pays.
             policy: How the shop bills.
             paid: Whether the first invoice is paid at once.
+            prepay: How many cycles are paid at once from the start; None for one by one.
+            told: What rules are told besides.
             choice: What else was chosen.
         """
         payer, how = account or somebody(), policy or SubscriptionPolicy()
         facts: dict[str, Any] = {"version": version, "currency": EUR, "starts_at": at}
         wanted = Choice(**facts | choice)
         agreed = agree(wanted, payer, how, id="box", zone=payer.zone, now=at)
-        course = cls(subscription=agreed, account=payer, policy=how)
-        course.take(sign_up(agreed, at, how), at)
+        if prepay is not None:
+            agreed = begin_ahead(agreed, prepay, at, told, how)
+        course = cls(subscription=agreed, account=payer, policy=how, told=told)
+        course.take(sign_up(agreed, at, told, how), at)
         if paid and course.subscription.lifecycle is Lifecycle.INCOMPLETE:
             course.take(first_paid(course.subscription, at), at)
         return course

@@ -53,6 +53,7 @@ class SubscriptionParts(ProviderParts):
             taxes=ports.taxes,
             methods=ports.methods,
             payments=self.payments,
+            lookups=self.lookups,
             policy=self.policies.subscriptions,
         )
 

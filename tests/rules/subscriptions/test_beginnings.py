@@ -7,9 +7,9 @@ import pytest
 
 from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions.events import STEPS
-from shopaccounts.subscriptions.lifecycle.beginning import first_paid
 from shopaccounts.subscriptions.papers.documents import Invoice
 from shopaccounts.subscriptions.papers.lines import LineKind
+from shopaccounts.subscriptions.planning.beginning import first_paid
 from shopaccounts.subscriptions.plans.add_ons import SetupFee, SetupFeeWhen
 from shopaccounts.subscriptions.plans.offers import PlanVersion
 from shopaccounts.subscriptions.plans.phases import Days, Phase, PhaseKind

@@ -6,6 +6,7 @@ The rules, in plain English:
 * Another plan in a trial costs nothing. Its own trial counts from the first day on, so that hopping from plan to plan
   makes no trial longer. If that is over, or the plan has none, the trial ends now. A shop may keep the end instead, or
   end every trial that is changed.
+* Who wanted to begin with several cycles paid at once begins so with the other plan, if it offers as many.
 """
 
 from datetime import date, datetime

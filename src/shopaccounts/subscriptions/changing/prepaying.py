@@ -7,6 +7,8 @@ The rules, in plain English:
 * The reduction is computed on the sum of what they cost, rounded once, and divided over the lines to the cent. So each
   cycle can be given back by itself. The fee for setting up isn't reduced.
 * So many whole cycles are paid that are served: a stub and a cycle that was left out come on top.
+* A subscription may begin with them. After a trial they are billed when it has ended; another plan before that has
+  them, if it offers as many.
 * When the last one is over, as many are billed again, if the plan then still offers it; or the next is billed by
   itself; or all is over. Near an end those cycles are billed again that are left.
 * Nobody pays for cycles that won't come.
@@ -29,6 +31,7 @@ from shopaccounts.subscriptions.errors import CancellationScheduled, PrepayNotOf
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.lifecycle.early_exit import is_whole
 from shopaccounts.subscriptions.model import Subscription
+from shopaccounts.subscriptions.papers.documents import InvoiceKind
 from shopaccounts.subscriptions.papers.lines import DiscountTaken, LineDraft, LineKind
 from shopaccounts.subscriptions.plans.add_ons import AfterPrepaid, PrepayOption, prepaid
 from shopaccounts.subscriptions.plans.agreed import PrepaidCycles, RunningTerm
@@ -37,7 +40,7 @@ from shopaccounts.subscriptions.plans.discounts import PREPAID_CODE
 from shopaccounts.subscriptions.plans.terms import next_term
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 
-__all__ = ["bill_renewal", "following_option", "prepay"]
+__all__ = ["begin_ahead", "bill_coming", "following_option", "prepay"]
 
 
 def prepay(
@@ -57,55 +60,91 @@ def prepay(
         CancellationScheduled: It ends before so many have begun.
         TypeError: *cycles* is no whole number.
     """
-    require_whole("cycles", cycles)
-    offers = {option.cycles: option for option in subscription.terms.prepay}
-    if cycles not in offers:
-        raise PrepayNotOffered(tuple(offers))
-    decision, count = _at_once(subscription, offers[cycles], now, facts, policy)
+    decision, count = _at_once(subscription, _offered(subscription, cycles), now, facts, policy)
     if count < cycles:
         after = decision.subscription
         raise CancellationScheduled(start_instant_of(after.segments, after.billed_to, moved=after.moved))
     return decision
 
 
-def bill_renewal(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
-    """Bill the cycle that begins, or as many as are paid at once.
+def _offered(subscription: Subscription, cycles: int) -> PrepayOption:
+    require_whole("cycles", cycles)
+    offers = {option.cycles: option for option in subscription.terms.prepay}
+    if cycles not in offers:
+        raise PrepayNotOffered(tuple(offers))
+    return offers[cycles]
+
+
+def begin_ahead(
+    subscription: Subscription, cycles: int, now: datetime, facts: Facts, policy: SubscriptionPolicy
+) -> Subscription:
+    """Answer a subscription whose first cycles are paid at once when it begins, or when its trial has ended.
+
+    Args:
+        subscription: As agreed; it waits for its start.
+        cycles: How many, as its plan offers it.
+        now: This instant.
+        facts: The changes of price that were announced.
+        policy: How the shop bills.
+
+    Raises:
+        PrepayNotOffered: The plan doesn't offer so many at once.
+        CancellationScheduled: It ends before so many have begun.
+        TypeError: *cycles* is no whole number.
+    """
+    prepay(subscription, cycles, now, facts, policy)
+    first = subscription.paid_from
+    return subscription.but(prepaid=PrepaidCycles(option=_offered(subscription, cycles), first=first, until=first))
+
+
+def bill_coming(
+    subscription: Subscription,
+    at: datetime,
+    facts: Facts,
+    policy: SubscriptionPolicy,
+    kind: InvoiceKind = InvoiceKind.PERIODIC,
+) -> Decision:
+    """Bill the cycle that begins, or as many as are paid at once; those of a trial by themselves.
 
     Args:
         subscription: Whose next cycle is due.
         at: When it became due.
         facts: The changes of price that were announced.
         policy: How the shop bills.
+        kind: START for the first invoice of a subscription, else PERIODIC.
     """
-    if subscription.prepaid is None:
-        return bill_next(subscription, at, policy)
+    if subscription.prepaid is None or subscription.billed_to < subscription.paid_from:
+        return bill_next(subscription, at, policy, kind)
     option = following_option(subscription)
     if option is None:
-        return bill_next(subscription.but(prepaid=None), at, policy)
-    return _at_once(subscription, option, at, facts, policy)[0]
+        return bill_next(subscription.but(prepaid=None), at, policy, kind)
+    return _at_once(subscription, option, at, facts, policy, kind)[0]
 
 
 def following_option(subscription: Subscription) -> PrepayOption | None:
-    """Answer how many cycles are paid at once when those are over that were; None for one by one.
+    """Answer how many cycles are paid at once next, such as when those are over that were; None for one by one.
 
     Args:
         subscription: Whose.
     """
     run = subscription.prepaid
-    if run is None or run.until == run.first:
-        return run.option if run else None
-    if run.option.after is not AfterPrepaid.RENEW:
+    if run is None or (run.until != run.first and run.option.after is not AfterPrepaid.RENEW):
         return None
     return next((one for one in subscription.terms.prepay if one.cycles == run.option.cycles), None)
 
 
 def _at_once(
-    subscription: Subscription, option: PrepayOption, at: datetime, facts: Facts, policy: SubscriptionPolicy
+    subscription: Subscription,
+    option: PrepayOption,
+    at: datetime,
+    facts: Facts,
+    policy: SubscriptionPolicy,
+    kind: InvoiceKind = InvoiceKind.PERIODIC,
 ) -> tuple[Decision, int]:
     """Bill the next cycles on one invoice; answer also how many whole ones there are before an end."""
     decision, count = Decision(subscription=subscription.but(prepaid=None)), 0
     while count < option.cycles:
-        step = _next(decision.subscription, at, facts, policy)
+        step = _next(decision.subscription, at, facts, policy, kind)
         if step is None:
             break
         count += is_whole(subscription, decision.subscription.billed_to)
@@ -124,7 +163,9 @@ def _remembering(before: Subscription, decision: Decision, option: PrepayOption)
     return with_spent(after, [line for bill in decision.bills for line in bill.lines]) if run.spent else after
 
 
-def _next(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision | None:
+def _next(
+    subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy, kind: InvoiceKind
+) -> Decision | None:
     """Bill one more cycle as it would be by itself; None where none follows."""
     term = subscription.term
     if term is not None and term.begun >= term.agreed.cycles:
@@ -137,7 +178,7 @@ def _next(subscription: Subscription, at: datetime, facts: Facts, policy: Subscr
         priced = step
     if stops_before(priced.subscription):
         return None
-    return priced.then(bill_next(priced.subscription, at, policy))
+    return priced.then(bill_next(priced.subscription, at, policy, kind))
 
 
 def _on_one_invoice(decision: Decision, option: PrepayOption) -> Decision:

@@ -16,7 +16,7 @@ import attrs
 
 from shopaccounts.kernel.money import Money, total
 from shopaccounts.kernel.time import local_date
-from shopaccounts.subscriptions.changing.prepaying import bill_renewal
+from shopaccounts.subscriptions.changing.prepaying import bill_coming
 from shopaccounts.subscriptions.changing.told import events_of, operation_key
 from shopaccounts.subscriptions.changing.ways import Answer, Asked, exactly, priced
 from shopaccounts.subscriptions.changing.wishes import applied, period_on, phase_on_day
@@ -265,7 +265,7 @@ def _coming(asked: Asked, decision: Decision) -> Coming | None:
     at = renewal_due(after, policy)
     if at is None:
         return None
-    renewed = bill_renewal(after, at, asked.facts, policy)
+    renewed = bill_coming(after, at, asked.facts, policy)
     gone = {waits.id for waits in decision.waits}
     pending = [one.line for one in asked.facts.pending if one.id not in gone]
     pending += [waits.pending.line for waits in decision.waits if waits.pending]

@@ -29,7 +29,6 @@ from shopaccounts.subscriptions.events import (
 from shopaccounts.subscriptions.invoices.balance import apply, credit, pay_out
 from shopaccounts.subscriptions.invoices.issuing import issue_kept, overdue_from
 from shopaccounts.subscriptions.invoices.settling import closed, pay, reverse, write_off
-from shopaccounts.subscriptions.lifecycle.beginning import first_paid
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import BalanceEntry, BalanceReason, Invoice, InvoiceKind, InvoiceState
 from shopaccounts.subscriptions.payments.debts import WaitForInvoice, exhaustion, held_back, overdue, tried_together
@@ -55,6 +54,7 @@ from shopaccounts.subscriptions.payments.intents import (
     drop,
     is_live,
 )
+from shopaccounts.subscriptions.planning.beginning import first_paid
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import Collection, Lifecycle, Trigger
 

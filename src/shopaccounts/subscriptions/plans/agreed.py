@@ -153,8 +153,8 @@ class PrepaidCycles:
     Args:
         option: The offer that they were paid under: how many, what it takes off, and what follows.
         first: Number of the first of them.
-        until: Number of the first cycle after them; that is *first* while they are to be billed again, since their
-            invoice was voided.
+        until: Number of the first cycle after them; that is *first* while they are to be billed, because a subscription
+            begins with them, or again, since their invoice was voided.
         spent: What each cost, after discounts; kept only where cycles must cost something at least.
     """
 

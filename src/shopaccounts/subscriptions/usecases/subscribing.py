@@ -1,25 +1,22 @@
 """Subscribing: what a customer chose becomes a subscription with its first invoice, once."""
 
 import hashlib
-from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import TypeAlias
 
 import attrs
 
 from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.canonical import plain_fields
 from shopaccounts.kernel.desk import Desk
-from shopaccounts.kernel.errors import InvalidInput, Rejected
+from shopaccounts.kernel.errors import Rejected
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ids import CustomerId, StoreId
 from shopaccounts.kernel.money import currency
 from shopaccounts.kernel.receipts import body_hash, request_key
 from shopaccounts.kernel.record import Change, Write
-from shopaccounts.kernel.time import Zone, local_date, start_of_day
 from shopaccounts.kernel.time import zone as zone_named
+from shopaccounts.subscriptions.changing.prepaying import begin_ahead
 from shopaccounts.subscriptions.collecting.usecases import Collecting
-from shopaccounts.subscriptions.cycles.schedules import CycleRef
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.errors import (
@@ -29,69 +26,30 @@ from shopaccounts.subscriptions.errors import (
     RequestIdReused,
 )
 from shopaccounts.subscriptions.events import TermsAccepted
+from shopaccounts.subscriptions.facts import NO_FACTS, Facts
 from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree, with_billing_day
-from shopaccounts.subscriptions.lifecycle.beginning import sign_up
 from shopaccounts.subscriptions.lifecycle.trials import TRIALS, TrialUse, may_try, trial_uses
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription, account_id
 from shopaccounts.subscriptions.office.campaigns import granted_to
 from shopaccounts.subscriptions.office.filing import filed, new_ids
+from shopaccounts.subscriptions.office.known import Lookups, PriceList
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
 from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent
+from shopaccounts.subscriptions.planning.beginning import sign_up
 from shopaccounts.subscriptions.planning.taxes import rates_for
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
-from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, add_discount
-from shopaccounts.subscriptions.plans.offers import PlanVersion, PlanVersionId
+from shopaccounts.subscriptions.plans.offers import PlanVersion
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.policy.subscribing import OneLivePer
 from shopaccounts.subscriptions.policy.trials import OncePer
 from shopaccounts.subscriptions.ports import PaymentMethods, Plans, Taxes
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.subscriptions.usecases.admitting import admitted
+from shopaccounts.subscriptions.usecases.orders import Order, discounts_of, plain, start_of
 
-__all__ = ["ActionNeeded", "Order", "PaymentPending", "Preview", "SubscribeAnswer", "Subscribed", "Subscribing"]
+__all__ = ["ActionNeeded", "PaymentPending", "Preview", "SubscribeAnswer", "Subscribed", "Subscribing"]
 
 _COMMAND = "subscriptions.subscribe"
-
-
-@attrs.frozen(kw_only=True)
-class Order:
-    """What a customer orders.
-
-    Args:
-        plan: Which version of which plan.
-        currency: In which currency, by its ISO 4217 code.
-        zone: Where the customer's days begin, as a key of the tz database.
-        quantity: How many.
-        add_ons: How many of which add-ons, by their keys.
-        start: The local day on which it begins; None for now.
-        trial: Whether with the plan's trial, if it has one.
-        payment_method: What pays it, as the host names it; None for what the account has.
-        discounts: What makes it cheaper; the host has checked that the customer may have it.
-        locale: The language that the customer reads.
-        tax_profile: What the tax port needs to know of the customer.
-        reference: How the customer's papers name it, besides its id; at most one in a store has it.
-        ship_to: The id of the address that its boxes go to.
-        begin_on_wish: Whether the customer expressly wishes that it begin before the time for withdrawing is over.
-        told_of_withdrawal: Whether the customer was told about the right to withdraw.
-        accepts_terms: Whether the customer has accepted the terms of this plan, so that it is told for good.
-    """
-
-    plan: PlanVersionId
-    currency: str
-    zone: str
-    quantity: int = 1
-    add_ons: Mapping[str, int] = attrs.field(factory=dict)
-    start: date | None = None
-    trial: bool = True
-    payment_method: str | None = None
-    discounts: tuple[Discount, ...] = ()
-    locale: str = "en"
-    tax_profile: Mapping[str, str] = attrs.field(factory=dict)
-    reference: str = ""
-    ship_to: str = ""
-    begin_on_wish: bool = False
-    told_of_withdrawal: bool = True
-    accepts_terms: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -177,6 +135,7 @@ class Subscribing:
         taxes: Which rates hold.
         methods: What is known of payment methods.
         payments: Tries the first payment, as soon as it is recorded.
+        lookups: Knows the changes of price, for cycles that are paid long before they begin.
         policy: How the shop bills.
     """
 
@@ -185,6 +144,7 @@ class Subscribing:
     taxes: Taxes
     methods: PaymentMethods
     payments: Collecting
+    lookups: Lookups
     policy: SubscriptionPolicy
 
     async def subscribe(self, customer: CustomerId, order: Order, *, request_id: str) -> SubscribeAnswer:
@@ -202,6 +162,8 @@ class Subscribing:
             NoPriceInCurrency: It isn't sold in that currency.
             BadQuantity: A quantity that may not be chosen.
             AlreadySubscribed: The customer has a subscription of that group of plans.
+            PrepayNotOffered: The plan doesn't offer so many cycles at once.
+            CancellationScheduled: It ends before so many have begun.
             TrialAlreadyUsed: The customer, or the card, had a trial.
             PaymentMethodNeeded: The trial needs a payment method.
             DiscountAlreadyApplied: It names a discount of one code twice.
@@ -213,7 +175,7 @@ class Subscribing:
         """
 
         async def decide() -> SubscribeAnswer:
-            asked = body_hash(_COMMAND, _body(customer, order))
+            asked = body_hash(_COMMAND, plain(order, customer))
             id = _id(self.desk.scope.store, customer, request_key(request_id))
             if (made := await got(self.desk.records.find(SUBSCRIPTIONS, id))) is not None:
                 return await self._again(made.it, asked)
@@ -274,9 +236,9 @@ class Subscribing:
             currency=currency(order.currency),
             quantity=order.quantity,
             add_ons=order.add_ons,
-            starts_at=_start(order, account.zone, now, self.policy),
+            starts_at=start_of(order, account.zone, now, self.policy),
             trial=trial,
-            discounts=_discounts(order, id, _starts_on(order, account.zone, now)),
+            discounts=discounts_of(order, id, account.zone, now),
             payment_method=_own_method(order, account),
         )
         agreed = agree(choice, account, self.policy, id=id, zone=account.zone, now=now)
@@ -289,7 +251,11 @@ class Subscribing:
             told_of_withdrawal=order.told_of_withdrawal,
         )
         account = with_billing_day(account, agreed)
-        signed = sign_up(agreed, now, self.policy)
+        facts = NO_FACTS
+        if order.prepay is not None:
+            facts = Facts(price_changes=await self.lookups.prices(PriceList(), now))
+            agreed = begin_ahead(agreed, order.prepay, now, facts, self.policy)
+        signed = sign_up(agreed, now, facts, self.policy)
         signed = attrs.evolve(signed, subscription=projected(signed.subscription, self.policy))
         papers = await self._written(account, signed, now)
         return _Ordered(
@@ -402,49 +368,7 @@ def _own_method(order: Order, account: BillingAccount) -> str | None:
     return None if order.payment_method == account.payment_method else order.payment_method
 
 
-def _start(order: Order, zone: Zone, now: datetime, policy: SubscriptionPolicy) -> datetime:
-    today = local_date(now, zone)
-    if order.start is None or order.start == today:
-        return now
-    if not today < order.start <= today + policy.subscribing.furthest_start:
-        raise InvalidInput(field="start", reason="range")
-    return start_of_day(order.start, zone)
-
-
-def _starts_on(order: Order, zone: Zone, now: datetime) -> date:
-    return order.start or local_date(now, zone)
-
-
-def _discounts(order: Order, id: str, start: date) -> tuple[AppliedDiscount, ...]:
-    """Answer the discounts of an order, each of which must go with the others."""
-    granted: tuple[AppliedDiscount, ...] = ()
-    for one in order.discounts:
-        granted = add_discount(granted, one, currency(order.currency), CycleRef(id, 0, 0), start)
-    return granted
-
-
 def _accepted(agreed: Subscription, order: Order, now: datetime) -> tuple[Event, ...]:
     if not order.accepts_terms:
         return ()
     return (TermsAccepted(at=now, account=agreed.customer, subscription=agreed.id, plan=agreed.terms.version),)
-
-
-def _body(customer: CustomerId, order: Order) -> dict[str, object]:
-    """Answer an order as plain values, so that the same one is known again."""
-    return {
-        "customer": customer,
-        "plan": order.plan,
-        "currency": order.currency,
-        "zone": order.zone,
-        "quantity": order.quantity,
-        "add_ons": dict(order.add_ons),
-        "start": order.start.isoformat() if order.start else "",
-        "trial": order.trial,
-        "payment_method": order.payment_method or "",
-        "discounts": [plain_fields(one) for one in order.discounts],
-        "reference": order.reference,
-        "ship_to": order.ship_to,
-        "begin_on_wish": order.begin_on_wish,
-        "told_of_withdrawal": order.told_of_withdrawal,
-        "accepts_terms": order.accepts_terms,
-    }

@@ -6,6 +6,8 @@ The rules, in plain English:
   over and its invoice is void.
 * What costs nothing yet, because there is a trial first or everything is billed in arrears, begins at once.
 * Where a trial ends within the first cycle and leaves it whole, that cycle isn't billed before the trial has ended.
+* Where several cycles are paid at once from the start, they are billed with the first one; after a trial, when that has
+  ended.
 * A start in the future waits; nothing is billed before.
 """
 
@@ -14,7 +16,8 @@ from datetime import datetime
 import attrs
 
 from shopaccounts.kernel.events import Event
-from shopaccounts.subscriptions.billing.bills import bill_next, bill_setup
+from shopaccounts.subscriptions.billing.bills import bill_setup
+from shopaccounts.subscriptions.changing.prepaying import bill_coming
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.events import (
     FirstPaymentExpired,
@@ -22,6 +25,7 @@ from shopaccounts.subscriptions.events import (
     SubscriptionStarted,
     TrialStarted,
 )
+from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import InvoiceKind
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
@@ -31,12 +35,13 @@ from shopaccounts.subscriptions.states import Lifecycle, Trigger, moved
 __all__ = ["begin", "first_paid", "give_up_first_payment", "sign_up"]
 
 
-def sign_up(subscription: Subscription, now: datetime, policy: SubscriptionPolicy) -> Decision:
+def sign_up(subscription: Subscription, now: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
     """Let a subscription begin that was just agreed on: now, or on the day it was agreed for.
 
     Args:
         subscription: As agreed; it waits for its start.
         now: This instant.
+        facts: The changes of price that were announced, where several cycles are paid at once.
         policy: How the shop bills.
     """
     made = SubscriptionStarted(
@@ -48,22 +53,23 @@ def sign_up(subscription: Subscription, now: datetime, policy: SubscriptionPolic
     )
     if subscription.segments[0].start_instant > now:
         return Decision(subscription=subscription, events=(made,))
-    begun = begin(subscription, now, policy)
+    begun = begin(subscription, now, facts, policy)
     made = attrs.evolve(made, lifecycle=begun.subscription.lifecycle.value)
     return attrs.evolve(begun, events=(made, *begun.events))
 
 
-def begin(subscription: Subscription, at: datetime, policy: SubscriptionPolicy) -> Decision:
+def begin(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
     """Let a subscription begin whose start has come.
 
     Args:
         subscription: One that waits for its start.
         at: Its start.
+        facts: The changes of price that were announced, where several cycles are paid at once.
         policy: How the shop bills.
     """
     trial = subscription.trial is not None
     waits = trial and not subscription.paid_from
-    first = bill_setup(subscription, at) if waits else bill_next(subscription, at, policy, InvoiceKind.START)
+    first = bill_setup(subscription, at) if waits else bill_coming(subscription, at, facts, policy, InvoiceKind.START)
     if first.bills and policy.subscribing.first_payment is FirstPayment.REQUIRED:
         incomplete = attrs.evolve(
             first.subscription,
