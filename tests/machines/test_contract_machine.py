@@ -4,8 +4,8 @@ Both have the same clock, the same dice and a bank that decides alike, so both h
 rows, to the letter. In between bills are late, cards fail, and previews are looked at first. What always holds:
 
 * what was refused has left no trace, but for what was due anyway;
-* a preview shows the papers that the act then makes;
-* each cycle stands on one invoice that counts;
+* a preview shows the papers that the act then makes, and the act answers them;
+* each cycle stands on one invoice that counts, and ends once: one row says how;
 * money is conserved: invoice by invoice, and balance by balance as the sum of its entries;
 * what is written down as due is what would be computed.
 """
@@ -36,7 +36,7 @@ from shopaccounts.serial import dump
 from shopaccounts.subscriptions import BillingPorts, CancelWish, CycleContent, PauseWish, SubscriptionPolicy
 from shopaccounts.subscriptions.cycles.schedules import DayOfMonth
 from shopaccounts.subscriptions.due import next_due
-from shopaccounts.subscriptions.papers.documents import Invoice, InvoiceState
+from shopaccounts.subscriptions.papers.documents import CreditNote, Invoice, InvoiceState
 from shopaccounts.subscriptions.papers.lines import LineKind
 from shopaccounts.subscriptions.payments.charging import Charged, Declined, DeclineKind
 from shopaccounts.subscriptions.plans.discounts import Discount, Forever, Percent
@@ -48,6 +48,7 @@ from shopaccounts.subscriptions.usecases.change_requests import How
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax
 from shopaccounts.testing.builders import ShopBuilder, quick_policies
 from shopaccounts.testing.gateway import ScriptedGateway
+from tests.rules.subscriptions.cycle_laws import require_settled
 from tests.usecases.billing_worlds import AHEAD, LARGE, SMALL, TRIED, YEARLY, order_of
 
 ANN, WORKER = CustomerId("ann"), WorkerId("w")
@@ -124,6 +125,8 @@ class ContractMachine(RuleBasedStateMachine):
         else:
             written = [one for one in self.all_of("invoices") if one.id not in before]
             assert sorted(map(said, papers(shown))) == sorted(map(said, written))
+            assert sorted(map(said, papers(done))) == sorted(map(said, written))
+            assert [str(one.total) for one in notes(done)] == [str(one.total) for one in notes(shown)]
 
     def rows(self) -> dict[str, dict[str, str]]:
         """Answer what the shop in memory keeps, book by book, as text."""
@@ -290,6 +293,11 @@ class ContractMachine(RuleBasedStateMachine):
         assert max(billed.values(), default=1) == 1
 
     @invariant()
+    def each_cycle_that_is_done_with_has_one_row(self) -> None:
+        if hasattr(self, "id"):
+            require_settled(self.mine, self.all_of("billed_cycles"))
+
+    @invariant()
     def what_is_due_is_what_would_be_computed(self) -> None:
         if hasattr(self, "id"):
             due = next_due(self.mine, self.policy)
@@ -301,13 +309,18 @@ def papers(answer: Any) -> tuple[Invoice, ...]:
     return tuple(answer.invoices if hasattr(answer, "invoices") else answer.papers.invoices)
 
 
+def notes(answer: Any) -> tuple[CreditNote, ...]:
+    """Answer the credit notes that something led to, or would."""
+    return tuple(answer.notes if hasattr(answer, "notes") else answer.papers.notes)
+
+
 def said(paper: Invoice) -> str:
     """Answer what stands on an invoice, but for ids, its number and what was paid of it."""
     lines = [(line.key, line.kind.value, line.start, line.end, str(line.base), str(line.tax)) for line in paper.lines]
     return f"{paper.total} {paper.balance_applied} {paper.due_on} {lines}"
 
 
-@pytest.mark.proves("SIM-1", "SCH-12", "INV-1", "INV-13", "TES-112")
+@pytest.mark.proves("SIM-1", "SCH-12", "INV-1", "INV-6", "INV-13", "TES-112")
 def test_whatever_a_customer_does_both_shops_agree_and_no_money_is_lost(tmp_path: Path) -> None:
     database = SqlStorage(f"sqlite:///{tmp_path / 'shop.db'}")
     database.tables.metadata.create_all(database.engine)
@@ -317,4 +330,37 @@ def test_whatever_a_customer_does_both_shops_agree_and_no_money_is_lost(tmp_path
 
     OnThisDatabase.database = database
     run_state_machine_as_test(OnThisDatabase, settings=settings(max_examples=20, stateful_step_count=25))
+    database.close()
+
+
+@pytest.mark.proves("SIM-1", "INV-6", "CHG-4", "CAN-4")
+@pytest.mark.parametrize("preset", [Preset.PRORATE_NOW, Preset.PRORATE_NEXT])
+def test_so_it_is_for_who_pays_by_the_year_from_now_on_and_leaves_before_the_run_has_come_by(
+    tmp_path: Path, preset: Preset
+) -> None:
+    database = SqlStorage(f"sqlite:///{tmp_path / 'shop.db'}")
+    database.tables.metadata.create_all(database.engine)
+
+    class OnThisDatabase(ContractMachine):
+        pass
+
+    OnThisDatabase.database = database
+    twins = OnThisDatabase()
+
+    def holds() -> None:
+        twins.both_keep_the_same()
+        twins.money_is_conserved()
+        twins.each_cycle_stands_on_one_invoice_that_counts()
+        twins.each_cycle_that_is_done_with_has_one_row()
+
+    twins.begins(plan="small", how=OnResume.KEEP_ANCHOR, unused=Unused.CREDIT, discounted=True)
+    twins.time_goes_by(days=9, hours=1)
+    for plan in ("yearly", "small", "yearly", "large"):
+        twins.changes_the_plan(plan=plan, preset=preset)
+        holds()
+    twins.time_goes_by(days=31, hours=1)
+    twins.leaves(when=CancelWhen.NOW)
+    holds()
+    twins.the_shop_does_what_is_due()
+    holds()
     database.close()

@@ -126,6 +126,11 @@ class Decision:
     meters: tuple[Meter, ...] = ()
     events: tuple[Event, ...] = ()
 
+    @property
+    def is_written(self) -> bool:
+        """Whether more or less can be given back after it, so that it has to be on paper before that is decided."""
+        return bool(self.bills or self.credits or self.waits)
+
     def leaving(self, subscription: Subscription) -> "Decision":
         """Answer the same decision, but for what it leaves of the subscription."""
         return Decision(**(vars(self) | {"subscription": subscription}))

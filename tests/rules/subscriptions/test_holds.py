@@ -1,6 +1,6 @@
 """What a person decides late comes to what would have been decided in time."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -10,15 +10,19 @@ from hypothesis import strategies as st
 
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.money import Rate
+from shopaccounts.kernel.time import start_of_day
+from shopaccounts.subscriptions.changing.wanting import plan_wish
 from shopaccounts.subscriptions.desk.holds import HoldMode, resolve_hold
+from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.errors import NothingToChange
 from shopaccounts.subscriptions.papers.documents import BilledFor, CycleEnd
 from shopaccounts.subscriptions.plans.discounts import AppliedDiscount, Discount, Percent
-from shopaccounts.subscriptions.plans.offers import CatchUpMode, Term
+from shopaccounts.subscriptions.plans.offers import CatchUpMode, PlanVersionId, Term
 from shopaccounts.subscriptions.plans.phases import Cycles
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.policy.changes import Preset
 from shopaccounts.subscriptions.policy.running import CatchUpPolicy
-from shopaccounts.subscriptions.scheduled import CancelAt, Scheduled
+from shopaccounts.subscriptions.scheduled import CancelAt, ChangeAt, Scheduled
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.testing.subscribers import Course, flat_plan
 
@@ -99,6 +103,41 @@ def test_an_end_that_came_meanwhile_ends_it_and_nothing_after_it_is_billed(mode:
     over = resolved(course, mode, at).subscription
     assert (over.lifecycle, over.ended_at) == (Lifecycle.CANCELED, ends)
     assert max(row.index for row in course.cycles) == 2
+
+
+def with_a_planned_change(course: Course, day: date) -> Course:
+    dearer = flat_plan("20", id=PlanVersionId("coffee-2"))
+    wish = plan_wish(course.subscription, dearer, course.account, day, course.policy)
+    at = start_of_day(day, course.subscription.zone)
+    planned = Scheduled(change=ChangeAt(at=at, wishes=(wish,), preset=Preset.PRORATE_NOW.value))
+    changed = attrs.evolve(course.subscription, scheduled=planned)
+    course.subscription = projected(changed, course.policy)
+    return course
+
+
+@pytest.mark.proves("RUN-8", "RUN-12", "CHG-3")
+@pytest.mark.parametrize("day", [date(2031, 4, 15), date(2031, 6, 15)])
+def test_a_change_within_what_was_held_gives_back_what_was_billed_for_its_month(day: date) -> None:
+    at = datetime(2031, 6, 20, 12, tzinfo=UTC)
+    late = with_a_planned_change(Course.begin(flat_plan("10"), BEGAN, policy=HOLDING), day)
+    late.settle(at)
+    assert late.subscription.hold is not None
+    resolved(late, HoldMode.EACH, at)
+    late.settle(at)
+    in_time = with_a_planned_change(Course.begin(flat_plan("10"), BEGAN), day)
+    for step in range((at - BEGAN).days + 1):
+        in_time.settle(BEGAN + timedelta(days=step))
+    assert sorted(late.totals.values()) == sorted(in_time.totals.values())
+    assert late.subscription.due_at == in_time.subscription.due_at
+
+
+def test_a_change_after_all_that_was_held_needs_no_second_decision() -> None:
+    at = datetime(2031, 6, 20, 12, tzinfo=UTC)
+    late = with_a_planned_change(Course.begin(flat_plan("10"), BEGAN, policy=HOLDING), date(2031, 6, 15))
+    late.settle(at)
+    late.take(resolve_hold(late.subscription, HoldMode.EACH, late.facts, late.policy, at), at)
+    assert late.subscription.hold is None
+    assert late.subscription.scheduled.change is not None
 
 
 def test_what_isnt_on_hold_needs_no_decision() -> None:

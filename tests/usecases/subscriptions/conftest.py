@@ -11,7 +11,8 @@ from shopaccounts.kernel.scope import Actor, ActorKind
 from shopaccounts.kernel.staff import Permission
 from shopaccounts.kernel.time import FixedClock
 from shopaccounts.subscriptions import BillingPorts
-from shopaccounts.subscriptions.usecases.subscribing import Order, SubscribeAnswer
+from shopaccounts.subscriptions.usecases.orders import Order
+from shopaccounts.subscriptions.usecases.subscribing import SubscribeAnswer
 from shopaccounts.testing.billing_doubles import FixedPlans, FlatTax
 from shopaccounts.testing.builders import BuiltShop, ShopBuilder
 from shopaccounts.testing.doubles import StaffRoom

@@ -12,7 +12,7 @@ from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.ids import CustomerId, WorkerId
-from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.money import Money, allocate
 from shopaccounts.kernel.outbox import EVENTS
 from shopaccounts.kernel.record import Book, Entity
 from shopaccounts.kernel.time import FixedClock, start_of_day, zone
@@ -24,6 +24,7 @@ from shopaccounts.subscriptions import (
     SUBSCRIPTION_DELIVERIES,
     SUBSCRIPTIONS,
     CancelWish,
+    How,
     PauseWish,
     SubscriptionPolicy,
 )
@@ -38,9 +39,11 @@ from shopaccounts.subscriptions.errors import (
     TransitionRefused,
 )
 from shopaccounts.subscriptions.model import Hold
+from shopaccounts.subscriptions.papers.lines import LineKind
 from shopaccounts.subscriptions.payments.charging import Declined, DeclineKind
-from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods
+from shopaccounts.subscriptions.plans.offers import DeliveryPlan, Goods, PlanVersionId
 from shopaccounts.subscriptions.policy.cancelling import CancelWhen
+from shopaccounts.subscriptions.policy.changes import Preset
 from shopaccounts.subscriptions.policy.deliveries import DeliveryPolicy, LostBox
 from shopaccounts.subscriptions.policy.pausing import PauseHow
 from shopaccounts.testing.billing_doubles import FixedPlans
@@ -57,6 +60,9 @@ BERLIN = zone("Europe/Berlin")
 DAY = timedelta(days=1)
 MONTHLY = DeliveryPlan(interval=Interval.months(1), cut_off_days=3)
 BOX = flat_plan("90.00", Interval.months(3), goods=Goods.PHYSICAL, deliveries=MONTHLY)
+BY_HALF_YEARS = flat_plan(
+    "180.00", Interval.months(6), goods=Goods.PHYSICAL, deliveries=MONTHLY, id=PlanVersionId("half a year")
+)
 S = DeliveryState
 T = TypeVar("T", bound=Entity)
 
@@ -64,7 +70,7 @@ T = TypeVar("T", bound=Entity)
 @pytest.fixture
 def plans() -> FixedPlans:
     """What the box shop sells."""
-    return FixedPlans([BOX])
+    return FixedPlans([BOX, BY_HALF_YEARS])
 
 
 @attrs.frozen
@@ -216,6 +222,33 @@ async def test_a_skipped_box_may_come_later_instead(box) -> None:
         ("30 Apr", "handed_over"),
     ]
     assert credited_of(await account_of(box)) == "0.00 EUR"
+
+
+@pytest.mark.proves("DLV-4", "INV-6", "CHG-4")
+@pytest.mark.parametrize("preset", [Preset.PRORATE_NOW, Preset.PRORATE_NEXT])
+async def test_boxes_go_on_where_they_are_paid_by_half_years_from_now_on(box, preset) -> None:
+    id = await box.subscribed()
+    await box.go_to(date(2031, 2, 10))
+    await box.shop.subscription_changes.change_plan(ANN, id, BY_HALF_YEARS.id, how=How(preset=preset))
+    await box.go_to(date(2031, 4, 12))
+    boxes = await box.boxes(id, end=date(2031, 4, 12))
+    assert {one.state for one in boxes} == {S.HANDED_OVER}
+    assert [one.cycle.index for one in boxes] == [0, 1, 1]
+
+
+@pytest.mark.proves("DLV-5", "CHG-4")
+async def test_a_box_that_is_paid_for_with_a_change_is_credited_like_any_other(box) -> None:
+    id = await box.subscribed()
+    await box.go_to(date(2031, 2, 10))
+    how = How(preset=Preset.PRORATE_NOW)
+    done = await box.shop.subscription_changes.change_plan(ANN, id, BY_HALF_YEARS.id, how=how)
+    (charge,) = (line for line in done.invoices[0].lines if line.kind is LineKind.CHARGE)
+    before = (await account_of(box)).balance("EUR")
+    ahead = [one for one in await box.boxes(id) if one.cycle.index == 1]
+    await box.shop.boxes.skip_delivery(ANN, id, str(ahead[0].key))
+    await box.go_to(date(2031, 4, 1))
+    credited = (await account_of(box)).balance("EUR") - before
+    assert credited == allocate(charge.base, [1] * len(ahead))[0]
 
 
 @pytest.mark.proves("DLV-4")

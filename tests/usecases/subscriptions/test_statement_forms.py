@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from shopaccounts.adapters.memory import MemoryStorage
+from shopaccounts.kernel.cycles import Interval
 from shopaccounts.kernel.errors import Forbidden, InsecureTransport, Rejected, Throttled
 from shopaccounts.kernel.ids import AccountId, CustomerId, StoreId, WorkerId
 from shopaccounts.kernel.messages import MessageCategory
@@ -37,12 +38,14 @@ from shopaccounts.subscriptions.errors import (
 from shopaccounts.subscriptions.leaving.statements import Match
 from shopaccounts.subscriptions.papers.documents import InvoiceState
 from shopaccounts.subscriptions.payments.intents import IntentState
+from shopaccounts.subscriptions.plans.offers import PlanVersionId
 from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.policy.subscribing import FirstPayment, SubscribePolicy
 from shopaccounts.subscriptions.states import Lifecycle
 from shopaccounts.testing.billing_doubles import FlatTax, OneJurisdiction
 from shopaccounts.testing.builders import quick_policies, request_from
 from shopaccounts.testing.recording import assert_indistinguishable
+from shopaccounts.testing.subscribers import flat_plan
 
 ANN, EVE, HERE = "ann@lamp.example", "eve@lamp.example", request_from()
 DAY = timedelta(days=1)
@@ -360,6 +363,17 @@ class TestWithdrawals:
         assert letters(coffee, "contract_ends")[0].variables["date"] == "2031-01-31"
         notes = coffee.builder.storage.snapshot()[coffee.builder.scope.realm].books["credit_notes"].values()
         assert [str(note.total) for note in notes] == ["21.30 EUR"]
+
+    @pytest.mark.proves("CAN-9")
+    async def test_weeks_that_are_over_are_taken_back_too(self, coffee, plans) -> None:
+        plans.add(weekly := flat_plan("10.00", Interval.weeks(1), id=PlanVersionId("weekly-1")))
+        await anns(coffee, plan=weekly.id)
+        coffee.builder.clock.advance(timedelta(days=8))
+        opened = await coffee.shop.statements.open_withdrawal(self.form, HERE)
+        await coffee.shop.statements.confirm_withdrawal(opened.statement, HERE)
+        books = coffee.builder.storage.snapshot()[coffee.builder.scope.realm].books
+        assert [str(note.total) for note in books["credit_notes"].values()] == ["11.90 EUR", "11.90 EUR"]
+        assert {str(invoice.due) for invoice in books["invoices"].values()} == {"0.00 EUR"}
 
     @pytest.mark.proves("CAN-9")
     async def test_what_was_paid_goes_back_the_way_it_came(self, coffee) -> None:

@@ -7,6 +7,7 @@ The rules, in plain English:
 * The letters that will announce it are foretold as well, since a new price holds only for those who were told in time.
   What the customer has said to a new price stands; who is asked and hasn't answered counts as silent.
 * Boxes are shown on their days, but for those that the customer has left out.
+* What still waits for a bill when all of the account's subscriptions are over, is shown as the last bill.
 * Taxes, and whose law holds, are those of today; what a meter will count nobody knows: such a charge is shown as open.
 * The future is cut: at a day, or after so many things.
 """
@@ -25,6 +26,7 @@ from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money, Rate
 from shopaccounts.kernel.time import instant_of, local_date, start_of_day
 from shopaccounts.subscriptions.announcing.foretelling import Foretelling
+from shopaccounts.subscriptions.announcing.last_bills import Neighbour, Neighbours
 from shopaccounts.subscriptions.boxes.listing import Delivery, OpenBoxes, boxes_ahead
 from shopaccounts.subscriptions.charges.metering import Asked
 from shopaccounts.subscriptions.decision import Decision
@@ -46,17 +48,27 @@ from shopaccounts.subscriptions.events import (
 )
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.laws.notice_rules import NoticeTrigger
-from shopaccounts.subscriptions.lifecycle.beginning import first_paid
 from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.notices.agenda import NoticeAgenda
 from shopaccounts.subscriptions.papers.lines import LineDraft
+from shopaccounts.subscriptions.planning.beginning import first_paid
 from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.rounds import with_papers
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import MethodFacts
 from shopaccounts.subscriptions.states import Lifecycle
 
-__all__ = ["MOST_AHEAD", "BoxesAhead", "Upcoming", "UpcomingKind", "next_charge", "upcoming"]
+__all__ = [
+    "MOST_AHEAD",
+    "NO_OTHERS",
+    "BoxesAhead",
+    "OtherSubscriptions",
+    "Upcoming",
+    "UpcomingKind",
+    "next_charge",
+    "upcoming",
+]
 
 MOST_AHEAD: Final = 100
 """So many things ahead are shown at most."""
@@ -123,6 +135,29 @@ class BoxesAhead:
             yield Upcoming(at=start_of_day(box.on, zone), kind=UpcomingKind.DELIVERY, box=box)
 
 
+@attrs.frozen
+class OtherSubscriptions:
+    """The other subscriptions of an account that are to be billed: what waits may join their bills.
+
+    Args:
+        facts: They, each with what is known of it.
+        are_all: Whether there are no more of them.
+    """
+
+    facts: tuple[tuple[Subscription, Facts], ...]
+    are_all: bool = True
+
+    def beside(
+        self, subscription: Subscription, rates: Mapping[tuple[str, date], tuple[Rate, ...]], policy: SubscriptionPolicy
+    ) -> Neighbours:
+        """Answer those that go on beside one."""
+        each = [Neighbour(one, facts) for one, facts in self.facts if one.id != subscription.id]
+        return Neighbours(each=each, are_all=self.are_all, rates=rates, policy=policy)
+
+
+NO_OTHERS: Final = OtherSubscriptions(())
+"""That an account has no other subscription that is to be billed."""
+
 _KINDS: Final[Mapping[type[Event], UpcomingKind]] = MappingProxyType(
     {
         TrialStarted: UpcomingKind.START,
@@ -167,6 +202,7 @@ def upcoming(
     rates: Mapping[str, tuple[Rate, ...]] | None = None,
     agenda: NoticeAgenda | None = None,
     method: MethodFacts | None = None,
+    others: OtherSubscriptions = NO_OTHERS,
     boxes: BoxesAhead | None = None,
     until: datetime | None = None,
     count: int = 12,
@@ -182,6 +218,7 @@ def upcoming(
         agenda: What the customer was told lately, and when somebody looks next; None for somebody whom no letter
             reaches.
         method: What is known of the payment method.
+        others: The account's other subscriptions.
         boxes: What is known of its boxes; None leaves them out.
         until: Up to when; None for as long as *count* lasts.
         count: How many things at most, 1 to 100.
@@ -191,7 +228,7 @@ def upcoming(
     """
     if type(count) is not int or not 1 <= count <= MOST_AHEAD:
         raise InvalidInput(field="count", reason="range")
-    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates or {}), agenda, method, boxes)
+    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates or {}), agenda, method, others, boxes)
     wanted = takewhile(lambda one: until is None or one.at <= until, ahead)
     return tuple(islice(wanted, count))
 
@@ -205,6 +242,7 @@ def next_charge(
     rates: Mapping[str, tuple[Rate, ...]],
     agenda: NoticeAgenda | None,
     method: MethodFacts | None,
+    others: OtherSubscriptions = NO_OTHERS,
 ) -> Upcoming | None:
     """Answer the next charge of a subscription, None if none is to come soon.
 
@@ -216,8 +254,9 @@ def next_charge(
         rates: The tax rates of each category, as of today.
         agenda: What the customer was told lately, None for somebody whom no letter reaches.
         method: What is known of the payment method.
+        others: The account's other subscriptions.
     """
-    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates), agenda, method)
+    ahead = _ahead(subscription, account, facts, policy, _RatesOfToday(rates), agenda, method, others)
     return next((one for one in islice(ahead, MOST_AHEAD) if one.kind is UpcomingKind.CHARGE), None)
 
 
@@ -229,15 +268,19 @@ def _ahead(
     rates: Mapping[tuple[str, date], tuple[Rate, ...]],
     agenda: NoticeAgenda | None,
     method: MethodFacts | None,
+    others: OtherSubscriptions,
     boxes: BoxesAhead | None = None,
 ) -> Iterator[Upcoming]:
     """Let the planner do what is due, one instant after the other, and letters and boxes go out in between."""
-    facts = attrs.evolve(facts, measured=Asked())
+    neighbours = others.beside(subscription, rates, policy)
+    facts = attrs.evolve(facts, measured=Asked(), pending=account.pending)
     written = PaperFacts(rates=rates, method=account.payment_method, invoices=facts.invoices)
     letters = Foretelling(agenda=agenda, method=method, rates=rates, policy=policy) if agenda else None
     was = subscription.created_at
     if subscription.lifecycle is Lifecycle.INCOMPLETE:
         subscription = projected(first_paid(subscription, was).subscription, policy)
+    if account.settle_at is not None:
+        yield from _last(neighbours, subscription, account, account.settle_at)
     for _ in range(_MOST_STEPS):
         due = next_due(subscription, policy)
         if due is None:
@@ -251,14 +294,25 @@ def _ahead(
             between += boxes.before(due.at, subscription)
             boxes = attrs.evolve(boxes, since=max(boxes.since, due.at))
         yield from sorted(between, key=lambda one: one.at)
+        if neighbours.each:
+            account = neighbours.until(due.at, account, subscription)
+            facts = attrs.evolve(facts, pending=account.pending)
         decision = plan(subscription, facts, policy, due.at)
         papers = write_up(account, [decision], written, policy, due.at, lambda key: key)
         yield from _phases(subscription, was, due.at)
         yield from _told(decision, due.at)
         yield from _charges(papers, due.at)
         subscription, account, was = papers.subscriptions[0], papers.account, due.at
-        known = {**facts.invoices, **{one.id: one for one in (*papers.invoices, *papers.changed)}}
-        facts, written = attrs.evolve(facts, invoices=known), attrs.evolve(written, invoices=known)
+        yield from _last(neighbours, subscription, account, was)
+        facts = with_papers(facts, papers)
+        written = attrs.evolve(written, invoices=facts.invoices)
+
+
+def _last(
+    neighbours: Neighbours, subscription: Subscription, account: BillingAccount, at: datetime
+) -> Iterator[Upcoming]:
+    papers = neighbours.last_bill(subscription, account, at)
+    return _charges(papers, at) if papers else iter(())
 
 
 def _charges(papers: Papers, at: datetime) -> Iterator[Upcoming]:

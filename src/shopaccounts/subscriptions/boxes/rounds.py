@@ -61,7 +61,7 @@ __all__ = ["DeliveryReport", "DeliveryRun"]
 
 log = logging.getLogger("shopaccounts")
 
-_FOR_BOXES: Final = frozenset({LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON})
+_FOR_BOXES: Final = frozenset({LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON, LineKind.CHARGE})
 _NO_BOXES: Final[Mapping[DeliveryState, int]] = Counter()
 
 

@@ -180,7 +180,7 @@ def charged(
         ref = rest[0].cycle if len({line.cycle for line in rest}) == 1 else None
         for back in again.backs:
             (exchange.charges if back.credits_line else exchange.restored).append(mirror(back, ref))
-        exchange.waits += [Waits(pending.id, pending) for pending in again.waited]
+        exchange.waits += [Waits(pending.id, _waiting_for(pending, ref)) for pending in again.waited]
         return
     granted = _granted(before, after, exchange.back_for(key), rest[0], period)
     for piece in rest:
@@ -205,6 +205,11 @@ def _taken_before(
             unbilled = all(was.line.start >= one.on or was.id in still for was in one.waited)
             return one if granted <= codes and unbilled else None
     return None
+
+
+def _waiting_for(pending: PendingLine, ref: CycleRef | None) -> PendingLine:
+    """Answer what waits again, for the cycle that it is for by now."""
+    return attrs.evolve(pending, line=attrs.evolve(pending.line, cycle=ref or pending.line.cycle))
 
 
 def mirror(back: LineDraft, ref: CycleRef | None) -> LineDraft:

@@ -9,7 +9,8 @@ The rules, in plain English:
   once in a while, and not into something that costs nothing.
 * Or no money moves: the new price holds from the next period on. So it is at the end of a period.
 * What is paid in arrears has nothing to give back.
-* Where cycles count anew, all is given back that was paid ahead, and what follows is billed cycle by cycle.
+* Where cycles count anew, all is given back that was paid ahead, and what follows is billed cycle by cycle. The first
+  of them is settled with the change: billed, be it that its charge waits, or free where there is none.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ from shopaccounts.kernel.errors import InvalidInput
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.money import Money, share, total
 from shopaccounts.kernel.time import instant_of
-from shopaccounts.subscriptions.billing.bills import bill_next
+from shopaccounts.subscriptions.billing.bills import bill_next, ended_cycle
 from shopaccounts.subscriptions.billing.spending import spent_in, with_spent
 from shopaccounts.subscriptions.changing.exchanging import (
     Exchange,
@@ -53,7 +54,7 @@ from shopaccounts.subscriptions.errors import CannotConvertTime
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.lifecycle.regrouping import anchored_anew, instant_on, on_the_same_anchor, regrouped
 from shopaccounts.subscriptions.model import Subscription
-from shopaccounts.subscriptions.papers.documents import BilledCycle, BilledFor, InvoiceKind
+from shopaccounts.subscriptions.papers.documents import BilledCycle, BilledFor, CycleEnd, InvoiceKind
 from shopaccounts.subscriptions.papers.lines import DiscountTaken, LineDraft, LineKind
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
 from shopaccounts.subscriptions.plans.discounts import discount_change
@@ -134,20 +135,22 @@ def _prorate(asked: Asked) -> Answer:
     before, day, policy = asked.before, asked.day, asked.policy
     after, periods = asked.after, billed_periods(before, day)
     told: tuple[Event, ...] = ()
-    cycles: tuple[Claimed, ...] = ()
+    first: ServicePeriod | None = None
     new_periods = periods
     if asked.has_other_interval:
         after, told = _other_steps(asked)
         new_periods = ()
         if asked.is_billed:
-            new_periods, cycles = _first_of(after, asked.index)
+            first = service_period_of(after.segments, asked.index, end=last_day(after))
+            new_periods = (first,)
             after = attrs.evolve(after, billed_to=asked.index + 1, prepaid=None)
     old, new = rests(before, periods, day, policy), rests(after, new_periods, day, policy)
-    keys = [key for key in dict.fromkeys((*old, *new)) if cycles or not is_same(old.get(key, ()), new.get(key, ()))]
+    keys = [key for key in dict.fromkeys((*old, *new)) if first or not is_same(old.get(key, ()), new.get(key, ()))]
     exchange = given_back(before, asked.facts, day, frozenset(keys))
     for key in keys:
         if key in new:
             charged(before, after, asked.facts, new[key], new_periods[0], exchange)
+    cycles, ended = _settled(after, first, exchange, asked.at) if first else ((), ())
     everything = [*exchange.backs, *exchange.charges]
     operation = operation_key(before, asked.preset.value, day, everything)
     backs, notes, outdated = took_back(exchange, operation, day, policy)
@@ -162,6 +165,7 @@ def _prorate(asked: Asked) -> Answer:
         notes=notes,
         outdated=outdated,
         waits=tuple(exchange.waits),
+        ended=ended,
         events=told,
         wait=asked.preset is Preset.PRORATE_NEXT,
     )
@@ -185,9 +189,14 @@ def _other_steps(asked: Asked) -> tuple[Subscription, tuple[Event, ...]]:
     return regrouped(asked.after, steps, begins, asked.index, SegmentReason.FREQUENCY, told_at=asked.at)
 
 
-def _first_of(after: Subscription, index: int) -> tuple[tuple[ServicePeriod, ...], tuple[Claimed, ...]]:
-    period = service_period_of(after.segments, index, end=last_day(after))
-    return (period,), (Claimed(cycle_ref(after, period), BilledFor.ADVANCE, period.start, period.end),)
+def _settled(
+    after: Subscription, period: ServicePeriod, exchange: Exchange, at: datetime
+) -> tuple[tuple[Claimed, ...], tuple[BilledCycle, ...]]:
+    """Settle the cycle that begins with a change: by the bill of its charge, or else by a row of its own."""
+    if exchange.charges:
+        return (Claimed(cycle_ref(after, period), BilledFor.ADVANCE, period.start, period.end),), ()
+    ended = CycleEnd.BILLED if exchange.restored else CycleEnd.FREE  # what is restored waits for an invoice already
+    return (), (ended_cycle(after, period, ended, at),)
 
 
 def _reset(asked: Asked) -> Answer:

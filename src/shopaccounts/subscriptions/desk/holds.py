@@ -6,7 +6,8 @@ The rules, in plain English:
   Ends, changes and trials that came due meanwhile happen in their order.
 * Who waives charges nothing for the cycles that were held. The customer had them, so they count toward a term; but no
   discount is used up by them, and a fee for setting up still waits for the first invoice that charges money.
-* A long backlog is decided in bites, each whole or not at all. Until the last one it is on hold.
+* A long backlog is decided in bites, each whole or not at all; so is one with a planned change or pause within, which
+  has to find on paper what was billed before it. Until the last bite it is on hold.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import attrs
 from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions.billing.catchup import backlog
 from shopaccounts.subscriptions.decision import Bill, Decision
-from shopaccounts.subscriptions.due import next_due, renewal_due
+from shopaccounts.subscriptions.due import What, next_due, renewal_due
 from shopaccounts.subscriptions.errors import NothingToChange
 from shopaccounts.subscriptions.events import HoldResolved
 from shopaccounts.subscriptions.facts import Facts
@@ -35,6 +36,8 @@ __all__ = ["HoldMode", "resolve_hold"]
 
 _MOST_LINES: Final = 120
 """How many lines one invoice of a backlog has at most, so that it can be stored."""
+_NO_BACKLOG: Final = frozenset({What.CHANGE, What.PAUSE})
+"""What needs nobody's decision, where no cycle is left that was held."""
 
 
 class HoldMode(Enum):
@@ -83,7 +86,9 @@ def resolve_hold(
         decision = _waived(freed, decision, now)
     due = next_due(decision.subscription, policy)
     if due is not None and due.at <= now:
-        return _held_on(decision, hold, policy, now)
+        left = tuple(backlog(decision.subscription, renewal_due(decision.subscription, policy), policy, now))
+        if left or due.what not in _NO_BACKLOG:
+            return _held_on(decision, hold, left)
     told = HoldResolved(at=now, account=freed.customer, subscription=freed.id, decision=mode.value)
     return attrs.evolve(decision, events=(*decision.events, told))
 
@@ -97,9 +102,7 @@ def _in_bites(subscription: Subscription, mode: HoldMode, policy: SubscriptionPo
     return attrs.evolve(policy, catch_up=attrs.evolve(policy.catch_up, cap=cap))
 
 
-def _held_on(decision: Decision, hold: Hold, policy: SubscriptionPolicy, now: datetime) -> Decision:
-    renews = renewal_due(decision.subscription, policy)
-    left = tuple(backlog(decision.subscription, renews, policy, now))
+def _held_on(decision: Decision, hold: Hold, left: tuple[int, ...]) -> Decision:
     held = attrs.evolve(decision.subscription, hold=attrs.evolve(hold, periods=left))
     return attrs.evolve(decision, subscription=held)
 

@@ -31,7 +31,7 @@ __all__ = ["freed", "put_off_rest", "require_begun", "require_voidable", "withou
 
 _VOID = "void_invoice"
 _PARTLY_CREDITED = "partly_credited"
-_ADVANCE = frozenset({LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON, LineKind.SETUP_FEE})
+_ADVANCE = frozenset({LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON, LineKind.SETUP_FEE, LineKind.CHARGE})
 
 
 def require_begun(subscriptions: Iterable[Subscription], operation: str) -> None:

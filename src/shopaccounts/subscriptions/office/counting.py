@@ -19,7 +19,6 @@ from shopaccounts.kernel.answers import Answer, got
 from shopaccounts.kernel.ports import Records
 from shopaccounts.subscriptions.charges.metering import NOTHING_COUNTED, Asked, Counts, Measurements, measurements
 from shopaccounts.subscriptions.charges.usage import METERS, Meter
-from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.ports import Usage
 
@@ -46,8 +45,8 @@ class Counted:
 NOT_METERED: Final = Counted(NOTHING_COUNTED, MappingProxyType({}))
 """That nothing on the page has a meter."""
 
-Deciding = Callable[[Counted], Answer[Decision]]
-"""Decides about one subscription, when it is told what was counted."""
+Deciding = Callable[[Counted], Answer[object]]
+"""Decides about one subscription, when it is told what was counted; whatever that comes to."""
 
 
 @attrs.frozen

@@ -3,7 +3,8 @@
 The rules, in plain English:
 
 * A customer's subscription is found by the customer as well: another's doesn't exist.
-* What has become due by now is decided first, so that nothing jumps over a renewal that nobody has billed yet.
+* What has become due by now is decided and written up first, so that nothing jumps over a renewal that nobody has
+  billed yet, and so that what is billed can be taken back.
 * One decision is one change: subscription, account, invoices, payments and events, all or nothing. Somebody who was
   faster is noticed, and it is decided anew.
 * A preview is the same decision, not recorded.
@@ -29,16 +30,18 @@ from shopaccounts.subscriptions.errors import SubscriptionUnknown
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.office.counting import Counted, Reading
+from shopaccounts.subscriptions.office.doubling import doubles_on_file
 from shopaccounts.subscriptions.office.filing import filed, names_of, new_ids, papers_named
 from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
 from shopaccounts.subscriptions.papers.documents import INVOICES, CreditTo, Invoice
 from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent, Purpose
 from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.rounds import joined, with_papers
 from shopaccounts.subscriptions.planning.taxes import rates_for
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import Plans, Taxes, Usage
-from shopaccounts.subscriptions.requests import NO_KEY, KeptRequest, Request, asked_by, once, remembered
+from shopaccounts.subscriptions.requests import NO_KEY, Asked, KeptRequest, Request, asked_by, once, remembered
 
 __all__ = ["Besides", "Case", "Done", "FreshPayments", "Office", "Rule"]
 
@@ -87,6 +90,16 @@ class Besides:
     """What a rule wants recorded besides its decision; the last time that it decided counts."""
 
     change: Change = attrs.field(factory=Change)
+
+
+@attrs.frozen(kw_only=True)
+class _File:
+    """What is on file of a subscription: as it is stored, who pays, what is known, and the invoices that were read."""
+
+    stored: Subscription
+    account: BillingAccount
+    known: Known
+    invoices: dict[str, Invoice] = attrs.field(factory=dict)
 
 
 class FreshPayments(Protocol):
@@ -153,17 +166,39 @@ class Office:
         asked = asked_by(self.desk, customer or "", id, request)
 
         async def work() -> Done:
-            done, change = await self._decided(customer, id, rule)
-            more = await got(part(done)) if callable(part) else part
-            change |= remembered(self.desk, asked, names_of(done.papers))
-            await self.desk.record(change | more if more is not None else change)
-            return done
+            return await self._recorded(customer, id, rule, part, asked)
 
         async def decide() -> Done:
             return await once(self.desk, asked, work, self._again)
 
         done = await self.desk.retrying(decide, ATTEMPTS, on_taken=True)
         return await self._paid_at_once(done, self.payments) if customer is not None and self.payments else done
+
+    async def conclude_once(self, id: str, rule: Rule, part: Part) -> Done:
+        """Decide about a subscription by a rule, and record that; whoever is overtaken decides all of it anew.
+
+        For work that nobody is signed in for, and that has more to decide than this.
+
+        Args:
+            id: Which subscription.
+            rule: What to decide.
+            part: What is recorded with it; it may be told what it is recorded with.
+
+        Raises:
+            SubscriptionUnknown: There is none.
+            StaleWrite, Taken: Somebody was faster; nothing is recorded.
+            Rejected: As the rule says.
+        """
+        return await self._recorded(None, id, rule, part, None)
+
+    async def _recorded(
+        self, customer: CustomerId | None, id: str, rule: Rule, part: Part | None, asked: Asked | None
+    ) -> Done:
+        done, change = await self._decided(customer, id, rule)
+        more = await got(part(done)) if callable(part) else part
+        change |= remembered(self.desk, asked, names_of(done.papers))
+        await self.desk.record(change | more if more is not None else change)
+        return done
 
     async def _paid_at_once(self, done: Done, payments: FreshPayments) -> Done:
         """Try what a customer's operation has to be paid, now that it is recorded and the customer is there."""
@@ -210,44 +245,60 @@ class Office:
         if account is None:
             msg = f"subscription {id} has no billing account"
             raise Defect(msg)
-        invoices = await self._live(stored)
+        file = _File(stored=stored, account=account, known=await self._known(stored, account, now))
+        file.invoices.update(await self._live(stored))
         method = stored.payment_method or account.payment_method
-        facts = Facts(has_method=method is not None, invoices=invoices, pending=account.pending)
-        known = await self._known(stored, account, now)
-        facts = known.facts(stored, facts)
+        facts = Facts(has_method=method is not None, invoices=dict(file.invoices), pending=account.pending)
+        facts = file.known.facts(stored, facts)
 
-        async def ruled(counted: Counted) -> Decision:
-            told = counted.told(facts)
-            first = plan(stored, told, self.policy, now)
-            case = Case(subscription=first.subscription, account=account, facts=told, now=now)
-            return first.then(await got(rule(case)))
+        async def decided(counted: Counted) -> Papers:
+            return await self._in_rounds(file, counted.told(facts), rule, now)
 
         reading = Reading(self.desk.records, self.usage)
-        counted = await reading.counted({id: ruled} if may_ask(stored) else {})
-        decision = await ruled(counted)
-        decision = attrs.evolve(decision, subscription=projected(decision.subscription, self.policy))
-        rates = await rates_for(self.taxes, [decision], {account.id: account})
-        invoices = await self._with_named(decision, invoices)
-        paper_facts = PaperFacts(
-            intents=await self._payments_of(decision),
-            rates=rates.get(account.id, {}),
-            method=account.payment_method,
-            invoices=invoices,
-            watched=known.watched([stored], {account.id: account}, self.policy),
-        )
-        papers = write_up(account, [decision], paper_facts, self.policy, now, new_ids(self.desk))
+        counted = await reading.counted({id: decided} if may_ask(stored) else {})
+        papers = await decided(counted)
         boxes = await boxes_on_file(self.desk.records, papers.subscriptions, {stored.id: stored}, now)
+        doubles = await doubles_on_file(self.desk.records, [(papers.account, papers.subscriptions)])
         change = filed(
             self.desk,
             papers,
             account=account,
             subscriptions={stored.id: stored},
-            invoices=invoices,
-            agendas=known.agendas,
+            invoices=file.invoices,
+            agendas=file.known.agendas,
             meters=counted.meters,
             boxes=boxes,
+            doubles=doubles,
         )
         return Done(subscription=papers.subscriptions[0], papers=papers), change
+
+    async def _in_rounds(self, file: _File, facts: Facts, rule: Rule, now: datetime) -> Papers:
+        """Write up what is due, until nothing is, and then what a rule decides on top of that."""
+        one, account, papers = file.stored, file.account, None
+        while (due := plan(one, facts, self.policy, now)).is_written:
+            written = await self._written(file, due, account, facts, now)
+            one, account, papers = written.subscriptions[0], written.account, joined(papers, written)
+            facts = with_papers(facts, written)
+        case = Case(subscription=due.subscription, account=account, facts=facts, now=now)
+        decision = due.then(await got(rule(case)))
+        decision = attrs.evolve(decision, subscription=projected(decision.subscription, self.policy))
+        return joined(papers, await self._written(file, decision, account, facts, now))
+
+    async def _written(
+        self, file: _File, decision: Decision, account: BillingAccount, facts: Facts, now: datetime
+    ) -> Papers:
+        """Write up what a round has decided."""
+        named = await self._named(decision, facts.invoices)
+        file.invoices.update(named)
+        rates = await rates_for(self.taxes, [decision], {account.id: account})
+        paper_facts = PaperFacts(
+            intents=await self._payments_of(decision),
+            rates=rates.get(account.id, {}),
+            method=account.payment_method,
+            invoices={**facts.invoices, **named},
+            watched=file.known.watched([file.stored], {account.id: account}, self.policy),
+        )
+        return write_up(account, [decision], paper_facts, self.policy, now, new_ids(self.desk))
 
     async def _known(self, stored: Subscription, account: BillingAccount, now: datetime) -> Known:
         """Look up what the bills depend on that are due by now; nothing while none is."""
@@ -276,10 +327,10 @@ class Office:
     async def _picked(self, ids: Sequence[str]) -> Mapping[str, Invoice]:
         return {invoice.id: invoice for invoice in await got(self.desk.records.pick(INVOICES, ids))}
 
-    async def _with_named(self, decision: Decision, invoices: Mapping[str, Invoice]) -> Mapping[str, Invoice]:
-        """Answer the invoices, with those that a decision takes back or voids besides."""
+    async def _named(self, decision: Decision, invoices: Mapping[str, Invoice]) -> Mapping[str, Invoice]:
+        """Answer the invoices that a decision takes back or voids, and that aren't known yet."""
         named = {*decision.voids, *(back.invoice for back in decision.credits)} - invoices.keys()
-        return {**invoices, **await self._picked(sorted(named))} if named else invoices
+        return await self._picked(sorted(named)) if named else {}
 
     async def _payments_of(self, decision: Decision) -> Mapping[str, tuple[PaymentIntent, ...]]:
         """Answer the payments of the invoices that are paid back."""

@@ -12,12 +12,18 @@ from shopaccounts.kernel.money import Currency
 from shopaccounts.subscriptions.invoices.balance import waiting
 from shopaccounts.subscriptions.invoices.invoicing import assemble
 from shopaccounts.subscriptions.invoices.issuing import NotIssued, issue
-from shopaccounts.subscriptions.model import BillingAccount
+from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.papers.documents import InvoiceKind
 from shopaccounts.subscriptions.planning.writing_up import NameId, PaperDesk, PaperFacts, Papers
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
+from shopaccounts.subscriptions.states import ENDED
 
-__all__ = ["write_last"]
+__all__ = ["is_to_be_billed", "write_last"]
+
+
+def is_to_be_billed(subscription: Subscription) -> bool:
+    """Tell whether a subscription has another bill to come, or may have, that what waits could join."""
+    return subscription.lifecycle not in ENDED or subscription.due_at is not None
 
 
 def write_last(

@@ -5,6 +5,7 @@ The rules, in plain English:
 * What is due is decided in the order in which it should have happened, each thing at its own instant, also when several
   are found at once. A run that comes a week late decides as many runs in time would have.
 * Cycles that are due together follow the shop's wish: see ``catchup``.
+* A change or a pause that follows a bill waits until that is on paper: it may give back what was just billed.
 * The planner knows no store, no clock and no gateway. So a preview is this decision without the recording, and the same
   facts give the same answer, however often it is asked.
 """
@@ -21,20 +22,20 @@ from shopaccounts.subscriptions.billing.bills import bill_due, ended_cycle, is_s
 from shopaccounts.subscriptions.billing.catchup import backlog, catch_up_mode, is_too_much
 from shopaccounts.subscriptions.billing.usage_billing import bill_late_usage, bill_usage
 from shopaccounts.subscriptions.changing.changes import change_due
-from shopaccounts.subscriptions.changing.prepaying import bill_renewal
+from shopaccounts.subscriptions.changing.prepaying import bill_coming
 from shopaccounts.subscriptions.changing.price_moves import price_step
 from shopaccounts.subscriptions.cycles.segments import service_period_of
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import Due, What, next_due, renewal_due, usage_due, waiting_for
 from shopaccounts.subscriptions.events import CyclesLapsed, GraceEnded, SubscriptionHeld
 from shopaccounts.subscriptions.facts import Facts
-from shopaccounts.subscriptions.lifecycle.beginning import begin, give_up_first_payment
 from shopaccounts.subscriptions.lifecycle.ending import end, reach_end
 from shopaccounts.subscriptions.lifecycle.trials import leave_trial
 from shopaccounts.subscriptions.model import Hold, Subscription
 from shopaccounts.subscriptions.papers.documents import CycleEnd, InvoiceKind
 from shopaccounts.subscriptions.pausing.pauses import pause_due
 from shopaccounts.subscriptions.pausing.resuming import resume_due
+from shopaccounts.subscriptions.planning.beginning import begin, give_up_first_payment
 from shopaccounts.subscriptions.plans.agreed import RunningTerm
 from shopaccounts.subscriptions.plans.offers import CatchUpMode
 from shopaccounts.subscriptions.plans.terms import next_term
@@ -67,7 +68,8 @@ def plan(
         mode: What happens to a backlog; by default what the plan or the shop says.
 
     Returns:
-        What it leads to. Of a long backlog a part: what is left is due at once.
+        What it leads to. Of a long backlog, and of what is followed by a change or a pause, a part: what is left is due
+        at once.
     """
     require_instant(now)
     catching_up = mode or catch_up_mode(subscription, policy)
@@ -76,6 +78,8 @@ def plan(
         if due.what in _BILLS:
             step = _bill(decision.subscription, due, facts, policy, now, catching_up, decided=mode is not None)
             billed += 1
+        elif due.what in _TAKES_BACK and decision.is_written:
+            break
         else:
             step = _STEPS[due.what](decision.subscription, due.at, facts, policy)
         decision = decision.then(step)
@@ -111,7 +115,7 @@ def _bill(
 
 def _renew(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
     """Bill what begins, be it several cycles that are paid at once, and the cycle that has ended."""
-    return with_ended(subscription, bill_renewal(subscription, at, facts, policy), at, policy)
+    return with_ended(subscription, bill_coming(subscription, at, facts, policy), at, policy)
 
 
 def _renew_at_new_price(subscription: Subscription, at: datetime, facts: Facts, policy: SubscriptionPolicy) -> Decision:
@@ -195,11 +199,13 @@ def _collapsed(decision: Decision, mode: CatchUpMode) -> Decision:
 
 
 _BILLS: Final = frozenset({What.RENEW, What.BILL_PAST})
+_TAKES_BACK: Final = frozenset({What.CHANGE, What.PAUSE})
+"""What may give back what is billed; what was decided before has to be on paper then."""
 _ONE_INVOICE: Final = frozenset({CatchUpMode.COLLAPSE, CatchUpMode.LATEST_ONLY})
 _STEPS: Final[Mapping[What, Step]] = MappingProxyType(
     {
         What.GIVE_UP_FIRST_PAYMENT: lambda subscription, at, _, __: give_up_first_payment(subscription, at),
-        What.START: lambda subscription, at, _, policy: begin(subscription, at, policy),
+        What.START: begin,
         What.END: lambda subscription, at, _, policy: reach_end(subscription, at, policy),
         What.CHANGE: change_due,
         What.PAUSE: pause_due,

@@ -35,7 +35,6 @@ from shopaccounts.subscriptions.invoices.invoicing import assemble
 from shopaccounts.subscriptions.invoices.issuing import NotIssued, issue, keep, overdue_from
 from shopaccounts.subscriptions.invoices.settling import void
 from shopaccounts.subscriptions.invoices.voiding import without
-from shopaccounts.subscriptions.lifecycle.beginning import first_paid
 from shopaccounts.subscriptions.model import BillingAccount, CollectionMode, LiveInvoice, Subscription
 from shopaccounts.subscriptions.notices.agenda import WaitingCharge
 from shopaccounts.subscriptions.notices.checks import Watched, on_invoice
@@ -54,6 +53,7 @@ from shopaccounts.subscriptions.papers.documents import (
 from shopaccounts.subscriptions.papers.lines import Line, LineDraft, LineKind
 from shopaccounts.subscriptions.payments.intents import PaymentIntent
 from shopaccounts.subscriptions.payments.refunds import refund_intents, refundable_by
+from shopaccounts.subscriptions.planning.beginning import first_paid
 from shopaccounts.subscriptions.planning.taxes import RatesOf
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import Collection, Lifecycle
@@ -64,6 +64,8 @@ _OF_A_CYCLE = frozenset(
     {LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON, LineKind.SETUP_FEE, LineKind.USAGE, LineKind.MINIMUM}
 )
 """What bills a cycle, and not a change within it."""
+_OF_A_NEW_CYCLE = _OF_A_CYCLE | {LineKind.CHARGE}
+"""What bills the cycle that begins with a change."""
 _REMOVED = ""
 """The method of a charge that can only fail, since what paid was taken away."""
 NameId = Callable[[str], str]
@@ -228,10 +230,6 @@ class PaperDesk:
         first = bills[0]
         lines = [line for bill in bills for line in bill.lines]
         self._mark(lines)
-        if first.waits:
-            taxed = [line if line.rates else attrs.evolve(line, rates=self._rates(line)) for line in lines]
-            self.account = put_off(self.account, taxed, first.key, self.now)
-            return
         currency = lines[0].amount.currency
         draft = assemble(
             lines,
@@ -242,6 +240,11 @@ class PaperDesk:
             tax=self.policy.tax,
             waiting=waiting(self.account, currency),
         )
+        if first.waits:
+            taxed = [line if line.rates else attrs.evolve(line, rates=self._rates(line)) for line in lines]
+            self.account = put_off(self.account, taxed, first.key, self.now)
+            self._claim(bills, draft.lines, None)
+            return
         id = self.name(first.key)
         issued = (
             keep(draft, self.account, id=id, now=self.now)
@@ -268,9 +271,10 @@ class PaperDesk:
     def _claim(self, bills: Sequence[Bill], lines: Sequence[Line], invoice: Invoice | None) -> None:
         """Say how the cycles of an invoice ended."""
         for bill in bills:
+            kinds = _OF_A_NEW_CYCLE if bill.kind is InvoiceKind.CHANGE else _OF_A_CYCLE
             for claimed in bill.cycles:
                 ref = claimed.cycle
-                mine = [line.gross.minor for line in lines if line.cycle == ref and line.kind in _OF_A_CYCLE]
+                mine = [line.gross.minor for line in lines if line.cycle == ref and line.kind in kinds]
                 self.cycles.append(
                     BilledCycle(
                         id=cycle_key(ref, claimed.part),

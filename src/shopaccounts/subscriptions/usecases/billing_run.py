@@ -38,6 +38,7 @@ from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.failures import BillingFailure, failed
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Hold, Subscription
 from shopaccounts.subscriptions.office.counting import NOT_METERED, Counted, Reading
+from shopaccounts.subscriptions.office.doubling import NO_DOUBLES, doubles_on_file
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
 from shopaccounts.subscriptions.office.last_run import RunClock
@@ -118,6 +119,7 @@ class _Page:
     failures: list[tuple[Subscription, Exception]]
     counted: Counted = NOT_METERED
     boxes: BoxesOnFile = NOTHING_ON_FILE
+    doubles: Mapping[str, Subscription] = NO_DOUBLES
 
 
 @attrs.frozen(kw_only=True)
@@ -174,6 +176,8 @@ class BillingRun:
         written = await self._written(page, decisions)
         after = [one for papers in written for one in papers.subscriptions]
         page.boxes = await boxes_on_file(self.desk.records, after, page.subscriptions, page.now)
+        ends = ((papers.account, papers.subscriptions) for papers in written)
+        page.doubles = await doubles_on_file(self.desk.records, ends)
         changes = [self._change(page, papers) for papers in written]
         results = await clock.record(began, changes)
         failures = await self._set_aside(page)
@@ -259,6 +263,7 @@ class BillingRun:
             agendas=page.known.agendas,
             meters=page.counted.meters,
             boxes=page.boxes,
+            doubles=page.doubles,
         )
         mine = [page.claims[one.id] for one in papers.subscriptions if one.id in page.claims]
         return recorded | Change(claims=_guards(mine))

@@ -19,7 +19,6 @@ from shopaccounts.subscriptions.model import SUBSCRIPTIONS, Subscription, group_
 from shopaccounts.subscriptions.office.campaigns import granted_to, kept_by
 from shopaccounts.subscriptions.office.desk_work import Besides, Case, Done, Office
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
-from shopaccounts.subscriptions.policy.cancelling import CancelWhen
 from shopaccounts.subscriptions.requests import Request
 from shopaccounts.subscriptions.states import ENDED
 
@@ -61,8 +60,6 @@ class Cancellations:
             RequestIdReused: The key was used for another request.
         """
         chosen = wish or CancelWish()
-        if chosen.when is not CancelWhen.AT_PERIOD_END:
-            await self.office.bring_up_to_date(customer, id)
         request = Request(Operation.CANCEL.value, request_id, plain_fields(chosen))
         return await self.office.conclude(customer, id, self._leaving(chosen), request=request)
 

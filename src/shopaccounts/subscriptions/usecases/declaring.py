@@ -157,17 +157,16 @@ class Statements:
             statement = await self._cancellation(proof.bound)
             if statement is None or ticket is None:
                 raise CancellationLinkInvalid
-            await self.office.bring_up_to_date(None, statement.subscription)
             contract = await contract_under(self.desk, statement.subscription)
             used = Change(writes=(TICKETS.change(ticket, spent),))
 
             async def told(done: Done) -> Change:
                 return used | await self.letters.outcome(statement.id, statement.received_at, contract, done)
 
-            await self.office.conclude(None, statement.subscription, self._ending(statement), part=told)
+            await self.office.conclude_once(statement.subscription, self._ending(statement), told)
             return receipt_of(statement)
 
-        return await self.desk.retrying(decide, _ROUNDS)
+        return await self.desk.retrying(decide, _ROUNDS, on_taken=True)
 
     async def open_withdrawal(
         self, form: WithdrawalForm, context: RequestContext, customer: CustomerId | None = None
@@ -230,11 +229,13 @@ class Statements:
             return receipt_of(opened)
         to = EmailAddress.parse(opened.said.contact)
         await self.budget.charge(to, context.network, self.desk.now())
+        if opened.match is Match.MATCHED:
+            await self.office.bring_up_to_date(None, opened.subscription)
 
         async def decide() -> StatementReceipt:
             return await self._confirm(await self._withdrawal(id), to, customer)
 
-        return await self.desk.retrying(decide, _ROUNDS)
+        return await self.desk.retrying(decide, _ROUNDS, on_taken=True)
 
     async def unmatched_statements(
         self, reason: str, *, after: Position | None = None, limit: int = 50
@@ -311,7 +312,7 @@ class Statements:
         kept = await self._kept(statement, contract, to)
         if found[0] is Match.MATCHED:
             told = self._told_with(kept, statement.id, now, contract)
-            await self.office.conclude(None, statement.subscription, self._ending(statement), part=told)
+            await self.office.conclude_once(statement.subscription, self._ending(statement), told)
         else:
             asks = found[0] is Match.CONFIRM and may_ask
 
@@ -389,10 +390,9 @@ class Statements:
         if subscription is None:
             await self.desk.record(kept)
             return receipt_of(statement)
-        await self.office.bring_up_to_date(None, subscription.id)
         contract = await contract_under(self.desk, subscription.id)
         told = self._told_with(kept, statement.id, now, contract)
-        await self.office.conclude(None, subscription.id, self._withdrawing(statement), part=told)
+        await self.office.conclude_once(subscription.id, self._withdrawing(statement), told)
         return receipt_of(statement)
 
     def _withdrawing(self, statement: WithdrawalStatement) -> Callable[[Case], Awaitable[Decision]]:

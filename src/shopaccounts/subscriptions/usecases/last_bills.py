@@ -21,12 +21,11 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import Claimed, DueWork
 from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.record import Change, ClaimGuard
-from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount
 from shopaccounts.subscriptions.office.filing import filed, new_ids
-from shopaccounts.subscriptions.planning.last_bill import write_last
+from shopaccounts.subscriptions.planning.last_bill import is_to_be_billed, write_last
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
-from shopaccounts.subscriptions.states import ENDED
 
 __all__ = ["LastBills"]
 
@@ -81,7 +80,7 @@ class LastBills:
     async def _has_more(self, account: BillingAccount) -> bool:
         """Tell whether anything is to be billed yet: then what waits goes along."""
         more = await all_rows(
-            self.desk.records, SUBSCRIPTIONS, "account", account.id, wanted=_is_to_be_billed, room=1, newest_first=True
+            self.desk.records, SUBSCRIPTIONS, "account", account.id, wanted=is_to_be_billed, room=1, newest_first=True
         )
         return bool(more)
 
@@ -89,7 +88,3 @@ class LastBills:
         guard = ClaimGuard(ACCOUNTS, claim.item.id, claim.fence)
         change = filed(self.desk.by_itself, papers, account=claim.item, subscriptions={}, invoices={})
         return change | Change(claims=(guard,))
-
-
-def _is_to_be_billed(subscription: Subscription) -> bool:
-    return subscription.lifecycle not in ENDED or subscription.due_at is not None

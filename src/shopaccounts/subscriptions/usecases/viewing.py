@@ -14,7 +14,14 @@ from shopaccounts.kernel.money import Rate
 from shopaccounts.kernel.ports import Position
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.announcing.letters import NoticeLetters
-from shopaccounts.subscriptions.announcing.timeline import BoxesAhead, Upcoming, next_charge, upcoming
+from shopaccounts.subscriptions.announcing.timeline import (
+    NO_OTHERS,
+    BoxesAhead,
+    OtherSubscriptions,
+    Upcoming,
+    next_charge,
+    upcoming,
+)
 from shopaccounts.subscriptions.boxes.filing import open_boxes
 from shopaccounts.subscriptions.boxes.listing import Delivery, OpenBoxes, boxes_ahead
 from shopaccounts.subscriptions.changing.price_moves import concerning
@@ -26,6 +33,7 @@ from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAcc
 from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS, NoticeAgenda
 from shopaccounts.subscriptions.office.known import Lookups, PriceList
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice
+from shopaccounts.subscriptions.planning.last_bill import is_to_be_billed
 from shopaccounts.subscriptions.planning.possibilities import allowed_operations
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.ports import MethodFacts, Taxes, TaxRequest
@@ -71,6 +79,7 @@ class _Outlook(TypedDict):
     rates: Mapping[str, tuple[Rate, ...]]
     agenda: NoticeAgenda | None
     method: MethodFacts | None
+    others: OtherSubscriptions
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +110,7 @@ class Viewing:
         if found is None:
             return ()
         rows = await got(self.desk.records.rows(SUBSCRIPTIONS, "account", found.it.id, None, _PAGE, newest_first=True))
-        outlooks = await self._outlooks(rows.items, found.it)
+        outlooks = await self._outlooks(rows.items, found.it, are_all=rows.next is None)
         boxes = await open_boxes(self.desk.records, rows.items)
         return tuple(
             [self._view(one, found.it, outlooks[one.id], boxes.get(one.id, OpenBoxes())) for one in rows.items]
@@ -125,7 +134,9 @@ class Viewing:
         found = await got(self.desk.records.find(SUBSCRIPTIONS, subscription, bring=(ACCOUNTS.via("account"),)))
         if found is None or found.it.customer != customer or (account := found[ACCOUNTS]) is None:
             raise SubscriptionUnknown
-        outlook = (await self._outlooks([found.it], account))[subscription]
+        rows = await got(self.desk.records.rows(SUBSCRIPTIONS, "account", account.id, None, _PAGE, newest_first=True))
+        others = (one for one in rows.items if one.id != subscription and is_to_be_billed(one))
+        outlook = (await self._outlooks([found.it, *others], account, are_all=rows.next is None))[subscription]
         on_record = await open_boxes(self.desk.records, [found.it])
         boxes = BoxesAhead(self.desk.now(), on_record.get(subscription, _NONE))
         return upcoming(found.it, account, policy=self.policy, boxes=boxes, until=until, count=count, **outlook)
@@ -159,8 +170,10 @@ class Viewing:
             operations=allowed_operations(subscription, now, self.policy),
         )
 
-    async def _outlooks(self, subscriptions: Sequence[Subscription], account: BillingAccount) -> Mapping[str, _Outlook]:
-        """Look up what decides about the future of an account's subscriptions."""
+    async def _outlooks(
+        self, subscriptions: Sequence[Subscription], account: BillingAccount, *, are_all: bool
+    ) -> Mapping[str, _Outlook]:
+        """Look up what decides about the future of an account's subscriptions, be they all that are to be billed."""
         now, records = self.desk.now(), self.desk.records
         live = sorted({one.invoice for each in subscriptions for one in each.live})
         invoices = {one.id: one for one in (await got(records.pick(INVOICES, live)) if live else ())}
@@ -171,28 +184,41 @@ class Viewing:
         answers = await self.lookups.answers({one.id: concerning(one, changes) for one in subscriptions})
         place = await got(self.lookups.jurisdictions.of(account.id, local_date(now, account.zone)))
         methods = await self.lookups.methods(subscriptions, {account.id: account})
-        outlooks: dict[str, _Outlook] = {}
-        for one in subscriptions:
-            agenda, method = agendas.get(one.id), one.payment_method or account.payment_method
-            facts = Facts(
-                has_method=method is not None,
+        rates = await self._rates(subscriptions, account)
+        facts = {
+            one.id: Facts(
+                has_method=(one.payment_method or account.payment_method) is not None,
                 invoices=invoices,
                 price_changes=changes if concerning(one, changes) else (),
                 price_answers=answers.get(one.id, ()),
-                notices=agenda.sent if agenda else (),
+                notices=agenda.sent if (agenda := agendas.get(one.id)) else (),
                 place=place,
             )
-            outlooks[one.id] = {
-                "facts": facts,
-                "rates": await self._rates(one, account),
-                "agenda": _from(agenda, now) if reached else None,
-                "method": methods.get(method or ""),
+            for one in subscriptions
+        }
+        others = [(one, facts[one.id]) for one in subscriptions if is_to_be_billed(one)]
+        beside = OtherSubscriptions(tuple(others), are_all) if self._may_wait(subscriptions, account) else NO_OTHERS
+        return {
+            one.id: {
+                "facts": facts[one.id],
+                "rates": rates,
+                "agenda": _from(agendas.get(one.id), now) if reached else None,
+                "method": methods.get(one.payment_method or account.payment_method or ""),
+                "others": beside,
             }
-        return outlooks
+            for one in subscriptions
+        }
 
-    async def _rates(self, subscription: Subscription, account: BillingAccount) -> dict[str, tuple[Rate, ...]]:
-        """Answer today's rates of each tax category of a subscription."""
-        categories = list(dict.fromkeys(line.category for line in subscription.lines))
+    def _may_wait(self, subscriptions: Sequence[Subscription], account: BillingAccount) -> bool:
+        """Tell whether anything waits, or may come to wait, that joins the next bill of whichever subscription."""
+        small = bool(self.policy.invoices.min_charge)
+        return small or bool(account.pending) or any(one.scheduled.change for one in subscriptions)
+
+    async def _rates(
+        self, subscriptions: Sequence[Subscription], account: BillingAccount
+    ) -> dict[str, tuple[Rate, ...]]:
+        """Answer today's rates of each tax category of some subscriptions."""
+        categories = list(dict.fromkeys(line.category for one in subscriptions for line in one.lines))
         on = local_date(self.desk.now(), account.zone)
         requests = [
             TaxRequest(account=account.id, profile=account.tax_profile, category=category, on=on)
