@@ -22,7 +22,6 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    bindparam,
     delete,
     literal_column,
     select,
@@ -33,11 +32,20 @@ from sqlalchemy.sql.expression import CompoundSelect
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Place
 from shopaccounts.adapters.sqlalchemy.judging import Known, Lost
 from shopaccounts.adapters.sqlalchemy.prepared import Prepared, prepared
-from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, insert_new, numbered
+from shopaccounts.adapters.sqlalchemy.sets import ROWS
+from shopaccounts.adapters.sqlalchemy.statements import (
+    Statements,
+    among,
+    built_once,
+    equal,
+    insert_new,
+    listed,
+    numbered,
+)
 from shopaccounts.adapters.sqlalchemy.tables import Shelf
 from shopaccounts.adapters.sqlalchemy.types import Instant
 
-__all__ = ["Checker", "expect"]
+__all__ = ["Checker", "expect", "expect_all"]
 
 _LEASES: Final = "leases"
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -103,7 +111,7 @@ class Checker(Statements):
     @built_once
     def _leave(self, shelf: Shelf) -> Delete:
         c = shelf.table.c
-        return delete(shelf.table).where(*equal(shelf.table.c, "realm"), _among(c.id, "ids"))
+        return delete(shelf.table).where(*equal(shelf.table.c, "realm"), listed(c.id, "ids"))
 
     @prepared
     def _places(self, shape: Shape) -> Select[Any] | CompoundSelect[Any]:
@@ -155,6 +163,12 @@ def expect(conn: Connection, statement: Prepared, rows: list[dict[str, Any]]) ->
         raise Lost
 
 
+def expect_all(conn: Connection, statement: Prepared, rows: list[dict[str, Any]]) -> None:
+    """Do the same with a statement that takes all rows together."""
+    if statement.touched(conn, {ROWS: rows}) != len(rows):
+        raise Lost
+
+
 def _wanted(drafts: Sequence[Draft]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     moved: dict[str, set[str]] = {}
     relied_on: dict[str, set[str]] = {}
@@ -191,10 +205,6 @@ def _placeholder(shelf: Shelf, realm: str, id: str) -> dict[str, Any]:
     return nothing | {"realm": realm, "id": id}
 
 
-def _among(column: Any, name: str) -> Any:
-    return column.in_(bindparam(name, expanding=True))
-
-
 def _pairs(realm: str, first: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Answer the parameters that read all of *pairs*, and some besides: names and keys are looked up apart."""
     wanted = list(pairs)
@@ -206,4 +216,4 @@ def _pairs(realm: str, first: str, pairs: Iterable[tuple[str, str]]) -> dict[str
 
 
 def _in_pairs(table: Table, first: str) -> list[Any]:
-    return [*equal(table.c, "realm"), _among(table.c[first], f"{first}s"), _among(table.c.key, "keys")]
+    return [*equal(table.c, "realm"), listed(table.c[first], f"{first}s"), listed(table.c.key, "keys")]

@@ -6,11 +6,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from shopaccounts.adapters.sqlalchemy.tables import Tables
+from shopaccounts.adapters.sqlalchemy.types import KeyTexts
 
-__all__ = ["Statements", "among", "built_once", "equal", "insert_into", "insert_new", "numbered"]
+__all__ = ["Statements", "among", "built_once", "equal", "insert_into", "insert_new", "listed", "numbered"]
 
 S = TypeVar("S", bound="Statements")
 P = ParamSpec("P")
@@ -57,13 +61,35 @@ def equal(columns: Columns, *names: str) -> list[ColumnElement[bool]]:
 
 
 def among(column: ColumnElement[Any], name: str, count: int) -> ColumnElement[bool]:
-    """Answer the condition that a column is one of the parameters that ``numbered`` answers for so many values.
+    """Answer the condition that a column is one of the parameters that ``numbered`` answers for so many values."""
+    return column == bindparam(f"{name}_0") if count == 1 else listed(column, name)
 
-    A single value is compared, which needs no work at execution; a list is written out each time.
+
+def listed(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Answer the condition that a column is one of the keys of a list, which is one parameter however long it is."""
+    return _Listed(column, bindparam(name, type_=KeyTexts))
+
+
+class _Listed(FunctionElement[Any]):
+    """A column, and the list in which it is to be.
+
+    It has no type: SQLAlchemy would compare a boolean with 1 on SQLite, which then goes through the whole table.
     """
-    if count == 1:
-        return column == bindparam(f"{name}_0")
-    return column.in_(bindparam(name, expanding=True))
+
+    name = "listed"
+    inherit_cache = True
+
+
+@compiles(_Listed)
+def _in_list(listed: _Listed, compiler: SQLCompiler, **kw: Any) -> str:
+    column, keys = (compiler.process(part, **kw) for part in listed.clauses)
+    return f"({column} IN (SELECT value FROM json_each({keys})))"  # noqa: S608  (what SQLAlchemy compiled)
+
+
+@compiles(_Listed, "postgresql")
+def _in_array(listed: _Listed, compiler: SQLCompiler, **kw: Any) -> str:
+    column, keys = (compiler.process(part, **kw) for part in listed.clauses)
+    return f"({column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({keys} AS json)))))"
 
 
 def numbered(name: str, values: Sequence[Any]) -> dict[str, Any]:

@@ -8,13 +8,15 @@ The rules, in plain English:
   database can't store is written in other characters, and no two keys are written alike.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["Instant", "KeyText"]
+__all__ = ["Instant", "KeyText", "KeyTexts"]
 
 
 class Instant(TypeDecorator[datetime]):
@@ -56,13 +58,29 @@ class KeyText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (same everywhere)
         """Write a key: a backslash as two, NUL as backslash and zero, half of a surrogate pair as its number."""
-        if value is None or ("\0" not in value and "\\" not in value and value.isascii()):
-            return value
-        written = value.replace("\\", "\\\\").replace("\0", "\\0")
-        return written.encode("utf-8", "backslashreplace").decode()
+        return value if value is None else key_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (as above)
         """Read a key."""
         if value is None or "\\" not in value:
             return value
         return "\\".join(part.replace("\\0", "\0") for part in value.split("\\\\"))
+
+
+class KeyTexts(TypeDecorator[Sequence[str]]):
+    """Keys that something is looked up by, as JSON: one parameter, however many there are."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (as above)
+        """Write keys, each as ``KeyText`` writes it."""
+        return None if value is None else orjson.dumps([key_text(key) for key in value]).decode()
+
+
+def key_text(key: str) -> str:
+    """Write a key as every database can store it."""
+    if "\0" not in key and "\\" not in key and key.isascii():
+        return key
+    written = key.replace("\\", "\\\\").replace("\0", "\\0")
+    return written.encode("utf-8", "backslashreplace").decode()

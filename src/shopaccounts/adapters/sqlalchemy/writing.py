@@ -35,13 +35,23 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
-from shopaccounts.adapters.sqlalchemy.checking import Checker, expect
+from shopaccounts.adapters.sqlalchemy.checking import Checker, expect, expect_all
 from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, Lost, judge, judge_places
 from shopaccounts.adapters.sqlalchemy.numbering import Series, counts, further, given
 from shopaccounts.adapters.sqlalchemy.prepared import Prepared, prepared
-from shopaccounts.adapters.sqlalchemy.statements import among, built_once, equal, insert_into, insert_new, numbered
+from shopaccounts.adapters.sqlalchemy.sets import ROWS, read_as_rows, takes_sets
+from shopaccounts.adapters.sqlalchemy.statements import (
+    among,
+    built_once,
+    equal,
+    insert_into,
+    insert_new,
+    listed,
+    numbered,
+)
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.errors import Conflict, KeyReused, Taken
@@ -51,9 +61,11 @@ __all__ = ["Writer"]
 
 _MANY: Final = 2
 _FEW: Final = 20
-"""So many rows may go into tables of different kinds in one statement."""
+"""So many rows may go into tables of different kinds in one statement; more are handed over as sets, table by table."""
 _MOST_IDS: Final = 10_000
 """How many ids one statement names; databases allow some 32,000 parameters."""
+_TOLD: Final[Mapping[str, TypeEngine[Any]]] = {"is_wanted_at": Instant(), "is_ended": BigInteger()}
+"""What a change tells of an item besides its columns."""
 NewRow = tuple[Table, Row]
 Numbers = Mapping[str, int]
 """The numbers that entities were given, by their ids."""
@@ -153,16 +165,24 @@ class Writer(Checker):
                 for put in puts
                 if put.shelf is shelf and put.was is not None
             ]
-            for statement, rows in ((self._removed, gone), (self._changed, changed)):
-                if rows:
-                    guards, carried = carried, ()
-                    _each(conn, statement(shelf, *(g.book.name for g in guards)), _guarding(rows, guards))
+            if gone:
+                guards, carried = carried, ()
+                _each(conn, self._removed(shelf, *_names(guards)), _guarding(gone, guards))
+            if changed:
+                guards, carried = carried, ()
+                self._change(conn, shelf, changed, guards)
         self._free_keys(conn, drafts)
         self._mark(conn, realm, drafts)
         told = [self._drafter.told(event) for draft in drafts for event in draft.change.events]
         last = self._add(conn, self._new_rows(drafts), counts(realm, told))
         self._write_numbered(conn, realm, given(told, last))
         return self._number(conn, realm, [put for draft in drafts for put in draft.numbered])
+
+    def _change(self, conn: Connection, shelf: Shelf, rows: list[Row], guards: Sequence[Guard] = ()) -> None:
+        if takes_sets(conn, rows, _FEW):
+            expect_all(conn, self._changed_set(shelf, *rows[0]), rows)
+        else:
+            _each(conn, self._changed(shelf, *_names(guards)), _guarding(rows, guards))
 
     def _number(self, conn: Connection, realm: str, puts: Sequence[Put]) -> Numbers:
         """Give entities their numbers; from here on nobody else gets one of the same series until we are done."""
@@ -194,9 +214,20 @@ class Writer(Checker):
         if dialect != "sqlite" and _MANY <= len(new) + len(counts) <= _FEW:
             return self._add_at_once(conn, new, counts)
         for table, rows in groupby(new, key=itemgetter(0)):
-            expect(conn, self.new(table, dialect), [row for _, row in rows])
-        sums = self._counted(dialect).rows(conn, *counts) if counts else ()
+            self._insert(conn, table, [row for _, row in rows])
+        sums = self._count(conn, counts) if counts else ()
         return {(book, series): last for book, series, last in sums}
+
+    def _insert(self, conn: Connection, table: Table, rows: list[Row]) -> None:
+        if takes_sets(conn, rows, _FEW):
+            expect_all(conn, self._new_set(table, *rows[0]), rows)
+        else:
+            expect(conn, self.new(table, conn.dialect.name), rows)
+
+    def _count(self, conn: Connection, counts: Sequence[Row]) -> Sequence[Sequence[Any]]:
+        if takes_sets(conn, counts, _FEW):
+            return self._counted_set(*counts[0]).rows(conn, {ROWS: counts})
+        return self._counted(conn.dialect.name).rows(conn, *counts)
 
     def _add_at_once(self, conn: Connection, new: Sequence[NewRow], counts: Sequence[Row]) -> Mapping[Series, int]:
         """Do the same in one statement, which saves ways to the database and back."""
@@ -232,7 +263,7 @@ class Writer(Checker):
                 held = book.keys(entity) - book.keys(put.entity)
                 new[self.tables.keys] += self._drafter.key_rows(realm, book, put.id, held)
         for shelf, rows in changed.items():
-            _each(conn, self._changed(shelf), rows)
+            self._change(conn, shelf, rows)
         self._add(conn, [(table, row) for table, rows in new.items() for row in rows], ())
 
     def free_keys_of(self, conn: Connection, realm: str, shelf: Shelf, ids: Sequence[str]) -> None:
@@ -285,18 +316,27 @@ class Writer(Checker):
 
         Who worked it off gives it back by the same statement; anybody else leaves the claim on it as it is.
         """
-        c = shelf.table.c
         mine = equal(shelf.table.c, "realm", "id", "version")
         changed = update(shelf.table).where(*mine, *self._unchanged(*guarded))
         if not shelf.is_worked:
             return changed
-        wants_at = bindparam("is_wanted_at", type_=Instant)
-        ended = bindparam("is_ended", type_=BigInteger)
-        return changed.values(
-            due_at=case((c.retry_at > wants_at, c.retry_at), else_=wants_at),
-            claimed_until=case((ended == 0, c.claimed_until)),
-            fence=c.fence + ended,
-        )
+        told = {name: bindparam(name, type_=kind) for name, kind in _TOLD.items()}
+        return changed.values(_worked(shelf, told))
+
+    @prepared
+    def _changed_set(self, shelf: Shelf, *names: str) -> Update:
+        """Update many rows as ``_changed`` updates one."""
+        c = shelf.table.c
+        new: Any = read_as_rows({name: _TOLD.get(name) or c[name.removeprefix("is_")].type for name in names}).c
+        mine = [c[name] == new[f"is_{name}"] for name in ("realm", "id", "version")]
+        changed = update(shelf.table).where(*mine).values({name: new[name] for name in names if name in c})
+        return changed.values(_worked(shelf, new)) if shelf.is_worked else changed
+
+    @prepared
+    def _new_set(self, table: Table, *names: str) -> Any:
+        """Insert many rows, leaving out those whose place is taken."""
+        new = read_as_rows({name: table.c[name].type for name in names})
+        return insert_new(table, "postgresql").from_select(names, select(new))
 
     def _unchanged(self, *books: str) -> Iterator[ColumnElement[bool]]:
         """Say that there is the guarded entity of each of these books, at the version that was relied on."""
@@ -312,8 +352,7 @@ class Writer(Checker):
     @built_once
     def _freed_of(self) -> Delete:
         keys = self.tables.keys
-        ids = keys.c.entity_id.in_(bindparam("ids", expanding=True))
-        return delete(keys).where(*equal(keys.c, "realm", "book"), ids)
+        return delete(keys).where(*equal(keys.c, "realm", "book"), listed(keys.c.entity_id, "ids"))
 
     @prepared
     def _marked(self, dialect: str) -> Any:
@@ -328,10 +367,17 @@ class Writer(Checker):
 
     @prepared
     def _counted(self, dialect: str) -> Any:
+        return self._told(insert_into(self.tables.numbers, dialect))
+
+    @prepared
+    def _counted_set(self, *names: str) -> Any:
+        """Count many series on."""
+        new = read_as_rows({name: self.tables.numbers.c[name].type for name in names})
+        return self._told(insert_into(self.tables.numbers, "postgresql").from_select(names, select(new)))
+
+    def _told(self, new: Any) -> Any:
         numbers = self.tables.numbers
-        return further(insert_into(numbers, dialect), numbers).returning(
-            numbers.c.book, numbers.c.series, numbers.c.last
-        )
+        return further(new, numbers).returning(numbers.c.book, numbers.c.series, numbers.c.last)
 
     @prepared
     def _at_once(self, shape: Shape) -> Select[Any]:
@@ -365,10 +411,24 @@ def _each(conn: Connection, statement: Prepared, rows: list[Row]) -> None:
     expect(conn, statement, sorted(rows, key=itemgetter("is_id")))
 
 
+def _names(guards: Sequence[Guard]) -> tuple[str, ...]:
+    return tuple(guard.book.name for guard in guards)
+
+
 def _guarding(rows: list[Row], guards: Sequence[Guard]) -> list[Row]:
     ids = {f"guarded_id_{n}": guard.id for n, guard in enumerate(guards)}
     versions = {f"guarded_version_{n}": guard.version for n, guard in enumerate(guards)}
     return [row | ids | versions for row in rows] if guards else rows
+
+
+def _worked(shelf: Shelf, told: Mapping[str, ColumnElement[Any]]) -> dict[str, ColumnElement[Any]]:
+    """Answer where an item stands with the workers after it was written."""
+    c, wants_at, ended = shelf.table.c, told["is_wanted_at"], told["is_ended"]
+    return {
+        "due_at": case((c.retry_at > wants_at, c.retry_at), else_=wants_at),
+        "claimed_until": case((ended == 0, c.claimed_until)),
+        "fence": c.fence + ended,
+    }
 
 
 def _expecting(realm: str, id: str, version: int) -> Row:
