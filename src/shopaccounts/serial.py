@@ -114,8 +114,6 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(unstruct_collection_overrides={frozenset: in_order})
     for plain in (bool, int, float, str):
         converter.register_structure_hook(plain, _exactly)
-    converter.register_structure_hook(IntEnum, lambda value, kind: kind(_exactly(value, int)))
-    converter.register_structure_hook(StrEnum, lambda value, kind: kind(_exactly(value, str)))
     converter.register_unstructure_hook(float, _finite)
     converter.register_unstructure_hook(datetime, time_text)
     converter.register_structure_hook(datetime, lambda text, _: require_instant(datetime.fromisoformat(text)))
@@ -131,11 +129,15 @@ def _converter() -> cattrs.Converter:
     converter.register_structure_hook(bytes, lambda text, _: _read_bytes(text))
     converter.register_unstructure_hook(Sealed, lambda sealed: _bytes_text(sealed.data))
     converter.register_structure_hook(Sealed, lambda text, _: Sealed(_read_bytes(text)))
-    converter.register_unstructure_hook_func(lambda cls: isinstance(cls, type) and issubclass(cls, Enum), _enum_text)
+    converter.register_unstructure_hook_func(_is_enum, _enum_text)
+    for kind in (Enum, IntEnum, StrEnum):
+        converter.register_structure_hook(kind, _member)
     converter.register_unstructure_hook_func(_is_secret, _no_secrets)
     converter.register_structure_hook_func(_is_secret, _no_secrets)
     converter.register_unstructure_hook_factory(_is_one_of_several, _writes_one_of)
     converter.register_structure_hook_factory(_is_one_of_several, _reads_one_of)
+    converter.register_unstructure_hook_factory(_is_many, _writes_many)
+    converter.register_structure_hook_factory(_is_many, _reads_many)
     converter.register_unstructure_hook_factory(_is_in_columns, _writes_columns)
     converter.register_structure_hook_factory(_is_in_columns, _reads_columns)
     return converter
@@ -203,12 +205,25 @@ def _fits(fields: "tuple[attrs.Attribute[Any], ...]", names: AbstractSet[str]) -
     return must <= names <= may
 
 
+def _is_many(cls: Any) -> bool:
+    """Tell whether a type is a tuple of any length."""
+    return get_origin(cls) is tuple and get_args(cls)[1:] == (...,)
+
+
+def _writes_many(many: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
+    way = converter.get_unstructure_hook(get_args(many)[0])
+    return lambda values: [way(value) for value in values]
+
+
+def _reads_many(many: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    of = get_args(many)[0]
+    way = converter.get_structure_hook(of)
+    return lambda plain, _: tuple([way(value, of) for value in _exactly(plain, list)])
+
+
 def _is_in_columns(cls: Any) -> bool:
     """Tell whether a type is a tuple of any length of a class that is written in columns."""
-    match get_origin(cls), get_args(cls):
-        case builtin, (of, end):
-            return builtin is tuple and end is ... and getattr(of, "stored_in_columns", False) is True
-    return False
+    return _is_many(cls) and getattr(get_args(cls)[0], "stored_in_columns", False) is True
 
 
 def _writes_columns(many: Any, converter: cattrs.Converter) -> Callable[[Any], Any]:
@@ -265,6 +280,20 @@ def _read_bytes(text: str) -> bytes:
 
 def _is_secret(cls: Any) -> bool:
     return cls is Secret or getattr(cls, "__origin__", None) is Secret
+
+
+def _is_enum(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, Enum)
+
+
+def _member(value: Any, kind: type[Enum]) -> Enum:
+    return _members(kind)[type(value), value]
+
+
+@functools.cache
+def _members(kind: type[Enum]) -> Mapping[tuple[type, Any], Enum]:
+    """Answer members by their values, and by nothing that only equals them, as true equals 1."""
+    return {(type(member.value), member.value): member for member in kind}
 
 
 def _enum_text(member: Enum) -> Any:

@@ -53,6 +53,7 @@ def require_storable(written: bytes, plain: Any) -> None:
             _refuse_unstorable(part)
 
 
+@functools.lru_cache(maxsize=1_024)
 def time_text(at: datetime) -> str:
     """Answer a time as canonical text.
 
