@@ -9,7 +9,8 @@ import operator
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from types import NoneType
 from typing import Any, Final, TypeVar, cast
 
 import attrs
@@ -41,8 +42,11 @@ __all__ = ["MemoryStorage"]
 
 T = TypeVar("T", bound=Entity)
 _LEASES = "leases"
+_UNCLAIMED: Final = Claim()
 _SHORT: Final = 20
 """About what a number, a time or a word of a closed list takes, as text."""
+_MANY: Final = 2
+_SMALL: Final = frozenset({NoneType, bool, int, float, datetime, date, timedelta})
 
 
 class MemoryStorage:
@@ -207,7 +211,7 @@ class MemoryStore:
 
     def _judge_fences(self, change: Change) -> None:
         for claim in change.claims:
-            if self._realm.claims.get((claim.book.name, claim.id), Claim()).fence != claim.fence:
+            if self._state(claim.book, claim.id).fence != claim.fence:
                 raise StaleWrite(claim.book.name, claim.id)
         for lease in change.leases:
             _, fence, until = self._realm.leases.get(lease.name, ("", 0, NEVER))
@@ -347,17 +351,20 @@ class MemoryStore:
         return [entity for _, entity in heads.values()]
 
     def _is_claimable(self, book: AnyBook, entity: Any, now: datetime) -> bool:
-        state = self._realm.claims.get((book.name, entity.id), Claim())
-        return state.until <= now and self._wants_work(book, entity, now)
+        return self._state(book, entity.id).until <= now and self._wants_work(book, entity, now)
 
     def _wants_work(self, book: AnyBook, entity: Any, now: datetime) -> bool:
-        state = self._realm.claims.get((book.name, entity.id), Claim())
-        wants = book.due is not None and book.due(entity) is not None
-        return wants and not state.parked and self._due_at(book, entity) <= now
+        wants_at = book.due(entity) if book.due else None
+        state = self._state(book, entity.id)
+        return wants_at is not None and wants_at <= now and state.retry_at <= now and not state.parked
 
     def _due_at(self, book: AnyBook, entity: Any) -> datetime:
-        state = self._realm.claims.get((book.name, entity.id), Claim())
-        return max(cast("Callable[[Any], datetime]", book.due)(entity), state.retry_at)
+        wants_at = cast("Callable[[Any], datetime]", book.due)(entity)
+        return max(wants_at, self._state(book, entity.id).retry_at)
+
+    def _state(self, book: AnyBook, id: str) -> Claim:
+        """Answer where an item stands, only to be looked at."""
+        return self._realm.claims.get((book.name, id), _UNCLAIMED)
 
     def _claim(self, book: Book[T], entity: T, until: datetime) -> Claimed[T]:
         state = self._realm.claims.setdefault((book.name, entity.id), Claim())
@@ -393,32 +400,45 @@ def _checked(change: Change) -> Change:
 
 def _weight(value: Any) -> int:
     """Answer about how many bytes a value takes as text."""
-    kind: Any = type(value)
-    return _weigher(kind)(value)
+    return _together((value,))
+
+
+def _together(values: Iterable[Any]) -> int:
+    """Answer about how many bytes values take; only texts and what holds them can be large."""
+    weight = 0
+    for value in values:
+        kind: Any = type(value)
+        if kind in _SMALL:
+            weight += _SHORT
+        elif kind is str and value.isascii():
+            weight += len(value)
+        else:
+            weight += _weigher(kind)(value)
+    return weight
 
 
 @functools.cache
 def _weigher(kind: Any) -> Callable[[Any], int]:
-    """Answer how values of a class are weighed; only texts and what holds them can be large."""
+    """Answer how values of a class are weighed."""
     if attrs.has(kind):
-        names = tuple(field.name for field in attrs.fields(kind))
-        return _fields_weigher(names) if names else lambda _: 0
+        return _fields_weigher(tuple(field.name for field in attrs.fields(kind)))
     if issubclass(kind, str):
-        return lambda text: len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        return lambda text: len(text.encode("utf-8", "surrogatepass"))
     if issubclass(kind, bytes):
         return lambda blob: len(blob) * 4 // 3
     if issubclass(kind, Mapping):
-        return lambda held: sum(map(_weight, held)) + sum(map(_weight, held.values()))
+        return lambda held: _together(held) + _together(held.values())
     if issubclass(kind, (tuple, list, frozenset)):
-        return lambda held: sum(map(_weight, held))
+        return _together
     return lambda _: _SHORT
 
 
 def _fields_weigher(names: tuple[str, ...]) -> Callable[[Any], int]:
-    fixed, taken = sum(map(len, names)), operator.attrgetter(*names)
-    if len(names) == 1:
-        return lambda value: fixed + _weight(taken(value))
-    return lambda value: sum(map(_weight, taken(value)), fixed)
+    fixed = sum(map(len, names))
+    if len(names) < _MANY:
+        return lambda value: fixed + _together([getattr(value, name) for name in names])
+    taken = operator.attrgetter(*names)
+    return lambda value: fixed + _together(taken(value))
 
 
 def _sort_key(book: AnyBook) -> Callable[[Any], tuple[datetime, str]]:

@@ -12,6 +12,7 @@ The rules, in plain English:
 * Tax is computed once from the price and the other figure follows by adding or subtracting, so net + taxes = gross.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -138,7 +139,7 @@ class Money:
     @classmethod
     def zero(cls, currency: str) -> Self:
         """Return nothing at all, in *currency*."""
-        return cls(0, currency)
+        return _zero(currency)
 
     @property
     def is_zero(self) -> bool:
@@ -194,6 +195,11 @@ class Money:
 
     def __ge__(self, other: "Money") -> bool:
         return self.minor >= _minor(other, self.currency)
+
+
+@functools.cache
+def _zero(currency: str) -> Money:
+    return Money(0, currency)
 
 
 def _require_money(amount: Money) -> None:

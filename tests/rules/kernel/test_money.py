@@ -175,7 +175,7 @@ def test_money_asks_neither_babel_nor_the_locale(module: ModuleType) -> None:
     named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     outside = {name for name in named if not name.startswith("shopaccounts.kernel.")}
-    assert outside <= {"math", "re", "collections.abc", "decimal", "enum", "fractions", "typing", "attrs"}
+    assert outside <= {"functools", "math", "re", "collections.abc", "decimal", "enum", "fractions", "typing", "attrs"}
 
 
 @pytest.mark.proves("MON-3")

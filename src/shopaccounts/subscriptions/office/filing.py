@@ -10,7 +10,7 @@ import attrs
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
 from shopaccounts.kernel.ports import Records
-from shopaccounts.kernel.record import Book, Change, Entity, Guard, Write
+from shopaccounts.kernel.record import Book, Change, ClaimGuard, Entity, Guard, Write
 from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile, box_writes
 from shopaccounts.subscriptions.charges.usage import METERS, Meter
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
@@ -48,6 +48,7 @@ def filed(
     meters: Mapping[str, Meter] = _NO_METERS,
     boxes: BoxesOnFile = NOTHING_ON_FILE,
     doubles: Mapping[str, Subscription] = NO_DOUBLES,
+    claims: tuple[ClaimGuard, ...] = (),
 ) -> Change:
     """Answer the change that records what was written up.
 
@@ -61,6 +62,7 @@ def filed(
         meters: The same, of subscriptions whose usage was billed.
         boxes: The same, of subscriptions whose change means something for their boxes.
         doubles: The same, of subscriptions that are marked as doubles of one that may have ended.
+        claims: Under which subscriptions are worked on, if somebody claimed them.
     """
     if doubles:
         papers, subscriptions = with_heirs(papers, doubles), {**doubles, **subscriptions}
@@ -78,7 +80,7 @@ def filed(
     writes += _agendas(papers, subscriptions, agendas, desk.now())
     writes += [METERS.change(was, one) if (was := meters.get(one.id)) else METERS.add(one) for one in papers.meters]
     writes += box_writes(papers.subscriptions, subscriptions, boxes, desk.now())
-    return Change(writes=tuple(writes), guards=tuple(guards), events=desk.tell(*papers.events))
+    return Change(writes=tuple(writes), guards=tuple(guards), claims=claims, events=desk.tell(*papers.events))
 
 
 def _looked_after(papers: Papers, now: datetime) -> BillingAccount:

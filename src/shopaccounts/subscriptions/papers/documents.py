@@ -123,7 +123,7 @@ class BalanceReason(Enum):
 
 
 @described(data_class="billing_document", default=impersonal("ids, numbers, states, times, amounts"))
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # without slots it is made in half the time
 class Invoice:
     """What a customer owes for some lines, and what became of it.
 
@@ -284,7 +284,7 @@ class BalanceEntry:
 
 
 @described(data_class="billing_document", default=impersonal("ids, numbers, states, times, amounts"))
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # without slots it is made in half the time
 class BilledCycle:
     """How one cycle of a subscription ended. Its id is its key, so that there can't be a second.
 

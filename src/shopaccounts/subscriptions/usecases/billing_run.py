@@ -178,7 +178,8 @@ class BillingRun:
         page.boxes = await boxes_on_file(self.desk.records, after, page.subscriptions, page.now)
         ends = ((papers.account, papers.subscriptions) for papers in written)
         page.doubles = await doubles_on_file(self.desk.records, ends)
-        changes = [self._change(page, papers) for papers in written]
+        desk = self.desk.by_itself
+        changes = [self._change(page, papers, desk) for papers in written]
         results = await clock.record(began, changes)
         failures = await self._set_aside(page)
         await self._free(page, written, results)
@@ -243,30 +244,32 @@ class BillingRun:
         papers = []
         for id, mine in by_account:
             account, its = page.accounts[id], list(mine)
-            facts = PaperFacts(rates=rates.get(id, {}), method=account.payment_method, invoices=page.invoices)
             stored = [page.subscriptions[one.subscription.id] for one in its]
             try:
-                facts = attrs.evolve(facts, watched=page.known.watched(stored, page.accounts, self.policy))
+                facts = PaperFacts(
+                    rates=rates.get(id, {}),
+                    method=account.payment_method,
+                    invoices=page.invoices,
+                    watched=page.known.watched(stored, page.accounts, self.policy),
+                )
                 papers.append(write_up(account, its, facts, self.policy, page.now, new_ids(self.desk)))
             except Exception as failure:  # noqa: BLE001  (whatever it is, the others are billed)
                 page.failures += [(page.subscriptions[one.subscription.id], failure) for one in its]
         return papers
 
-    def _change(self, page: _Page, papers: Papers) -> Change:
-        account = page.accounts[papers.account.id]
-        recorded = filed(
-            self.desk.by_itself,
+    def _change(self, page: _Page, papers: Papers, desk: Desk) -> Change:
+        return filed(
+            desk,
             papers,
-            account=account,
+            account=page.accounts[papers.account.id],
             subscriptions=page.subscriptions,
             invoices=page.invoices,
             agendas=page.known.agendas,
             meters=page.counted.meters,
             boxes=page.boxes,
             doubles=page.doubles,
+            claims=_guards(page.claims[one.id] for one in papers.subscriptions if one.id in page.claims),
         )
-        mine = [page.claims[one.id] for one in papers.subscriptions if one.id in page.claims]
-        return recorded | Change(claims=_guards(mine))
 
     async def _set_aside(self, page: _Page) -> tuple[BillingFailure, ...]:
         """Try what failed again later; after some failures a person has to look at it."""
