@@ -412,6 +412,8 @@ def _together(values: Iterable[Any]) -> int:
             weight += _SHORT
         elif kind is str and value.isascii():
             weight += len(value)
+        elif kind is tuple:
+            weight += _together(value)
         else:
             weight += _weigher(kind)(value)
     return weight

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from enum import Enum
+from types import NoneType
 from typing import Any
 
 import attrs
@@ -19,6 +20,7 @@ from shopaccounts.kernel.time import require_instant
 __all__ = ["canonical", "in_order", "plain_fields", "require_storable", "time_text"]
 
 _PLAIN = (str, int, float)
+_AS_IT_IS = frozenset({NoneType, bool, int, float, str})
 _MICRO = timedelta(microseconds=1)
 _NUL, _LONG_NUMBER = rb"\u0000", b"0" * 19
 _DIGITS_AS_ZERO = bytes(ord("0" if byte in b"0123456789" else " ") for byte in range(256))
@@ -71,7 +73,11 @@ def in_order(plain: Iterable[Any]) -> list[Any]:
 def plain_fields(value: Any) -> dict[str, Any]:
     """Answer the fields of an attrs value as plain values, values within it included."""
     kind: Any = type(value)
-    return {name: _plain(getattr(value, name)) for name in _names(kind)}
+    fields = {}
+    for name in _names(kind):
+        held = getattr(value, name)
+        fields[name] = held if type(held) in _AS_IT_IS else _plain(held)
+    return fields
 
 
 def _parts(plain: Any) -> Iterator[Any]:

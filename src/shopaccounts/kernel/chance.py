@@ -8,7 +8,6 @@ import threading
 from binascii import b2a_base64
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from shopaccounts.kernel.errors import Defect
 from shopaccounts.kernel.secret import same
@@ -82,7 +81,7 @@ class Entropy:
         step = 1 + (drawn & ((1 << _UUID7_STEP_BITS) - 1))
         with self._lock:
             self._last_id = fresh = fresh if fresh > self._last_id else self._last_id + step
-        return str(_as_uuid7(fresh))
+        return _as_uuid7(fresh)
 
     def _draw(self, alphabet: str, count: int) -> str:
         fair = _BYTE - _BYTE % len(alphabet)
@@ -97,10 +96,12 @@ def as_token(raw: bytes) -> str:
     return b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
-def _as_uuid7(value: int) -> UUID:
+def _as_uuid7(value: int) -> str:
+    """Write a number as the text of a UUIDv7, which ``uuid.UUID`` takes three times as long for."""
     millis, rest = value >> _UUID7_RANDOM_BITS, value & ((1 << _UUID7_RANDOM_BITS) - 1)
     high, low = rest >> 62, rest & ((1 << 62) - 1)
-    return UUID(int=millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low)
+    digits = f"{millis << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class SystemEntropy(Entropy):

@@ -154,23 +154,15 @@ class Writer(Checker):
 
     def _apply(self, conn: Connection, realm: str, drafts: Sequence[Draft], carried: Sequence[Guard] = ()) -> Numbers:
         """Store everything; the first write that has to find something carries the guards."""
-        removals = [removal for draft in drafts for removal in draft.change.removals]
-        puts = [put for draft in drafts for put in draft.puts]
-        ended = {claim.place for draft in drafts for claim in draft.change.worked_off}
-        for name in sorted({book for draft in drafts for book, _ in draft.moved}):
+        gone, changed = _written_over(realm, drafts)
+        for name in sorted(gone.keys() | changed.keys()):
             shelf = self.tables.shelf(name)
-            gone = [_expecting(realm, r.was.id, r.was.version) for r in removals if r.book.name == name]
-            changed = [
-                _changed_row(realm, shelf, put.columns, put.id, put.was, ends_claim=put.place in ended)
-                for put in puts
-                if put.shelf is shelf and put.was is not None
-            ]
-            if gone:
+            if name in gone:
                 guards, carried = carried, ()
-                _each(conn, self._removed(shelf, *_names(guards)), _guarding(gone, guards))
-            if changed:
+                _each(conn, self._removed(shelf, *_names(guards)), _guarding(gone[name], guards))
+            if name in changed:
                 guards, carried = carried, ()
-                self._change(conn, shelf, changed, guards)
+                self._change(conn, shelf, changed[name], guards)
         self._free_keys(conn, drafts)
         self._mark(conn, realm, drafts)
         told = [self._drafter.told(event) for draft in drafts for event in draft.change.events]
@@ -411,6 +403,21 @@ def _each(conn: Connection, statement: Prepared, rows: list[Row]) -> None:
     expect(conn, statement, sorted(rows, key=itemgetter("is_id")))
 
 
+def _written_over(realm: str, drafts: Sequence[Draft]) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
+    """Answer by the names of books what is removed, and what is changed."""
+    gone: dict[str, list[Row]] = {}
+    changed: dict[str, list[Row]] = {}
+    for draft in drafts:
+        ended = {claim.place for claim in draft.change.worked_off}
+        for removal in draft.change.removals:
+            gone.setdefault(removal.book.name, []).append(_expecting(realm, removal.was.id, removal.was.version))
+        for put in draft.puts:
+            if put.was is not None:
+                row = _changed_row(realm, put.shelf, put.columns, put.id, put.was, ends_claim=put.place in ended)
+                changed.setdefault(put.shelf.book.name, []).append(row)
+    return gone, changed
+
+
 def _names(guards: Sequence[Guard]) -> tuple[str, ...]:
     return tuple(guard.book.name for guard in guards)
 
@@ -436,5 +443,7 @@ def _expecting(realm: str, id: str, version: int) -> Row:
 
 
 def _changed_row(realm: str, shelf: Shelf, columns: Row, id: str, was: int, *, ends_claim: bool = False) -> Row:
-    row = columns | _expecting(realm, id, was)
-    return row | {"is_wanted_at": columns["wants_at"], "is_ended": int(ends_claim)} if shelf.is_worked else row
+    row = {**columns, "is_realm": realm, "is_id": id, "is_version": was}
+    if shelf.is_worked:
+        row["is_wanted_at"], row["is_ended"] = columns["wants_at"], int(ends_claim)
+    return row
