@@ -16,6 +16,7 @@ import draw_subscription_timelines
 import pictures
 import public_api
 import reference_pages
+import stored_defaults
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LISTING: Final = Path("tests/architecture/api.txt")
@@ -30,6 +31,7 @@ def wanted() -> dict[Path, str]:
         Path("docs/errors.md"): reference_pages.errors_page(),
         Path("docs/compliance.md"): compliance_page.page(),
         LISTING: public_api.listing(),
+        Path("tests/golden/stored_defaults.txt"): stored_defaults.listing(),
         **drawn(),
     }
 

@@ -59,6 +59,17 @@ class Measured:
     share: float
 
 
+@attrs.frozen(kw_only=True)
+class Mostly:
+    """What mostly has its defaults."""
+
+    id: str
+    on: bool = True
+    count: int = 1
+    words: Mapping[str, int] = attrs.field(factory=dict)
+    inner: Inner = Inner(text="", count=0)
+
+
 storable = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 whole = st.integers(-(2**63), 2**63 - 1)
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -120,6 +131,20 @@ class TestRoundTrips:
     def test_entities_are_written_as_all_canonical_json_is(self, value):
         text = serial.dump(value)
         assert text == canonical(json.loads(text))
+
+    @pytest.mark.proves("KER-194", "KER-195")
+    @given(st.booleans(), st.integers(0, 2), st.dictionaries(storable, whole, max_size=1), inners)
+    def test_a_field_that_holds_its_default_is_not_written(self, on, count, words, inner):
+        value = Mostly(id="a", on=on, count=count, words=words, inner=inner)
+        fields = attrs.fields_dict(Mostly)
+        others = {name for name in fields if getattr(value, name) != getattr(Mostly(id="b"), name)}
+        assert json.loads(serial.dump(value)).keys() == others
+        assert serial.load(Mostly, serial.dump(value)) == value
+
+    @pytest.mark.proves("KER-195")
+    def test_what_was_written_with_its_defaults_is_read_all_the_same(self):
+        text = '{"count":1,"id":"a","inner":{"count":0,"text":""},"on":true,"words":{}}'
+        assert serial.load(Mostly, text) == Mostly(id="a")
 
     @pytest.mark.proves("KER-194")
     def test_the_text_is_compact_json_with_sorted_keys(self):
