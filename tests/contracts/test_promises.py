@@ -13,7 +13,10 @@ from shopaccounts.testing import contracts
 
 PROMISES: Final = {
     "KER-101": ("writing.WritingContract.test_the_same_change_leads_to_the_same_entities_in_two_realms",),
-    "KER-102": ("writing.WritingContract.test_a_version_is_1_at_first_and_grows_by_one_with_each_write",),
+    "KER-102": (
+        "paging.PagesContract.test_a_large_change_is_stored_whole_or_not_at_all_too",
+        "writing.WritingContract.test_a_version_is_1_at_first_and_grows_by_one_with_each_write",
+    ),
     "KER-103": (
         "writing.WritingContract.test_a_guard_that_holds_writes_nothing",
         "writing.WritingContract.test_a_guard_holds_whatever_else_is_written",
@@ -87,6 +90,7 @@ PROMISES: Final = {
         "paging.PagesContract.test_a_page_may_be_empty_and_so_may_its_changes",
         "paging.PagesContract.test_a_page_with_a_defect_stores_nothing",
         "paging.PagesContract.test_a_large_page_is_recorded",
+        "paging.PagesContract.test_a_large_page_writes_over_what_a_small_one_does",
         "numbers.NumbersContract.test_winners_of_a_page_are_numbered_in_its_order",
     ),
     "KER-120": (

@@ -120,7 +120,7 @@ class PagesContract:
         assert sorted(number or 0 for number in numbers) == list(range(1, len(page) + 1))
 
     @pytest.mark.parametrize("size", [FEW, MANY])
-    @pytest.mark.proves("KER-119", "KER-145")
+    @pytest.mark.proves("KER-119")
     async def test_a_large_page_writes_over_what_a_small_one_does(self, store: Store, scope: Scope, size: int) -> None:
         odd = [f"{n:02} \\ \" ' \U0001f411 {{%s}}" for n in range(size)]
         await put(store, BOXES, *(box(scope, id, name=id, owner="ann\\", text=id, due_at=NOW) for id in odd))
@@ -140,7 +140,7 @@ class PagesContract:
         assert [claim.item.id for claim in await self.claim(store, 2 * HOUR)] == [claim.item.id for claim in put_off]
 
     @pytest.mark.parametrize("size", [FEW, MANY])
-    @pytest.mark.proves("KER-102", "KER-119")
+    @pytest.mark.proves("KER-102")
     async def test_a_large_change_is_stored_whole_or_not_at_all_too(
         self, store: Store, scope: Scope, size: int
     ) -> None:
