@@ -177,7 +177,8 @@ class BlockingBillingDesk:
     def resolve_hold(self, subscription: str, mode: HoldMode, reason: str, *, request_id: str = "") -> Acted:
         """Decide about a subscription that waits for a person, over all that is due of it by now.
 
-        A long backlog takes several changes; the answer names the documents of the last.
+        A cycle that is on file already stays there as it is, whatever is decided about the others. A long backlog takes
+        several changes; the answer names the documents of the last.
 
         Args:
             subscription: One on hold, for whatever reason.

@@ -1,12 +1,15 @@
 """What becomes of due work that fails: it is tried again later, and after some failures a person has to look at it.
 
-It waits a minute first, then four times as long each time.
+It waits a minute first, then four times as long each time. Where data contradict each other nothing is tried again: a
+person has to look at once.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
+
+from shopaccounts.subscriptions.errors import InvoiceKeyClash
 
 __all__ = ["MOST_FAILURES", "BillingFailure", "failed"]
 
@@ -42,6 +45,7 @@ def failed(subscription: str, failure: Exception, before: int, now: datetime) ->
         now: When it failed.
     """
     attempt = before + 1
-    next_try = None if attempt >= MOST_FAILURES else now + _FIRST_WAIT * 4**before
+    is_for_a_person = attempt >= MOST_FAILURES or isinstance(failure, InvoiceKeyClash)
+    next_try = None if is_for_a_person else now + _FIRST_WAIT * 4**before
     code = getattr(failure, "code", type(failure).__name__)
     return BillingFailure(subscription=subscription, code=code, attempt=attempt, next_try=next_try)

@@ -7,7 +7,9 @@ import pytest
 
 from shopaccounts.kernel.cycles import BillingMode, Interval
 from shopaccounts.kernel.errors import BadPolicy, InvalidInput
-from shopaccounts.kernel.time import start_of_day
+from shopaccounts.kernel.money import Money
+from shopaccounts.kernel.time import start_of_day, zone
+from shopaccounts.subscriptions.billing.unused import rest_of
 from shopaccounts.subscriptions.changing.changes import (
     When,
     change,
@@ -16,9 +18,11 @@ from shopaccounts.subscriptions.changing.changes import (
     end_of_paid_time,
     move_billing_day,
 )
+from shopaccounts.subscriptions.changing.relocating import relocate
 from shopaccounts.subscriptions.changing.wanting import product_wish, quantity_wish, removal_wish
 from shopaccounts.subscriptions.changing.wishes import merged
 from shopaccounts.subscriptions.cycles.schedules import CalendarDay, DayOfMonth, Weekday
+from shopaccounts.subscriptions.cycles.segments import segment_numbered
 from shopaccounts.subscriptions.errors import (
     BackdatedTooFar,
     BadPlan,
@@ -31,7 +35,7 @@ from shopaccounts.subscriptions.pausing.pauses import pause_now
 from shopaccounts.subscriptions.pausing.resuming import resume_now
 from shopaccounts.subscriptions.plans.add_ons import QuantityRule
 from shopaccounts.subscriptions.plans.agreed import RunningTerm
-from shopaccounts.subscriptions.plans.offers import Term
+from shopaccounts.subscriptions.plans.offers import PlanVersionId, Term
 from shopaccounts.subscriptions.plans.phases import Cycles, Phase, PhaseKind
 from shopaccounts.subscriptions.plans.tariffs import Flat
 from shopaccounts.subscriptions.policy.changes import ChangePolicy, Preset
@@ -315,3 +319,66 @@ def test_a_change_at_a_boundary_leaves_the_period_that_ended_at_its_own_price(un
     books.until(date(2026, 7, 12))
     bills = [line for papers in books.written for invoice in papers.invoices for line in invoice.lines]
     assert [(line.start, str(line.amount)) for line in bills] == [(MAY_12, "31.00 EUR"), (JUNE_12, "62.00 EUR")]
+
+
+WEEKS_FIRST = attrs.evolve(
+    SMALL,
+    id=PlanVersionId("weeks-first"),
+    phases=(Phase(PhaseKind.INTRO, Cycles(2), (Flat(Money.of("7.00", "EUR")),), Interval.weeks(1)), *SMALL.phases),
+)
+"""Two weeks, and months from 26 May on."""
+
+
+def two_weeks_in(*, ahead: int) -> Ledger:
+    """In the second week; the first month is billed already, or not."""
+    usual = no_first_payment()
+    policy = attrs.evolve(usual, running=attrs.evolve(usual.running, bill_ahead_days=ahead))
+    return Ledger(WEEKS_FIRST, MAY_12, policy=policy).until(MAY_23, 15)
+
+
+@pytest.mark.proves("INV-6", "SCH-9", "RUN-9", "CHG-5")
+@pytest.mark.parametrize("preset", [P.RESET_CREDIT, P.RESET_FORFEIT, P.PRORATE_NOW, P.TIME_CONVERSION])
+def test_cycles_that_count_anew_are_others_than_those_of_a_phase_that_was_billed_ahead(preset):
+    books = two_weeks_in(ahead=3)
+    assert books.subscription.billed_to == 3
+    books.change(books.plan_wish(YEARLY), preset=preset)
+    books.until(date(2028, 1, 1))
+    keys = [cycle.id for papers in books.written for cycle in papers.cycles]
+    assert len(keys) == len(set(keys))
+    bills = [invoice.key for papers in books.written for invoice in papers.invoices]
+    assert len(bills) == len(set(bills))
+
+
+@pytest.mark.proves("CHG-3", "CHG-5", "RUN-9")
+@pytest.mark.parametrize("preset", [P.RESET_CREDIT, P.PRORATE_NOW])
+def test_what_was_billed_ahead_of_a_phase_that_never_begins_is_given_back_in_full(preset):
+    early, in_time = two_weeks_in(ahead=3), two_weeks_in(ahead=0)
+    assert [one.subscription.billed_to for one in (early, in_time)] == [3, 2]
+    for one in (early, in_time):
+        one.change(one.plan_wish(YEARLY), preset=preset)
+    assert early.owed == in_time.owed
+    assert early.subscription.billed_to == in_time.subscription.billed_to
+    for one in (early, in_time):
+        one.until(JUNE_12).change(one.plan_wish(LARGE), preset=P.RESET_CREDIT)
+    assert early.owed == in_time.owed
+
+
+@pytest.mark.proves("CHG-3", "SCH-9")
+def test_all_is_left_of_what_was_billed_of_a_segment_that_never_began():
+    books = two_weeks_in(ahead=3)
+    (line,) = [one for invoice in books.invoices.values() for one in invoice.lines if one.cycle and one.cycle.index > 1]
+    books.change(books.plan_wish(YEARLY), preset=P.RESET_FORFEIT)
+    assert segment_numbered(books.subscription.segments, 1) is None
+    assert rest_of(books.subscription, line, line.start + timedelta(1)) == line.factor
+
+
+@pytest.mark.proves("SCH-9")
+def test_a_number_of_a_segment_is_given_once():
+    books = two_weeks_in(ahead=0)
+    assert [one.number for one in books.subscription.segments] == [0, 1]
+    books.change(books.plan_wish(YEARLY), preset=P.RESET_CREDIT)
+    assert [one.number for one in books.subscription.segments] == [0, 2]
+    books.change(books.plan_wish(LARGE), preset=P.RESET_CREDIT)
+    assert [one.number for one in books.subscription.segments] == [0, 2, 3]
+    moved = relocate(books.subscription, zone("Europe/Lisbon"), books.now).subscription
+    assert [one.number for one in moved.segments] == [0, 2, 3, 4]

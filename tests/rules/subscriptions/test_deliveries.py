@@ -10,6 +10,7 @@ from shopaccounts.kernel.cycles import Interval, Unit
 from shopaccounts.kernel.money import Money
 from shopaccounts.kernel.time import instant_of, start_of_day, zone
 from shopaccounts.serial import dump, load
+from shopaccounts.subscriptions.boxes.filing import in_step
 from shopaccounts.subscriptions.boxes.listing import (
     Delivery,
     DeliveryKey,
@@ -30,6 +31,7 @@ from shopaccounts.subscriptions.cycles.schedules import (
     open_cycle,
 )
 from shopaccounts.subscriptions.cycles.segments import change_zone, open_segment, service_period_of
+from shopaccounts.subscriptions.lifecycle.regrouping import on_the_same_anchor, regrouped
 from shopaccounts.subscriptions.model import Pause, PauseReason, Subscription
 from shopaccounts.subscriptions.plans import delivery_schedule as delivery_dates
 from shopaccounts.subscriptions.plans.agreed import SubscribedLine
@@ -316,6 +318,25 @@ def test_a_new_billing_day_moves_boxes_that_follow_it_and_leaves_others_alone():
     assert postponed(own).delivery_segments == own.delivery_segments
     # The box of 11 April, whose cut-off was before, isn't there twice: that of 1 April went out.
     assert days(postponed(follows), *spring) == [date(2031, 3, 1), date(2031, 4, 1), date(2031, 5, 11)]
+
+
+@pytest.mark.proves("DLV-1", "CHG-4")
+@pytest.mark.parametrize("months", [1, 2, 12])
+@pytest.mark.parametrize("start", [date(2031, 1, 12), date(2031, 1, 31)])
+def test_boxes_stay_on_their_days_when_bills_come_more_or_less_often_and_stay_on_theirs(start, months):
+    nora, on = boxes(start), date(2031, 2, 23)
+    cycle = on_the_same_anchor(nora.segments[-1].cycle, Interval.months(months))
+    at = start_of_day(on, BERLIN)
+    changed, _ = regrouped(nora, cycle, at, 1, SegmentReason.FREQUENCY, told_at=at)
+    assert changed.segments[-1].start == on
+    assert changed.delivery_segments == nora.delivery_segments
+    assert in_step(changed, at) == changed
+    spring = (start, date(2031, 9, 1))
+    assert days(changed, *spring) == days(nora, *spring)
+    anew, _ = regrouped(
+        changed, open_cycle(on, cycle.interval, StartDay(), zone=BERLIN), at, 1, SegmentReason.RESET, told_at=at
+    )
+    assert days(anew, date(2031, 4, 1), date(2031, 6, 1)) == [date(2031, 4, 23), date(2031, 5, 23)]
 
 
 @pytest.mark.proves("DLV-1")

@@ -4,6 +4,7 @@ The rules, in plain English:
 
 * The amount is that of the invoice that will be written, taxes and discounts and all: the same rules write it, and it
   is not recorded.
+* What is due before it is on paper first, so that a change in between gives back what will have been billed by then.
 * For a new price it is asked twice: with it and without it.
 """
 
@@ -22,63 +23,71 @@ from shopaccounts.subscriptions.model import BillingAccount, Subscription
 from shopaccounts.subscriptions.notices.checks import debited, part_of
 from shopaccounts.subscriptions.notices.occasions import Occasion, notice_of
 from shopaccounts.subscriptions.planning.planner import plan
+from shopaccounts.subscriptions.planning.rounds import joined, with_papers
 from shopaccounts.subscriptions.planning.taxes import RatesOf
-from shopaccounts.subscriptions.planning.writing_up import PaperFacts, write_up
+from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
 from shopaccounts.subscriptions.plans.offers import CatchUpMode
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.pricing import PriceAnswer, Reply, answer_id
 
-__all__ = ["amount_of", "foreseen", "if_agreed"]
+__all__ = ["Foreseen", "amount_of", "foreseen", "if_agreed"]
 
 _MOST_STEPS: Final = 100
 
 
-def foreseen(subscription: Subscription, occasion: Occasion, facts: Facts, policy: SubscriptionPolicy) -> Decision:
-    """Answer what will be decided up to an occasion, if nothing else happens before it.
+@attrs.frozen
+class Foreseen:
+    """What will be decided up to an occasion, and what that comes to on paper; None where nothing is due before."""
 
-    Args:
-        subscription: Whose.
-        occasion: What is announced.
-        facts: What the planner is told.
-        policy: How the shop bills.
-    """
-    facts = attrs.evolve(facts, measured=Asked())
-    decision, at = Decision(subscription=subscription), occasion.at
-    for _ in range(_MOST_STEPS):
-        due = decision.subscription.due_at
-        if due is None or due > at or decision.subscription.billed_to > occasion.index:
-            break
-        decision = decision.then(plan(decision.subscription, facts, policy, due, mode=CatchUpMode.EACH))
-    return decision
+    decision: Decision
+    papers: Papers | None
 
 
-def amount_of(
-    decision: Decision,
+def foreseen(
+    subscription: Subscription,
     occasion: Occasion,
     account: BillingAccount,
     rates: RatesOf,
     facts: Facts,
     policy: SubscriptionPolicy,
-) -> Money:
+) -> Foreseen:
+    """Answer what will be decided up to an occasion, if nothing else happens before it.
+
+    Args:
+        subscription: Whose.
+        occasion: What is announced.
+        account: Who pays.
+        rates: The rates of taxes, as of today; none, to find out which ones it takes.
+        facts: What the planner is told.
+        policy: How the shop bills.
+    """
+    facts = attrs.evolve(facts, measured=Asked())
+    decision, papers = Decision(subscription=subscription), None
+    for _ in range(_MOST_STEPS):
+        due = decision.subscription.due_at
+        if due is None or due > occasion.at or decision.subscription.billed_to > occasion.index:
+            break
+        step = plan(decision.subscription, facts, policy, due, mode=CatchUpMode.EACH)
+        paper = PaperFacts(rates=rates, method=account.payment_method, invoices=facts.invoices)
+        written = write_up(account, [step], paper, policy, due, lambda key: key)
+        decision = decision.then(attrs.evolve(step, subscription=written.subscriptions[0]))
+        account, facts, papers = written.account, with_papers(facts, written), joined(papers, written)
+    return Foreseen(decision, papers)
+
+
+def amount_of(ahead: Foreseen, occasion: Occasion) -> Money:
     """Answer what a subscription will cost at an occasion, taxes included; of a debit, what is left to be paid.
 
     Args:
-        decision: What will be decided up to then.
+        ahead: What will be decided up to then.
         occasion: What is announced.
-        account: Who pays.
-        rates: The rates of taxes, as of today.
-        facts: What the planner was told.
-        policy: How the shop bills.
     """
-    id = decision.subscription.id
-    nothing = Money.zero(decision.subscription.currency)
-    paper = PaperFacts(rates=rates, method=account.payment_method, invoices=facts.invoices)
-    papers = write_up(account, [decision], paper, policy, occasion.at, lambda key: key)
-    keys = {bill.key for bill in decision.bills if any(one.cycle.index == occasion.index for one in bill.cycles)}
-    amount = nothing
-    for invoice in papers.invoices:
+    one, bills = ahead.decision.subscription, ahead.decision.bills
+    keys = {bill.key for bill in bills if any(each.cycle.index == occasion.index for each in bill.cycles)}
+    amount = Money.zero(one.currency)
+    for invoice in ahead.papers.invoices if ahead.papers else ():
         if invoice.key in keys:
-            part = part_of(invoice, id)
+            part = part_of(invoice, one.id)
             amount += debited(part, invoice.due) if occasion.trigger is NoticeTrigger.PRE_DEBIT else part
     return amount
 

@@ -124,8 +124,9 @@ class Foretelling:
         """Tell whether anything is charged; what a charge is about that isn't made needs no letter."""
         if letter.occasion.trigger not in ABOUT_CHARGES:
             return True
-        decision = foreseen(look.subscription, letter.occasion, letter.facts, self.policy)
-        amount = amount_of(decision, letter.occasion, look.account, self.rates, letter.facts, self.policy)
+        occasion = letter.occasion
+        ahead = foreseen(look.subscription, occasion, look.account, self.rates, letter.facts, self.policy)
+        amount = amount_of(ahead, occasion)
         return not amount.is_zero
 
     def _next_look(self, look: Look, found: tuple[Occasion, ...], at: datetime, stop: datetime) -> datetime | None:

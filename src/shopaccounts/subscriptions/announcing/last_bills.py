@@ -4,9 +4,11 @@ The rules, in plain English:
 
 * What waits joins the account's next bill, whichever subscription that is for. So the account's other subscriptions go
   on as well, each thing at its own instant; what is due of several at one instant, in the order of their ids.
+* Whoever has a line on another one's bill remembers that: what changes later takes it back.
 * When a subscription has ended, and no other is to be billed any more, what waits is billed then.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -56,17 +58,34 @@ class Neighbours:
     rates: RatesOf
     policy: SubscriptionPolicy
 
-    def until(self, at: datetime, account: BillingAccount, beside: Subscription) -> BillingAccount:
+    @property
+    def subscriptions(self) -> Mapping[str, Subscription]:
+        """As they are by now, by id."""
+        return {one.subscription.id: one.subscription for one in self.each}
+
+    def until(self, at: datetime, account: BillingAccount, beside: Neighbour) -> BillingAccount:
         """Answer the account after all that becomes due of the others before something becomes due of the one.
 
         Args:
             at: When that is.
             account: As the last step of the one has left it.
-            beside: The one.
+            beside: The one; it remembers what is billed of it with others.
         """
-        while (one := self._next((at, beside.id))) is not None:
-            account = self._step(one, account)
+        while (one := self._next((at, beside.subscription.id))) is not None:
+            account = self._step(one, account, beside)
         return account
+
+    def remember(self, papers: Papers, *more: Neighbour) -> None:
+        """Let those remember it whose lines were billed with another one.
+
+        Args:
+            papers: What was written.
+            more: Who else may have to.
+        """
+        changed = {one.id: one for one in papers.beside}
+        for one in (*self.each, *more) if changed else ():
+            if (now := changed.get(one.subscription.id)) is not None:
+                one.subscription, one.facts = now, with_papers(one.facts, papers)
 
     def last_bill(self, subscription: Subscription, account: BillingAccount, at: datetime) -> Papers | None:
         """Answer the last bill of an account; None where nothing waits, or something else is to be billed.
@@ -82,14 +101,20 @@ class Neighbours:
         paper = PaperFacts(rates=self.rates, method=account.payment_method)
         return write_last(account, paper, self.policy, at, lambda key: key)
 
-    def _step(self, one: Neighbour, account: BillingAccount) -> BillingAccount:
+    def _step(self, one: Neighbour, account: BillingAccount, beside: Neighbour) -> BillingAccount:
         facts = attrs.evolve(one.facts, measured=Asked(), pending=account.pending)
-        paper = PaperFacts(rates=self.rates, method=account.payment_method, invoices=facts.invoices)
+        paper = PaperFacts(
+            rates=self.rates,
+            method=account.payment_method,
+            invoices=facts.invoices,
+            beside={**self.subscriptions, beside.subscription.id: beside.subscription},
+        )
         at, _ = one.when
         papers = write_up(
             account, [plan(one.subscription, facts, self.policy, at)], paper, self.policy, at, lambda key: key
         )
         one.subscription, one.facts = papers.subscriptions[0], with_papers(facts, papers)
+        self.remember(papers, beside)
         return papers.account
 
     def _next(self, stop: tuple[datetime, str]) -> Neighbour | None:

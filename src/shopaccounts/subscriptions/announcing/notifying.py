@@ -15,6 +15,7 @@ The rules, in plain English:
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import attrs
@@ -28,7 +29,7 @@ from shopaccounts.kernel.messages import Message
 from shopaccounts.kernel.ports import Claimed, DueWork
 from shopaccounts.kernel.record import Change, ClaimGuard, PageResult, Write
 from shopaccounts.kernel.time import local_date
-from shopaccounts.subscriptions.announcing.amounts import amount_of, foreseen
+from shopaccounts.subscriptions.announcing.amounts import Foreseen, amount_of, foreseen
 from shopaccounts.subscriptions.announcing.letters import NoticeLetters
 from shopaccounts.subscriptions.announcing.looks import (
     ABOUT_CHARGES,
@@ -40,7 +41,6 @@ from shopaccounts.subscriptions.announcing.looks import (
     whose,
 )
 from shopaccounts.subscriptions.changing.price_moves import concerning
-from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import renewal_due
 from shopaccounts.subscriptions.events import NoticeSent, TrialEnding
 from shopaccounts.subscriptions.facts import Facts
@@ -64,6 +64,7 @@ log = logging.getLogger("shopaccounts")
 
 _LEASE: Final = timedelta(minutes=5)
 _TRY_AGAIN: Final = timedelta(hours=1)
+_NO_RATES: Final[RatesOf] = MappingProxyType({})
 
 
 @attrs.frozen(kw_only=True)
@@ -230,7 +231,7 @@ class BillingNotices:
             try:
                 look = await self._look(claim.item, page)
                 for due in look.due:
-                    self._foreseen(look, due)
+                    self._foreseen(look, due, _NO_RATES)
             except Exception:
                 log.exception("subscription %s can't be looked at for its notices", claim.item.id)
                 await got(self.work.release(NOTICE_AGENDAS, [claim], page.now + _TRY_AGAIN))
@@ -272,16 +273,18 @@ class BillingNotices:
         customers = await got(self.desk.records.pick(CUSTOMERS, people)) if people else ()
         waiting = sorted({charge.intent for look in looks for charge in look.agenda.waiting})
         intents = await got(self.desk.records.pick(INTENTS, waiting)) if waiting else ()
-        decisions = [one for look in writing for due in look.due for one in self._foreseen(look, due)]
+        ahead = [one for look in writing for due in look.due for one in self._foreseen(look, due, _NO_RATES)]
+        decisions = [one.decision for one in ahead]
         rates = await rates_for(self.taxes, decisions, {look.account.id: look.account for look in writing})
         return _Desk(
             customers={one.id: one for one in customers}, rates=rates, intents={one.id: one for one in intents}
         )
 
-    def _foreseen(self, look: Look, due: DueLetter) -> list[Decision]:
+    def _foreseen(self, look: Look, due: DueLetter, rates: RatesOf) -> list[Foreseen]:
         if due.waiting is not None:
             return []
-        return [foreseen(look.subscription, due.occasion, facts, self.policy) for facts in _with_and_without(due)]
+        one, occasion, account = look.subscription, due.occasion, look.account
+        return [foreseen(one, occasion, account, rates, facts, self.policy) for facts in _with_and_without(due)]
 
     async def _sent(self, look: Look, desk: _Desk, now: datetime) -> _Sent:
         sent = _Sent()
@@ -315,10 +318,7 @@ class BillingNotices:
             amounts = [due.waiting.amount]
         else:
             rates = desk.rates.get(look.account.id, {})
-            amounts = [
-                amount_of(decision, occasion, look.account, rates, facts, self.policy)
-                for decision, facts in zip(self._foreseen(look, due), _with_and_without(due), strict=True)
-            ]
+            amounts = [amount_of(ahead, occasion) for ahead in self._foreseen(look, due, rates)]
         if occasion.trigger in ABOUT_CHARGES and amounts[0].is_zero:
             return None
         before = amounts[1] if occasion.change else None

@@ -295,13 +295,16 @@ def _ahead(
             boxes = attrs.evolve(boxes, since=max(boxes.since, due.at))
         yield from sorted(between, key=lambda one: one.at)
         if neighbours.each:
-            account = neighbours.until(due.at, account, subscription)
-            facts = attrs.evolve(facts, pending=account.pending)
+            mine = Neighbour(subscription, facts)
+            account = neighbours.until(due.at, account, mine)
+            subscription, facts = mine.subscription, attrs.evolve(mine.facts, pending=account.pending)
+            written = attrs.evolve(written, invoices=facts.invoices, beside=neighbours.subscriptions)
         decision = plan(subscription, facts, policy, due.at)
         papers = write_up(account, [decision], written, policy, due.at, lambda key: key)
         yield from _phases(subscription, was, due.at)
         yield from _told(decision, due.at)
         yield from _charges(papers, due.at)
+        neighbours.remember(papers)
         subscription, account, was = papers.subscriptions[0], papers.account, due.at
         yield from _last(neighbours, subscription, account, was)
         facts = with_papers(facts, papers)

@@ -17,7 +17,7 @@ import attrs
 from shopaccounts.kernel.money import Money, share
 from shopaccounts.subscriptions.cycles.proration import Factor, factor
 from shopaccounts.subscriptions.cycles.schedules import Segment
-from shopaccounts.subscriptions.cycles.segments import service_period_of
+from shopaccounts.subscriptions.cycles.segments import segment_numbered, service_period_of
 from shopaccounts.subscriptions.decision import TakenBack
 from shopaccounts.subscriptions.model import Subscription
 from shopaccounts.subscriptions.papers.documents import CreditTo, Invoice, InvoiceState
@@ -100,7 +100,9 @@ def rest_of(subscription: Subscription, line: LineDraft, day: date) -> Factor | 
         return None
     if day <= line.start:
         return line.factor
-    segment = subscription.segments[line.cycle.segment]
+    segment = segment_numbered(subscription.segments, line.cycle.segment)
+    if segment is None:
+        return line.factor
     nominal = segment.cycle.period(_place_of(segment) + line.cycle.index)
     return factor(segment.cycle, nominal, day, max(day, _cycle_ends(subscription, line)), line.factor.method)
 
@@ -115,8 +117,8 @@ def _cycle_ends(subscription: Subscription, line: LineDraft) -> date:
     if line.cycle is None:
         return line.end
     segments, index = subscription.segments, line.cycle.index
-    following = segments[line.cycle.segment + 1 : line.cycle.segment + 2]
-    if following and following[0].first_index <= index + 1 and following[0].start <= line.start:
+    following = next((one for one in segments if one.number > line.cycle.segment), None)
+    if following and following.first_index <= index + 1 and following.start <= line.start:
         return line.start  # nothing of it was served: cycles count anew from its first day on
     period = service_period_of(segments, index, moved=subscription.moved)
     lasts = period.segment == line.cycle.segment and line.end >= period.scheduled_end

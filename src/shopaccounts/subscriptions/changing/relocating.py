@@ -15,7 +15,7 @@ import attrs
 from shopaccounts.kernel.cycles import Cycle
 from shopaccounts.kernel.time import Zone, instant_of, local_date
 from shopaccounts.subscriptions.cycles.schedules import Segment, SegmentReason
-from shopaccounts.subscriptions.cycles.segments import change_zone
+from shopaccounts.subscriptions.cycles.segments import change_zone, next_number
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import NothingToChange
 from shopaccounts.subscriptions.events import ZoneChanged
@@ -63,7 +63,7 @@ def _segments(subscription: Subscription, zone: Zone) -> tuple[tuple[Segment, ..
     segments = change_zone(so_far, index, zone)
     opened = segments[-1]
     for later in before[len(so_far) :]:
-        segments = (*segments, _there(later, len(segments), zone))
+        segments = (*segments, _there(later, next_number(segments), zone))
     return segments, opened
 
 

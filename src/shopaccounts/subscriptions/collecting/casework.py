@@ -28,6 +28,7 @@ from shopaccounts.subscriptions.collecting.outcomes import after_its_time
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.office.beside import waiting_beside
 from shopaccounts.subscriptions.office.doubling import doubles_on_file
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.papers.documents import INVOICES, Invoice, InvoiceState
@@ -251,6 +252,8 @@ class Casework:
         after = [[one.subscription for one in decisions] for decisions in ready]
         pairs = zip((dossier.account for dossier, _ in decided), after, strict=True)
         doubles = await doubles_on_file(self.desk.records, pairs)
+        writing = [dossier.account for (dossier, _), decisions in zip(decided, ready, strict=True) if _bills(decisions)]
+        beside = await waiting_beside(self.desk.records, writing, ())
         changes = []
         for (dossier, outcome), decisions in zip(decided, ready, strict=True):
             facts = PaperFacts(
@@ -258,6 +261,7 @@ class Casework:
                 method=dossier.account.payment_method,
                 invoices=outcome.invoices,
                 intents={dossier.invoice.id: dossier.intents},
+                beside=beside,
             )
             change = self._filed(dossier, outcome, decisions, facts, now, boxes, doubles)
             reader = readers.get(dossier.account.customer)
@@ -293,6 +297,7 @@ class Casework:
             invoices=before,
             boxes=boxes,
             doubles=doubles,
+            beside=facts.beside,
         )
         others = dossier.subscriptions.keys() - {one.id for one in papers.subscriptions}
         return change | Change(writes=tuple(_intents(dossier, outcome))) | woken(boxes, sorted(others), now)
@@ -320,6 +325,10 @@ def _moved(dossier: Dossier, outcome: Outcome, policy: SubscriptionPolicy) -> li
     """Answer the decisions that change anything, each with the time at which its subscription next wants work."""
     changed = (one for one in outcome.decisions if one.subscription != dossier.subscriptions[one.subscription.id])
     return [attrs.evolve(one, subscription=projected(one.subscription, policy)) for one in changed]
+
+
+def _bills(decisions: Iterable[Decision]) -> bool:
+    return any(one.bills for one in decisions)
 
 
 def _intents(dossier: Dossier, outcome: Outcome) -> Iterable[Write]:

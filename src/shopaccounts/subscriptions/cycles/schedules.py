@@ -159,7 +159,7 @@ class Segment:
     """A stretch of a subscription's history with one cycle; ``shopaccounts.subscriptions.cycles.segments`` opens them.
 
     Args:
-        number: Its place in the history, from 0.
+        number: Its own, from 0; the later of two segments has the higher one.
         cycle: Where its boundaries are.
         first_index: The number of its first service period.
         start: The first local day of that period.

@@ -6,6 +6,8 @@ The rules, in plain English:
   is not after it.
 * The last period of a segment ends where the next segment begins: cut short, or made longer. Only after a pause or an
   end may there be a gap; then it ends at its boundary, unless the next segment begins earlier still.
+* A segment that was to begin later gives way to cycles that count anew. Its number isn't given again: what was billed
+  of it ahead of its time is known by that number.
 * One boundary can be moved to another day. The periods on both sides change, the others don't, and the price of each
   stays that of its scheduled days.
 * A period begins at the wall time of its boundary, but not before its segment began: somebody whose trial ends at 10
@@ -37,7 +39,9 @@ __all__ = [
     "due_in_arrears",
     "end_instant_of",
     "index_at",
+    "next_number",
     "open_segment",
+    "segment_numbered",
     "segment_of",
     "service_period_of",
     "start_instant_of",
@@ -53,7 +57,13 @@ _FARTHEST_APART: Final = timedelta(hours=26)  # from UTC-12 to UTC+14
 
 
 def open_segment(
-    segments: tuple[Segment, ...], cycle: Cycle, at: datetime, *, first_index: int, reason: SegmentReason
+    segments: tuple[Segment, ...],
+    cycle: Cycle,
+    at: datetime,
+    *,
+    first_index: int,
+    reason: SegmentReason,
+    number: int | None = None,
 ) -> tuple[Segment, ...]:
     """Answer the history with a new segment at its end.
 
@@ -63,6 +73,7 @@ def open_segment(
         at: The instant at which its first period begins; its first day is the local day of that instant.
         first_index: The number of its first period.
         reason: Why it is opened.
+        number: Its own number, where it takes the place of segments that were to begin later; None for the next one.
 
     Raises:
         InvalidDateSequence: The last segment begins after *at*.
@@ -70,7 +81,18 @@ def open_segment(
         TypeError: *at* has no zone of its own.
     """
     start = local_date(at, cycle.anchor.zone)
-    return _with(segments, Segment(len(segments), cycle, first_index, start, at, reason))
+    number = next_number(segments) if number is None else number
+    return _with(segments, Segment(number, cycle, first_index, start, at, reason))
+
+
+def next_number(segments: tuple[Segment, ...]) -> int:
+    """Answer the number that no segment of a history has had."""
+    return segments[-1].number + 1 if segments else 0
+
+
+def segment_numbered(segments: tuple[Segment, ...], number: int) -> Segment | None:
+    """Answer the segment of a number; None for one that gave way to others before it began."""
+    return next((one for one in reversed(segments) if one.number == number), None)
 
 
 def change_zone(segments: tuple[Segment, ...], index: int, zone: Zone) -> tuple[Segment, ...]:
@@ -95,7 +117,7 @@ def change_zone(segments: tuple[Segment, ...], index: int, zone: Zone) -> tuple[
         raise Defect(msg)
     at = start_instant_of(segments, index)
     there = Cycle(attrs.evolve(anchor, zone=zone), cycle.interval)
-    return _with(segments, Segment(len(segments), there, index, start, at, SegmentReason.ZONE))
+    return _with(segments, Segment(next_number(segments), there, index, start, at, SegmentReason.ZONE))
 
 
 def _with(segments: tuple[Segment, ...], segment: Segment) -> tuple[Segment, ...]:

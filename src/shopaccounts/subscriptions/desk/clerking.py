@@ -33,6 +33,7 @@ from shopaccounts.subscriptions.lifecycle.trials import end_trial_now, extend_tr
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, Subscription, account_id
 from shopaccounts.subscriptions.office.campaigns import granted_to
 from shopaccounts.subscriptions.office.desk_work import Besides, Case, Done, Office
+from shopaccounts.subscriptions.office.standing import behind, on_file
 from shopaccounts.subscriptions.pausing.rescheduling import postpone_all
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.plans.discounts import Discount
@@ -292,7 +293,8 @@ class BillingDesk:
     async def resolve_hold(self, subscription: str, mode: HoldMode, reason: str, *, request_id: str = "") -> Acted:
         """Decide about a subscription that waits for a person, over all that is due of it by now.
 
-        A long backlog takes several changes; the answer names the documents of the last.
+        A cycle that is on file already stays there as it is, whatever is decided about the others. A long backlog takes
+        several changes; the answer names the documents of the last.
 
         Args:
             subscription: One on hold, for whatever reason.
@@ -311,10 +313,11 @@ class BillingDesk:
         errand = await self.clerks.errand(ActKind.RESOLVE_HOLD, subscription, reason, request_id, asked)
         before: dict[str, str] = {}
 
-        def rule(case: Case) -> Decision:
+        async def rule(case: Case) -> Decision:
             if not before:
                 before.update(_hold(case.subscription))
-            return resolve_hold(case.subscription, mode, case.facts, self.office.policy, case.now)
+            decision = resolve_hold(case.subscription, mode, case.facts, self.office.policy, case.now)
+            return behind(decision, await on_file(self.clerks.desk.records, [decision]), case.now)
 
         def part(done: Done) -> Change:
             if done.subscription.hold is not None:

@@ -27,7 +27,7 @@ from shopaccounts.subscriptions.plans.agreed import PrepaidCycles
 from shopaccounts.subscriptions.plans.discounts import given_back
 from shopaccounts.subscriptions.states import ENDED, Lifecycle
 
-__all__ = ["freed", "put_off_rest", "require_begun", "require_voidable", "without"]
+__all__ = ["freed", "put_off_rest", "require_begun", "require_voidable", "waits_again", "without"]
 
 _VOID = "void_invoice"
 _PARTLY_CREDITED = "partly_credited"
@@ -154,6 +154,26 @@ def put_off_rest(
     late = {(one.id, line.key) for one in subscriptions for line in one.lines if is_in_arrears(line)}
     rest = [_draft(line) for line in invoice.lines if not _comes_again(line, again, late)]
     return put_off(account, rest, f"{invoice.id}/again", now)
+
+
+def waits_again(account: BillingAccount, invoice: Invoice, owner: str, now: datetime) -> BillingAccount:
+    """Let lines of others that had joined an invoice wait for the next one, as far as nothing was taken back of them.
+
+    Args:
+        account: Whose it is.
+        invoice: What is void.
+        owner: The subscription that it was written for.
+        now: This instant.
+    """
+    joined = (line for line in invoice.lines if line.subscription != owner)
+    return put_off(account, [left for line in joined if (left := _left(line)).amount.minor], f"{invoice.id}/again", now)
+
+
+def _left(line: Line) -> LineDraft:
+    draft = _draft(line)
+    if line.credited.is_zero:
+        return draft
+    return attrs.evolve(draft, amount=line.creditable, discounts=(), end=line.live_until or line.end)
 
 
 def _comes_again(line: Line, again: set[CycleRef], late: set[tuple[str, str]]) -> bool:

@@ -25,7 +25,7 @@ from shopaccounts.subscriptions.billing.unused import unused_lines
 from shopaccounts.subscriptions.changing.wishes import phase_on_day
 from shopaccounts.subscriptions.charges.period_lines import is_in_arrears
 from shopaccounts.subscriptions.cycles.schedules import CycleRef, SegmentReason
-from shopaccounts.subscriptions.cycles.segments import segment_of, start_instant_of
+from shopaccounts.subscriptions.cycles.segments import next_number, segment_of, start_instant_of
 from shopaccounts.subscriptions.decision import Decision
 from shopaccounts.subscriptions.errors import SettleFirst
 from shopaccounts.subscriptions.events import SubscriptionReactivated
@@ -164,7 +164,7 @@ def _term(term: RunningTerm | None) -> RunningTerm | None:
 
 
 def _with(subscription: Subscription, discount: Discount, now: datetime) -> tuple[AppliedDiscount, ...]:
-    ref = CycleRef(subscription.id, len(subscription.segments), subscription.billed_to)
+    ref = CycleRef(subscription.id, next_number(subscription.segments), subscription.billed_to)
     on = local_date(now, subscription.zone)
     return add_discount(subscription.discounts, discount, subscription.currency, ref, on)
 

@@ -18,7 +18,7 @@ from shopaccounts.kernel.cycles import Anchor, Cycle, Interval
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.time import instant_of, local_date
 from shopaccounts.subscriptions.cycles.schedules import BillingDay, Segment, SegmentReason, StartDay, open_cycle
-from shopaccounts.subscriptions.cycles.segments import open_segment, segment_of, service_period_of
+from shopaccounts.subscriptions.cycles.segments import next_number, open_segment, segment_of, service_period_of
 from shopaccounts.subscriptions.errors import NothingToChange
 from shopaccounts.subscriptions.events import OverrideDropped
 from shopaccounts.subscriptions.model import Subscription
@@ -90,7 +90,8 @@ def regrouped(
         told_at: When that is decided.
     """
     before = tuple(segment for segment in subscription.segments if segment.start_instant <= at)
-    segments = open_segment(before, cycle, at, first_index=index, reason=reason)
+    number = next_number(subscription.segments)
+    segments = open_segment(before, cycle, at, first_index=index, reason=reason, number=number)
     segments = _with_later_phases(segments, subscription)
     changed = attrs.evolve(
         subscription,

@@ -100,14 +100,17 @@ def judged(watched: Watched, index: int, at: datetime, amount: Money, due: Money
     for occasion, rule in _asked(watched, index, at):
         if occasion.trigger is not NoticeTrigger.PRE_DEBIT:
             verdict += _of_one(watched, occasion, rule, amount, now)
-        elif due.minor:
-            verdict += _of_one(watched, occasion, rule, debited(amount, due), now)
+        elif (debit := debited(amount, due)).minor:
+            verdict += _of_one(watched, occasion, rule, debit, now)
     return verdict
 
 
 def debited(amount: Money, due: Money) -> Money:
-    """Answer with which amount a debit is announced: a subscription's part of the invoice, less what is paid."""
-    return min(amount, due)
+    """Answer with which amount a debit is announced: a subscription's part of the invoice, less what is paid.
+
+    Nothing of a subscription that gets more back on it than it costs.
+    """
+    return max(min(amount, due), due * 0)
 
 
 def _asked(watched: Watched, index: int, at: datetime) -> Iterator[tuple[Occasion, NoticeRule]]:

@@ -29,10 +29,12 @@ from shopaccounts.subscriptions.due import projected
 from shopaccounts.subscriptions.errors import SubscriptionUnknown
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.office.beside import waiting_beside
 from shopaccounts.subscriptions.office.counting import Counted, Reading
 from shopaccounts.subscriptions.office.doubling import doubles_on_file
 from shopaccounts.subscriptions.office.filing import filed, names_of, new_ids, papers_named
 from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
+from shopaccounts.subscriptions.office.voided import voided_on_file
 from shopaccounts.subscriptions.papers.documents import INVOICES, CreditTo, Invoice
 from shopaccounts.subscriptions.payments.intents import INTENTS, IntentState, PaymentIntent, Purpose
 from shopaccounts.subscriptions.planning.planner import plan
@@ -94,11 +96,15 @@ class Besides:
 
 @attrs.frozen(kw_only=True)
 class _File:
-    """What is on file of a subscription: as it is stored, who pays, what is known, and the invoices that were read."""
+    """What is on file of a subscription: as it is stored, who pays, what is known, and the invoices that were read.
+
+    Others of the account are on it whose lines wait for an invoice.
+    """
 
     stored: Subscription
     account: BillingAccount
     known: Known
+    beside: Mapping[str, Subscription]
     invoices: dict[str, Invoice] = attrs.field(factory=dict)
 
 
@@ -245,7 +251,8 @@ class Office:
         if account is None:
             msg = f"subscription {id} has no billing account"
             raise Defect(msg)
-        file = _File(stored=stored, account=account, known=await self._known(stored, account, now))
+        beside = await waiting_beside(self.desk.records, [account], {id})
+        file = _File(stored=stored, account=account, known=await self._known(stored, account, now), beside=beside)
         file.invoices.update(await self._live(stored))
         method = stored.payment_method or account.payment_method
         facts = Facts(has_method=method is not None, invoices=dict(file.invoices), pending=account.pending)
@@ -269,6 +276,8 @@ class Office:
             meters=counted.meters,
             boxes=boxes,
             doubles=doubles,
+            beside=file.beside,
+            voided=await voided_on_file(self.desk.records, [papers]),
         )
         return Done(subscription=papers.subscriptions[0], papers=papers), change
 
@@ -297,6 +306,7 @@ class Office:
             method=account.payment_method,
             invoices={**facts.invoices, **named},
             watched=file.known.watched([file.stored], {account.id: account}, self.policy),
+            beside=file.beside,
         )
         return write_up(account, [decision], paper_facts, self.policy, now, new_ids(self.desk))
 

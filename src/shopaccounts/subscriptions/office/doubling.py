@@ -48,8 +48,11 @@ def with_heirs(papers: Papers, doubles: Mapping[str, Subscription]) -> Papers:
     if not doubles or not doubled:
         return papers
     written = {one.id: one for one in papers.subscriptions}
-    known = {**{id: doubles[id] for id in doubled if id in doubles}, **written}
+    beside = {one.id: one for one in papers.beside}
+    known = {**{id: beside.get(id, doubles[id]) for id in doubled if id in doubles}, **written}
     changed = {one.id: one for one in heirs(known.values())}
     left = tuple(id for id in doubled if (one := changed.get(id) or known.get(id)) and is_marked(one))
     account = papers.account if left == doubled else attrs.evolve(papers.account, doubled=left)
-    return attrs.evolve(papers, account=account, subscriptions=tuple({**written, **changed}.values()))
+    left_beside = tuple(one for id, one in beside.items() if id not in changed)
+    subscriptions = tuple({**written, **changed}.values())
+    return attrs.evolve(papers, account=account, subscriptions=subscriptions, beside=left_beside)

@@ -15,8 +15,17 @@ from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile
 from shopaccounts.subscriptions.charges.usage import METERS, Meter
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.notices.agenda import NOTICE_AGENDAS, NoticeAgenda, opened_agenda
+from shopaccounts.subscriptions.office.beside import NOBODY_BESIDE
 from shopaccounts.subscriptions.office.doubling import NO_DOUBLES, with_heirs
-from shopaccounts.subscriptions.papers.documents import BALANCE_ENTRIES, CREDIT_NOTES, CYCLES, INVOICES, Invoice
+from shopaccounts.subscriptions.office.voided import NONE_VOIDED, void_cycles
+from shopaccounts.subscriptions.papers.documents import (
+    BALANCE_ENTRIES,
+    CREDIT_NOTES,
+    CYCLES,
+    INVOICES,
+    BilledCycle,
+    Invoice,
+)
 from shopaccounts.subscriptions.payments.intents import INTENTS
 from shopaccounts.subscriptions.planning.writing_up import NameId, Papers
 from shopaccounts.subscriptions.states import ENDED
@@ -48,6 +57,8 @@ def filed(
     meters: Mapping[str, Meter] = _NO_METERS,
     boxes: BoxesOnFile = NOTHING_ON_FILE,
     doubles: Mapping[str, Subscription] = NO_DOUBLES,
+    beside: Mapping[str, Subscription] = NOBODY_BESIDE,
+    voided: Mapping[str, BilledCycle] = NONE_VOIDED,
     claims: tuple[ClaimGuard, ...] = (),
 ) -> Change:
     """Answer the change that records what was written up.
@@ -62,11 +73,14 @@ def filed(
         meters: The same, of subscriptions whose usage was billed.
         boxes: The same, of subscriptions whose change means something for their boxes.
         doubles: The same, of subscriptions that are marked as doubles of one that may have ended.
+        beside: The same, of the account's other subscriptions whose lines waited for an invoice.
+        voided: The same, of cycles whose invoice is void now.
         claims: Under which subscriptions are worked on, if somebody claimed them.
     """
     if doubles:
         papers, subscriptions = with_heirs(papers, doubles), {**doubles, **subscriptions}
     writes = [_subscription(one, subscriptions.get(one.id)) for one in papers.subscriptions]
+    writes += [SUBSCRIPTIONS.change(beside[one.id], one) for one in papers.beside]
     guards: list[Guard] = []
     purse = _looked_after(papers, desk.now())
     if account is None:
@@ -77,6 +91,7 @@ def filed(
         guards.append(ACCOUNTS.unchanged(account))
     writes += [INVOICES.change(invoices[one.id], one) for one in papers.changed]
     writes += _new(papers)
+    writes += void_cycles(papers, voided) if voided else ()
     writes += _agendas(papers, subscriptions, agendas, desk.now())
     writes += [METERS.change(was, one) if (was := meters.get(one.id)) else METERS.add(one) for one in papers.meters]
     writes += box_writes(papers.subscriptions, subscriptions, boxes, desk.now())

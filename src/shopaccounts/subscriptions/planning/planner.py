@@ -5,7 +5,8 @@ The rules, in plain English:
 * What is due is decided in the order in which it should have happened, each thing at its own instant, also when several
   are found at once. A run that comes a week late decides as many runs in time would have.
 * Cycles that are due together follow the shop's wish: see ``catchup``.
-* A change or a pause that follows a bill waits until that is on paper: it may give back what was just billed.
+* A change or a pause that follows a bill waits until that is on paper: it may give back what was just billed. So does
+  the end of the time for a first payment: it voids that bill.
 * The planner knows no store, no clock and no gateway. So a preview is this decision without the recording, and the same
   facts give the same answer, however often it is asked.
 """
@@ -199,8 +200,8 @@ def _collapsed(decision: Decision, mode: CatchUpMode) -> Decision:
 
 
 _BILLS: Final = frozenset({What.RENEW, What.BILL_PAST})
-_TAKES_BACK: Final = frozenset({What.CHANGE, What.PAUSE})
-"""What may give back what is billed; what was decided before has to be on paper then."""
+_TAKES_BACK: Final = frozenset({What.CHANGE, What.PAUSE, What.GIVE_UP_FIRST_PAYMENT})
+"""What may give back or void what is billed; what was decided before has to be on paper then."""
 _ONE_INVOICE: Final = frozenset({CatchUpMode.COLLAPSE, CatchUpMode.LATEST_ONLY})
 _STEPS: Final[Mapping[What, Step]] = MappingProxyType(
     {

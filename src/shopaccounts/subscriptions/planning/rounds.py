@@ -10,6 +10,8 @@ The rules, in plain English:
 import attrs
 
 from shopaccounts.subscriptions.facts import Facts
+from shopaccounts.subscriptions.invoices.settling import waive
+from shopaccounts.subscriptions.papers.documents import InvoiceState
 from shopaccounts.subscriptions.planning.writing_up import Papers
 
 __all__ = ["joined", "with_papers"]
@@ -40,16 +42,19 @@ def joined(earlier: Papers | None, later: Papers) -> Papers:
     if earlier is None:
         return later
     now = {one.id: one for one in (*earlier.changed, *later.changed)}
+    new = (*(now.pop(one.id, one) for one in earlier.invoices), *later.invoices)
+    void = {one.id for one in new if one.state is InvoiceState.VOID}
     return Papers(
         account=later.account,
         subscriptions=later.subscriptions,
-        invoices=(*(now.pop(one.id, one) for one in earlier.invoices), *later.invoices),
+        invoices=new,
         changed=tuple(now.values()),
         notes=earlier.notes + later.notes,
-        cycles=earlier.cycles + later.cycles,
+        cycles=tuple(waive(row) if row.invoice in void else row for row in earlier.cycles + later.cycles),
         intents=earlier.intents + later.intents,
         entries=earlier.entries + later.entries,
         events=earlier.events + later.events,
         waiting=earlier.waiting + later.waiting,
         meters=tuple({one.id: one for one in (*earlier.meters, *later.meters)}.values()),
+        beside=earlier.beside + later.beside,
     )

@@ -6,6 +6,8 @@ The rules, in plain English:
 * What is issued is charged later, from an intent that is recorded with it. No gateway is ever asked in here.
 * Subscriptions that share their customer's billing day may share an invoice, if the shop wants it so.
 * A line that takes something back marks the line that it takes back, so that nothing is taken back twice.
+* What waits of another subscription joins an invoice, and that one remembers it as its own. If nobody pays the invoice
+  and it counts no more, what joined it waits again.
 * Writing up looks nothing up and leaves nothing anywhere: a preview is what it answers, not recorded.
 """
 
@@ -17,7 +19,7 @@ from typing import Any
 import attrs
 
 from shopaccounts.kernel.events import Event
-from shopaccounts.kernel.money import Currency, Money, Rate
+from shopaccounts.kernel.money import Currency, Rate
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.boxes.filing import in_step
 from shopaccounts.subscriptions.charges.usage import Meter
@@ -34,7 +36,7 @@ from shopaccounts.subscriptions.invoices.crediting import credit_note, ended_on,
 from shopaccounts.subscriptions.invoices.invoicing import assemble
 from shopaccounts.subscriptions.invoices.issuing import NotIssued, issue, keep, overdue_from
 from shopaccounts.subscriptions.invoices.settling import void
-from shopaccounts.subscriptions.invoices.voiding import without
+from shopaccounts.subscriptions.invoices.voiding import waits_again, without
 from shopaccounts.subscriptions.model import BillingAccount, CollectionMode, LiveInvoice, Subscription
 from shopaccounts.subscriptions.notices.agenda import WaitingCharge
 from shopaccounts.subscriptions.notices.checks import Watched, on_invoice
@@ -44,28 +46,21 @@ from shopaccounts.subscriptions.papers.documents import (
     CreditLine,
     CreditNote,
     CreditTo,
-    CycleEnd,
     Invoice,
     InvoiceKind,
     InvoiceState,
-    cycle_key,
 )
-from shopaccounts.subscriptions.papers.lines import Line, LineDraft, LineKind
+from shopaccounts.subscriptions.papers.lines import LineDraft
 from shopaccounts.subscriptions.payments.intents import PaymentIntent
 from shopaccounts.subscriptions.payments.refunds import refund_intents, refundable_by
 from shopaccounts.subscriptions.planning.beginning import first_paid
+from shopaccounts.subscriptions.planning.billed_cycles import billed_cycles
 from shopaccounts.subscriptions.planning.taxes import RatesOf
 from shopaccounts.subscriptions.policy import SubscriptionPolicy
 from shopaccounts.subscriptions.states import Collection, Lifecycle
 
 __all__ = ["NameId", "PaperDesk", "PaperFacts", "Papers", "write_up"]
 
-_OF_A_CYCLE = frozenset(
-    {LineKind.RECURRING, LineKind.STUB, LineKind.ADD_ON, LineKind.SETUP_FEE, LineKind.USAGE, LineKind.MINIMUM}
-)
-"""What bills a cycle, and not a change within it."""
-_OF_A_NEW_CYCLE = _OF_A_CYCLE | {LineKind.CHARGE}
-"""What bills the cycle that begins with a change."""
 _REMOVED = ""
 """The method of a charge that can only fail, since what paid was taken away."""
 NameId = Callable[[str], str]
@@ -82,6 +77,8 @@ class PaperFacts:
         invoices: Those of which something is taken back, or that are voided, by id.
         intents: Their payments, where money may be paid back.
         watched: What laws want to be announced before a charge, by subscription.
+        beside: The account's other subscriptions whose lines wait, by id; those that something is decided about may be
+            among them.
     """
 
     rates: RatesOf = MappingProxyType({})
@@ -89,6 +86,7 @@ class PaperFacts:
     invoices: Mapping[str, Invoice] = MappingProxyType({})
     intents: Mapping[str, tuple[PaymentIntent, ...]] = MappingProxyType({})
     watched: Mapping[str, Watched] = MappingProxyType({})
+    beside: Mapping[str, Subscription] = MappingProxyType({})
 
 
 @attrs.frozen(kw_only=True, slots=False)  # without slots it is made in half the time
@@ -107,6 +105,7 @@ class Papers:
         events: What happened.
         waiting: Charges that wait for a notice, each with its subscription.
         meters: What is remembered of meters, where that changed.
+        beside: Other subscriptions whose waiting lines are on the new invoices, as they are now.
     """
 
     account: BillingAccount
@@ -120,6 +119,7 @@ class Papers:
     events: tuple[Event, ...]
     waiting: tuple[tuple[str, WaitingCharge], ...] = ()
     meters: tuple[Meter, ...] = ()
+    beside: tuple[Subscription, ...] = ()
 
 
 def write_up(
@@ -190,6 +190,7 @@ class PaperDesk:
     ) -> None:
         self.account, self.facts, self.policy, self.now, self.name = account, facts, policy, now, name
         self.subscriptions = subscriptions
+        self.beside: dict[str, Subscription] = {}
         self.older = dict(facts.invoices)
         self.invoices: list[Invoice] = []
         self.notes: list[CreditNote] = []
@@ -216,6 +217,7 @@ class PaperDesk:
             events=tuple(self.events),
             waiting=tuple(self.waiting),
             meters=tuple(self.meters),
+            beside=tuple(self.beside.values()),
         )
 
     def _chased(self, id: str, now: Invoice) -> Invoice:
@@ -243,7 +245,7 @@ class PaperDesk:
         if first.waits:
             taxed = [line if line.rates else attrs.evolve(line, rates=self._rates(line)) for line in lines]
             self.account = put_off(self.account, taxed, first.key, self.now)
-            self._claim(bills, draft.lines, None)
+            self.cycles.extend(billed_cycles(bills, draft.lines, self.account, None, self.now))
             return
         id = self.name(first.key)
         issued = (
@@ -253,7 +255,7 @@ class PaperDesk:
         )
         self.account = issued.account
         invoice = None if isinstance(issued, NotIssued) else issued.invoice
-        self._claim(bills, draft.lines, invoice)
+        self.cycles.extend(billed_cycles(bills, draft.lines, self.account, invoice, self.now))
         if not isinstance(issued, NotIssued):
             self.entries.extend(issued.entries)
             self.file(issued.invoice, bills)
@@ -267,31 +269,6 @@ class PaperDesk:
     def _is_unpaid(self, lines: Sequence[LineDraft]) -> bool:
         owners = {line.subscription for line in lines}
         return any(self.subscriptions[id].collection is Collection.UNPAID for id in owners if id in self.subscriptions)
-
-    def _claim(self, bills: Sequence[Bill], lines: Sequence[Line], invoice: Invoice | None) -> None:
-        """Say how the cycles of an invoice ended."""
-        for bill in bills:
-            kinds = _OF_A_NEW_CYCLE if bill.kind is InvoiceKind.CHANGE else _OF_A_CYCLE
-            for claimed in bill.cycles:
-                ref = claimed.cycle
-                mine = [line.gross.minor for line in lines if line.cycle == ref and line.kind in kinds]
-                self.cycles.append(
-                    BilledCycle(
-                        id=cycle_key(ref, claimed.part),
-                        realm=self.account.realm,
-                        store=self.account.store,
-                        subscription=ref.subscription,
-                        segment=ref.segment,
-                        index=ref.index,
-                        part=claimed.part,
-                        start=claimed.start,
-                        end=claimed.end,
-                        ended=CycleEnd.BILLED,
-                        invoice=invoice.id if invoice else "",
-                        total=Money(sum(mine), bill.lines[0].amount.currency),
-                        at=self.now,
-                    )
-                )
 
     def file(self, invoice: Invoice, bills: Sequence[Bill]) -> None:
         """File an invoice: what its subscriptions remember of it, what it asks for, and what is told.
@@ -307,6 +284,8 @@ class PaperDesk:
         for id in invoice.subscriptions:
             if id in self.subscriptions:
                 self.subscriptions[id] = self._remembering(self.subscriptions[id], invoice)
+            elif (one := self.facts.beside.get(id)) is not None:
+                self.beside[id] = self._remembering(one, invoice)
         if invoice.state is InvoiceState.DRAFT:
             return
         facts = self._about(invoice)
@@ -419,14 +398,16 @@ class PaperDesk:
 
     def void(self, one: Decision) -> None:
         """Void what a decision makes pointless."""
+        owner = one.subscription.id
         for id in one.voids:
             settled = void(self.older[id], self.account, self.now)
             self.older[id], self.account = settled.invoice, settled.account
             self.entries.extend(settled.entries)
-            for mine in self.subscriptions.keys() & set(settled.invoice.subscriptions):
-                self.subscriptions[mine] = without(self.subscriptions[mine], settled.invoice)
-            for credited in {line.credits_line.invoice for line in settled.invoice.lines if line.credits_line}:
-                self.older[credited] = returned(self.older[credited], settled.invoice.lines)
+            self.subscriptions[owner] = without(self.subscriptions[owner], settled.invoice)
+            self.account = waits_again(self.account, settled.invoice, owner, self.now)
+            mine = [line for line in settled.invoice.lines if line.subscription == owner]
+            for credited in {line.credits_line.invoice for line in mine if line.credits_line}:
+                self.older[credited] = returned(self.older[credited], mine)
             facts = self._about(settled.invoice)
             self.events.append(InvoiceVoided(at=self.now, amount=settled.invoice.total, rebill=False, **facts))
 

@@ -6,6 +6,7 @@ The rules, in plain English:
   from the anchor, as billing days are: a box of the 31st comes on the last day of a short month, and on the 31st again
   after it.
 * Deliveries from the day of the start aim at the same day of the month as the bills do, if they start on a boundary.
+  Bills that come more or less often, and on the same day as ever, leave them on theirs.
 * A box is settled at its cut-off: local midnight, so many days before it is delivered. Who orders at or after the
   cut-off of a date has the first box on the following date.
 * A shop that delivers at once does so on the day on which somebody starts or comes back, whatever day that is; from
@@ -86,7 +87,7 @@ def open_deliveries(
     cycle = _cycle(plan, start, newest.cycle)
     if before and before[-1].plan == plan and before[-1].cycle.anchor.zone == zone:
         last = before[-1].cycle
-        moved = follows and (len(billing) == 1 or billing[-2].cycle != newest.cycle)
+        moved = follows and (len(billing) == 1 or billing[-2].cycle.anchor != newest.cycle.anchor)
         cycle = cycle if moved and not _same_dates(last, cycle, start) else last
         if cycle is last and not anew:
             return before

@@ -8,6 +8,8 @@ The rules, in plain English:
 * Correct it is by two things alone: a cycle can be billed once, and a subscription that somebody else changed meanwhile
   is decided anew. Claims only keep workers out of each other's way, and lapse.
 * A subscription that can't be decided is set aside, tried again later and at last handed to a person. The others go on.
+* A cycle that is on file already, though its subscription doesn't know, isn't billed again: see ``standing``. Where it
+  is on file otherwise than it would be billed now, the subscription is handed to a person at once.
 * When nothing is due any more, accounts are looked after that have no next invoice for what waits: see ``last_bills``.
 * So it may be run at any time, twice, by many workers, and after any crash.
 * Where the clock was set back nothing is planned, and the report says so, until it has caught up.
@@ -15,7 +17,7 @@ The rules, in plain English:
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -33,16 +35,20 @@ from shopaccounts.kernel.time import ClockWentBack
 from shopaccounts.subscriptions.billing.usage_billing import may_ask
 from shopaccounts.subscriptions.boxes.filing import NOTHING_ON_FILE, BoxesOnFile, boxes_on_file
 from shopaccounts.subscriptions.decision import Decision
+from shopaccounts.subscriptions.errors import InvoiceKeyClash
 from shopaccounts.subscriptions.events import SubscriptionHeld
 from shopaccounts.subscriptions.facts import Facts
 from shopaccounts.subscriptions.failures import BillingFailure, failed
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Hold, Subscription
+from shopaccounts.subscriptions.office.beside import waiting_beside
 from shopaccounts.subscriptions.office.counting import NOT_METERED, Counted, Reading
 from shopaccounts.subscriptions.office.doubling import NO_DOUBLES, doubles_on_file
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.office.known import Known, Lookups, PriceList
 from shopaccounts.subscriptions.office.last_run import RunClock
-from shopaccounts.subscriptions.papers.documents import INVOICES, CycleEnd, Invoice
+from shopaccounts.subscriptions.office.standing import behind, on_file, require_agreed
+from shopaccounts.subscriptions.office.voided import NONE_VOIDED, voided_on_file
+from shopaccounts.subscriptions.papers.documents import INVOICES, BilledCycle, CycleEnd, Invoice
 from shopaccounts.subscriptions.planning.planner import plan
 from shopaccounts.subscriptions.planning.taxes import rates_for
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers, write_up
@@ -58,6 +64,8 @@ log = logging.getLogger("shopaccounts")
 
 FAILED: Final = "planning_failed"
 """The code of a hold because a subscription could not be decided so often."""
+CLASH: Final = "invoice_key_clash"
+"""The code of a hold because a cycle is on file already, with another period, currency or total."""
 
 
 @attrs.frozen(kw_only=True)
@@ -116,10 +124,12 @@ class _Page:
     accounts: Mapping[str, BillingAccount]
     invoices: Mapping[str, Invoice]
     known: Known
+    beside: Mapping[str, Subscription]
     failures: list[tuple[Subscription, Exception]]
     counted: Counted = NOT_METERED
     boxes: BoxesOnFile = NOTHING_ON_FILE
     doubles: Mapping[str, Subscription] = NO_DOUBLES
+    voided: Mapping[str, BilledCycle] = NONE_VOIDED
 
 
 @attrs.frozen(kw_only=True)
@@ -173,16 +183,19 @@ class BillingRun:
         page = await self._loaded(claims, began, limit, prices)
         page.counted = await self._counted(page)
         decisions = self._decided(page)
-        written = await self._written(page, decisions)
+        written: Sequence[Papers] = await self._written(page, decisions)
         after = [one for papers in written for one in papers.subscriptions]
         page.boxes = await boxes_on_file(self.desk.records, after, page.subscriptions, page.now)
         ends = ((papers.account, papers.subscriptions) for papers in written)
         page.doubles = await doubles_on_file(self.desk.records, ends)
+        page.voided = await voided_on_file(self.desk.records, written)
         desk = self.desk.by_itself
         changes = [self._change(page, papers, desk) for papers in written]
         results = await clock.record(began, changes)
+        if PageResult.STALE in results:
+            written, results = await self._gone_on(page, decisions, written, results)
         failures = await self._set_aside(page)
-        await self._free(page, written, results)
+        await self._free(page, written, results, failures)
         return _report(written, results, failures, self.desk.now() - began)
 
     async def _last_bills(self, limit: int, worker: WorkerId) -> RunReport | None:
@@ -208,6 +221,7 @@ class BillingRun:
             accounts=by_id,
             invoices={one.id: one for one in invoices},
             known=known,
+            beside=await waiting_beside(self.desk.records, accounts, {one.id for one in due}),
             failures=[],
         )
 
@@ -219,6 +233,7 @@ class BillingRun:
                 decisions.append(self._planned(page, one, page.counted))
             except Exception as failure:  # noqa: BLE001  (whatever it is, the others are billed)
                 page.failures.append((one, failure))
+                page.beside = {**page.beside, one.id: one}
         return decisions
 
     async def _counted(self, page: _Page) -> Counted:
@@ -251,6 +266,7 @@ class BillingRun:
                     method=account.payment_method,
                     invoices=page.invoices,
                     watched=page.known.watched(stored, page.accounts, self.policy),
+                    beside=page.beside,
                 )
                 papers.append(write_up(account, its, facts, self.policy, page.now, new_ids(self.desk)))
             except Exception as failure:  # noqa: BLE001  (whatever it is, the others are billed)
@@ -268,32 +284,74 @@ class BillingRun:
             meters=page.counted.meters,
             boxes=page.boxes,
             doubles=page.doubles,
+            beside=page.beside,
+            voided=page.voided,
             claims=_guards(page.claims[one.id] for one in papers.subscriptions if one.id in page.claims),
         )
 
+    async def _gone_on(
+        self, page: _Page, decisions: Sequence[Decision], written: Sequence[Papers], results: Sequence[str]
+    ) -> tuple[Sequence[Papers], Sequence[str]]:
+        """Let those of a page go on that were refused because a cycle of theirs is on file; the others come again.
+
+        Which of them somebody else has billed meanwhile shows when this is recorded: they have another version then.
+        """
+        stale = [papers for papers, result in zip(written, results, strict=True) if result == PageResult.STALE]
+        refused = {one.id for papers in stale for one in papers.subscriptions}
+        mine = [one for one in decisions if one.subscription.id in refused]
+        standing = await on_file(self.desk.records, mine)
+        planned = {row.id: row for papers in stale for row in papers.cycles}
+        agreed: list[Decision] = []
+        for one in mine:
+            its = standing.of(one)
+            try:
+                require_agreed(its, planned)
+            except InvoiceKeyClash as clash:
+                page.failures.append((page.subscriptions[one.subscription.id], clash))
+            else:
+                agreed += [behind(one, standing, page.now)] if its else []
+        apart = refused.difference(one.subscription.id for one in agreed)
+        page.beside = {**page.beside, **{id: page.subscriptions[id] for id in apart}}
+        more = await self._written(page, agreed) if agreed else []
+        changes = [self._change(page, papers, self.desk.by_itself) for papers in more]
+        recorded = await got(self.desk.records.record_page(changes)) if changes else ()
+        gone_on = {one.id for papers in more for one in papers.subscriptions} | {one.id for one, _ in page.failures}
+        left = [_without(papers, gone_on) for papers in written]
+        return (*left, *more), (*results, *recorded)
+
     async def _set_aside(self, page: _Page) -> tuple[BillingFailure, ...]:
-        """Try what failed again later; after some failures a person has to look at it."""
+        """Try what failed again later; after some failures a person has to look at it, and at a clash at once.
+
+        What is to be held and was changed by somebody else meanwhile has not failed: it is decided anew.
+        """
         failures = []
         for one, failure in page.failures:
             claim = page.claims.get(one.id)
             told = failed(one.id, failure, claim.attempts if claim else 0, page.now)
+            ours = _guards([claim] if claim else ())
+            if told.next_try is None and not await self._hold(one, failure, page.now, ours):
+                continue
             failures.append(told)
             log.error("subscription %s can't be billed: %s", one.id, told.code, exc_info=failure)
-            if told.next_try is None:
-                await self._hold(one, page.now, _guards([claim] if claim else ()))
-            elif claim:
+            if claim and told.next_try is not None:
                 await got(self.work.release(SUBSCRIPTIONS, [claim], told.next_try))
         return tuple(failures)
 
-    async def _hold(self, subscription: Subscription, now: datetime, claims: tuple[ClaimGuard, ...]) -> None:
-        held = attrs.evolve(subscription, hold=Hold(since=now, code=FAILED), due_at=None)
-        told = SubscriptionHeld(at=now, account=held.customer, subscription=held.id, reason=FAILED)
+    async def _hold(
+        self, subscription: Subscription, why: Exception, now: datetime, claims: tuple[ClaimGuard, ...]
+    ) -> bool:
+        """Leave a subscription to a person, unless it was changed meanwhile; answer whether it is held."""
+        code = CLASH if isinstance(why, InvoiceKeyClash) else FAILED
+        held = attrs.evolve(subscription, hold=Hold(since=now, code=code), due_at=None)
+        told = SubscriptionHeld(at=now, account=held.customer, subscription=held.id, reason=code)
         held_back = Change(
             writes=(SUBSCRIPTIONS.change(subscription, held),), claims=claims, events=self.desk.by_itself.tell(told)
         )
-        await got(self.desk.records.record_page([held_back]))
+        return await got(self.desk.records.record_page([held_back])) == (PageResult.RECORDED,)
 
-    async def _free(self, page: _Page, written: Sequence[Papers], results: Sequence[str]) -> None:
+    async def _free(
+        self, page: _Page, written: Sequence[Papers], results: Sequence[str], failures: Sequence[BillingFailure]
+    ) -> None:
         """Give back at once what is claimed and wasn't decided after all; what was recorded is free with its record.
 
         That is the rest of a large account, and what somebody else changed meanwhile.
@@ -304,7 +362,7 @@ class BillingRun:
             for one in papers.subscriptions
             if result != PageResult.STALE
         }
-        done = decided | {one.id for one, _ in page.failures}
+        done = decided | {one.subscription for one in failures}
         left = [claim for id, claim in page.claims.items() if id not in done]
         if left:
             await got(self.work.release(SUBSCRIPTIONS, left, None))
@@ -312,6 +370,12 @@ class BillingRun:
 
 def _guards(claims: Iterable[Claimed[Subscription]]) -> tuple[ClaimGuard, ...]:
     return tuple([ClaimGuard(SUBSCRIPTIONS, claim.item.id, claim.fence) for claim in claims])
+
+
+def _without(papers: Papers, gone: Collection[str]) -> Papers:
+    """Answer papers that leave some subscriptions out, so that these are counted where they are recorded."""
+    left = tuple(one for one in papers.subscriptions if one.id not in gone)
+    return papers if left == papers.subscriptions else attrs.evolve(papers, subscriptions=left)
 
 
 def _looks_back(subscription: Subscription) -> bool:
@@ -334,7 +398,7 @@ def _report(
         invoices=len(invoices),
         amounts=tuple(Money(sums[currency], currency) for currency in sorted(sums)),
         lapsed=sum(cycle.ended is CycleEnd.LAPSED for papers in recorded for cycle in papers.cycles),
-        held=sum(one.hold is not None for one in subscriptions),
+        held=sum(one.hold is not None for one in subscriptions) + sum(one.next_try is None for one in failures),
         stale=sum(len(papers.subscriptions) for papers in written) - len(subscriptions),
         failures=failures,
         duration=duration,

@@ -9,7 +9,7 @@ The rules, in plain English:
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -21,7 +21,8 @@ from shopaccounts.kernel.ids import WorkerId
 from shopaccounts.kernel.ports import Claimed, DueWork
 from shopaccounts.kernel.reading import all_rows
 from shopaccounts.kernel.record import Change, ClaimGuard
-from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount
+from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription
+from shopaccounts.subscriptions.office.beside import waiting_beside
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.planning.last_bill import is_to_be_billed, write_last
 from shopaccounts.subscriptions.planning.writing_up import PaperFacts, Papers
@@ -58,14 +59,15 @@ class LastBills:
         claims = await got(self.work.claim_due(ACCOUNTS, now, limit, lease, worker))
         if not claims:
             return None
-        written = [(claim, papers) for claim in claims if (papers := await self._papers(claim)) is not None]
-        changes = [self._change(claim, papers) for claim, papers in written]
+        beside = await waiting_beside(self.desk.records, [claim.item for claim in claims], ())
+        written = [(claim, papers) for claim in claims if (papers := await self._papers(claim, beside)) is not None]
+        changes = [self._change(claim, papers, beside) for claim, papers in written]
         results = await got(self.desk.records.record_page(changes)) if changes else ()
         return [papers for _, papers in written], results
 
-    async def _papers(self, claim: Claimed[BillingAccount]) -> Papers | None:
+    async def _papers(self, claim: Claimed[BillingAccount], beside: Mapping[str, Subscription]) -> Papers | None:
         account = attrs.evolve(claim.item, settle_at=None)
-        facts = PaperFacts(method=account.payment_method)
+        facts = PaperFacts(method=account.payment_method, beside=beside)
         now = self.desk.now()
         try:
             is_last = not await self._has_more(account)
@@ -84,7 +86,8 @@ class LastBills:
         )
         return bool(more)
 
-    def _change(self, claim: Claimed[BillingAccount], papers: Papers) -> Change:
+    def _change(self, claim: Claimed[BillingAccount], papers: Papers, beside: Mapping[str, Subscription]) -> Change:
         guard = ClaimGuard(ACCOUNTS, claim.item.id, claim.fence)
-        change = filed(self.desk.by_itself, papers, account=claim.item, subscriptions={}, invoices={})
+        desk = self.desk.by_itself
+        change = filed(desk, papers, account=claim.item, subscriptions={}, invoices={}, beside=beside)
         return change | Change(claims=(guard,))

@@ -1,6 +1,7 @@
 """Subscribing: what a customer chose becomes a subscription with its first invoice, once."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -30,6 +31,7 @@ from shopaccounts.subscriptions.facts import NO_FACTS, Facts
 from shopaccounts.subscriptions.lifecycle.agreeing import Choice, agree, with_billing_day
 from shopaccounts.subscriptions.lifecycle.trials import TRIALS, TrialUse, may_try, trial_uses
 from shopaccounts.subscriptions.model import ACCOUNTS, SUBSCRIPTIONS, BillingAccount, Subscription, account_id
+from shopaccounts.subscriptions.office.beside import waiting_beside
 from shopaccounts.subscriptions.office.campaigns import granted_to
 from shopaccounts.subscriptions.office.filing import filed, new_ids
 from shopaccounts.subscriptions.office.known import Lookups, PriceList
@@ -118,6 +120,7 @@ class _Ordered:
     """An order that was decided and isn't recorded."""
 
     before: BillingAccount | None
+    beside: Mapping[str, Subscription]
     decision: Decision
     papers: Papers
     accepted: tuple[Event, ...]
@@ -187,7 +190,14 @@ class Subscribing:
                     return await self._again(made.it, asked)
                 raise
             subscription = ordered.papers.subscriptions[0]
-            change = filed(self.desk, ordered.papers, account=ordered.before, subscriptions={}, invoices={})
+            change = filed(
+                self.desk,
+                ordered.papers,
+                account=ordered.before,
+                subscriptions={},
+                invoices={},
+                beside=ordered.beside,
+            )
             told = Change(writes=ordered.tried, events=self.desk.tell(*ordered.accepted))
             await self.desk.record(change | told | ordered.campaigns | allowed)
             invoices, intents = ordered.papers.invoices, ordered.papers.intents
@@ -257,9 +267,11 @@ class Subscribing:
             agreed = begin_ahead(agreed, order.prepay, now, facts, self.policy)
         signed = sign_up(agreed, now, facts, self.policy)
         signed = attrs.evolve(signed, subscription=projected(signed.subscription, self.policy))
-        papers = await self._written(account, signed, now)
+        beside = await waiting_beside(self.desk.records, [account], ())
+        papers = await self._written(account, signed, beside, now)
         return _Ordered(
             before=before,
+            beside=beside,
             decision=signed,
             papers=papers,
             accepted=_accepted(agreed, order, now),
@@ -321,9 +333,11 @@ class Subscribing:
         )
         return TRIALS.change(was, use) if was else TRIALS.add(use)
 
-    async def _written(self, account: BillingAccount, signed: Decision, now: datetime) -> Papers:
+    async def _written(
+        self, account: BillingAccount, signed: Decision, beside: Mapping[str, Subscription], now: datetime
+    ) -> Papers:
         rates = await rates_for(self.taxes, [signed], {account.id: account})
-        facts = PaperFacts(rates=rates.get(account.id, {}), method=account.payment_method)
+        facts = PaperFacts(rates=rates.get(account.id, {}), method=account.payment_method, beside=beside)
         return write_up(account, [signed], facts, self.policy, now, new_ids(self.desk))
 
     async def _again(self, made: Subscription, asked: str) -> SubscribeAnswer:
