@@ -13,6 +13,7 @@ from datetime import date, datetime
 import attrs
 
 from shopaccounts.kernel.events import Event
+from shopaccounts.kernel.evolving import but
 from shopaccounts.kernel.money import Money
 from shopaccounts.subscriptions.charges.usage import Meter
 from shopaccounts.subscriptions.cycles.schedules import CycleRef
@@ -133,7 +134,7 @@ class Decision:
 
     def leaving(self, subscription: Subscription) -> "Decision":
         """Answer the same decision, but for what it leaves of the subscription."""
-        return Decision(**(vars(self) | {"subscription": subscription}))
+        return but(self, subscription=subscription)
 
     def then(self, later: "Decision") -> "Decision":
         """Answer this decision and one that was taken on what it left, as one."""

@@ -56,9 +56,6 @@ class _Rows(TypeDecorator[Sequence[Row]]):
         """Write rows."""
         return None if value is None else orjson.dumps([self._written(row) for row in value]).decode()
 
-    def _written(self, row: Row) -> dict[str, Any]:
-        written = dict(row)
-        for name in self.keys:
-            if (key := written[name]) is not None:
-                written[name] = key_text(key)
-        return written
+    def _written(self, row: Row) -> Row:
+        odd = {name: written for name in self.keys if (written := key_text(row[name])) is not row[name]}
+        return {**row, **odd} if odd else row

@@ -58,7 +58,7 @@ class KeyText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (same everywhere)
         """Write a key: a backslash as two, NUL as backslash and zero, half of a surrogate pair as its number."""
-        return value if value is None else key_text(value)
+        return key_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (as above)
         """Read a key."""
@@ -78,9 +78,9 @@ class KeyTexts(TypeDecorator[Sequence[str]]):
         return None if value is None else orjson.dumps([key_text(key) for key in value]).decode()
 
 
-def key_text(key: str) -> str:
-    """Write a key as every database can store it."""
-    if "\0" not in key and "\\" not in key and key.isascii():
+def key_text(key: str | None) -> str | None:
+    """Write a key as every database can store it; no key as none."""
+    if key is None or ("\0" not in key and "\\" not in key and key.isascii()):
         return key
     written = key.replace("\\", "\\\\").replace("\0", "\\0")
     return written.encode("utf-8", "backslashreplace").decode()
