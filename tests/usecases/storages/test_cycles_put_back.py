@@ -35,7 +35,8 @@ def coffee(builder):
 
 async def put_back(coffee, each: int) -> dict[str, list[str]]:
     """Subscribe customers of three kinds: the second cycle of some is on file as it should be, of some otherwise."""
-    shop, ids = coffee.build(), {}
+    shop = coffee.build()
+    ids: dict[str, list[str]] = {}
     for kind in ("good", *OTHERWISE):
         for n in range(each):
             customer = CustomerId(f"{kind}-{n}")
