@@ -1,13 +1,14 @@
-"""Reading a whole group of a book, which a store answers page by page."""
+"""Reading more than a store answers at once: a whole group of a book, and however many entities by their ids."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 from shopaccounts.kernel.answers import got
+from shopaccounts.kernel.bounds import MAX_IDS
 from shopaccounts.kernel.ports import Position, Records
 from shopaccounts.kernel.record import Book, Entity
 
-__all__ = ["all_rows"]
+__all__ = ["all_picked", "all_rows"]
 
 T = TypeVar("T", bound=Entity)
 _PAGE: Final = 500
@@ -43,3 +44,16 @@ async def all_rows(
             break
         after = page.next
     return found[:room]
+
+
+async def all_picked(records: Records, book: Book[T], ids: Iterable[str]) -> dict[str, T]:
+    """Answer entities by their ids, however many; those that are missing are left out.
+
+    Args:
+        records: Where they are kept.
+        book: Which book.
+        ids: Which; nothing is asked for none.
+    """
+    wanted = sorted(set(ids))
+    pages = [wanted[at : at + MAX_IDS] for at in range(0, len(wanted), MAX_IDS)]
+    return {one.id: one for page in pages for one in await got(records.pick(book, page))}

@@ -8,9 +8,10 @@ import attrs
 import pytest
 
 from shopaccounts.kernel.answers import run
+from shopaccounts.kernel.ids import RealmId
 from shopaccounts.kernel.ports import Position, Rows
-from shopaccounts.kernel.reading import all_rows
-from shopaccounts.testing.toys import BOXES
+from shopaccounts.kernel.reading import all_picked, all_rows
+from shopaccounts.testing.toys import BOXES, Box
 
 NUMBERS: Any = BOXES
 
@@ -50,3 +51,24 @@ def test_only_what_is_wanted_fills_the_room_and_nothing_is_read_after_that() -> 
     assert listing.read == 2
     assert run(all_rows(listing, NUMBERS, "owner", "ann", room=0)) == []
     assert listing.read == 2
+
+
+@attrs.define
+class Shelf:
+    """Boxes by their ids, with how many were asked for each time."""
+
+    boxes: dict[str, Box]
+    asked: list[int] = attrs.field(factory=list)
+
+    def pick(self, _book: Any, ids: Sequence[str]) -> tuple[Box, ...]:
+        self.asked.append(len(ids))
+        return tuple(self.boxes[id] for id in ids if id in self.boxes)
+
+
+@pytest.mark.parametrize(("count", "asked"), [(0, []), (1, [1]), (1000, [1000]), (1001, [1000, 1])])
+def test_however_many_are_picked_once_each_and_a_thousand_at_a_time(count: int, asked: list[int]) -> None:
+    ids = [f"{number:04}" for number in range(count)]
+    there = {id: Box(id=id, realm=RealmId("main")) for id in ids[::2]}
+    shelf: Any = Shelf(there)
+    assert run(all_picked(shelf, BOXES, [*reversed(ids), *ids])) == there
+    assert shelf.asked == asked

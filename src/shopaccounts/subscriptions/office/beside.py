@@ -4,9 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.bounds import MAX_IDS
 from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.reading import all_picked
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, BillingAccount, Subscription
 
 __all__ = ["NOBODY_BESIDE", "waiting_beside"]
@@ -25,6 +24,4 @@ async def waiting_beside(
         at_hand: The ids of the subscriptions that are loaded anyway.
     """
     owners = {pending.line.subscription for account in accounts for pending in account.pending}
-    ids = sorted(owners.difference(at_hand, {""}))
-    pages = [ids[at : at + MAX_IDS] for at in range(0, len(ids), MAX_IDS)]
-    return {one.id: one for page in pages for one in await got(records.pick(SUBSCRIPTIONS, page))} or NOBODY_BESIDE
+    return await all_picked(records, SUBSCRIPTIONS, owners.difference(at_hand, {""})) or NOBODY_BESIDE

@@ -6,9 +6,8 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.bounds import MAX_IDS
 from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.reading import all_picked
 from shopaccounts.subscriptions.lifecycle.doubles import heirs, is_marked
 from shopaccounts.subscriptions.model import SUBSCRIPTIONS, BillingAccount, Subscription
 from shopaccounts.subscriptions.planning.writing_up import Papers
@@ -29,8 +28,7 @@ async def doubles_on_file(
         after: Accounts, each with those of its subscriptions that are written, as they are going to be.
     """
     ids = [id for account, its in after if account.doubled and _ends(its) for id in account.doubled]
-    pages = [ids[at : at + MAX_IDS] for at in range(0, len(ids), MAX_IDS)]
-    return {one.id: one for page in pages for one in await got(records.pick(SUBSCRIPTIONS, page))}
+    return await all_picked(records, SUBSCRIPTIONS, ids)
 
 
 def _ends(subscriptions: Iterable[Subscription]) -> bool:

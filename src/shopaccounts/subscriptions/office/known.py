@@ -17,6 +17,7 @@ import attrs
 
 from shopaccounts.kernel.answers import got
 from shopaccounts.kernel.desk import Desk
+from shopaccounts.kernel.reading import all_picked
 from shopaccounts.kernel.time import local_date
 from shopaccounts.subscriptions.changing.price_moves import concerning
 from shopaccounts.subscriptions.facts import Facts
@@ -218,14 +219,10 @@ class Lookups:
             priced: The changes that concern each subscription.
         """
         ids = [answer_id(id, change.id) for id, changes in priced.items() for change in changes]
-        found = [one for at in range(0, len(ids), 1000) for one in await self._picked(ids[at : at + 1000])]
         answers: dict[str, tuple[PriceAnswer, ...]] = {}
-        for one in found:
+        for one in (await all_picked(self.desk.records, PRICE_ANSWERS, ids)).values():
             answers[one.subscription] = (*answers.get(one.subscription, ()), one)
         return answers
-
-    async def _picked(self, ids: Sequence[str]) -> tuple[PriceAnswer, ...]:
-        return await got(self.desk.records.pick(PRICE_ANSWERS, ids))
 
     async def methods(
         self, subscriptions: Sequence[Subscription], accounts: Mapping[str, BillingAccount]

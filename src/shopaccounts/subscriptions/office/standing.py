@@ -12,15 +12,12 @@ The rules, in plain English:
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Final, TypeVar
 
 import attrs
 
-from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.bounds import MAX_IDS
 from shopaccounts.kernel.events import Event
 from shopaccounts.kernel.ports import Records
-from shopaccounts.kernel.record import Book, Entity
+from shopaccounts.kernel.reading import all_picked
 from shopaccounts.subscriptions.cycles.schedules import CycleRef
 from shopaccounts.subscriptions.decision import Bill, Claimed, Decision
 from shopaccounts.subscriptions.events import CyclesLapsed, SubscriptionRenewed
@@ -41,8 +38,6 @@ from shopaccounts.subscriptions.states import Lifecycle
 
 __all__ = ["Standing", "behind", "on_file", "require_agreed"]
 
-T = TypeVar("T", bound=Entity)
-
 
 @attrs.frozen(kw_only=True)
 class Standing:
@@ -61,9 +56,6 @@ class Standing:
         return tuple(self.rows[key] for key in _keys(decision) if key in self.rows)
 
 
-_NOTHING: Final = Standing()
-
-
 async def on_file(records: Records, decisions: Iterable[Decision]) -> Standing:
     """Look up which cycles of some decisions are on file.
 
@@ -71,18 +63,10 @@ async def on_file(records: Records, decisions: Iterable[Decision]) -> Standing:
         records: Where.
         decisions: What would be recorded.
     """
-    rows = await _picked(records, CYCLES, (key for one in decisions for key in _keys(one)))
-    if not rows:
-        return _NOTHING
-    invoices = await _picked(records, INVOICES, (row.invoice for row in rows if row.invoice))
-    counting = {one.id: one for one in invoices if one.state is not InvoiceState.VOID}
-    return Standing(rows={row.id: row for row in rows}, invoices=counting)
-
-
-async def _picked(records: Records, book: Book[T], ids: Iterable[str]) -> list[T]:
-    wanted = sorted(set(ids))
-    pages = [wanted[at : at + MAX_IDS] for at in range(0, len(wanted), MAX_IDS)]
-    return [one for page in pages for one in await got(records.pick(book, page))]
+    rows = await all_picked(records, CYCLES, (key for one in decisions for key in _keys(one)))
+    invoices = await all_picked(records, INVOICES, (row.invoice for row in rows.values() if row.invoice))
+    counting = {id: one for id, one in invoices.items() if one.state is not InvoiceState.VOID}
+    return Standing(rows=rows, invoices=counting)
 
 
 def require_agreed(stored: Iterable[BilledCycle], planned: Mapping[str, BilledCycle]) -> None:

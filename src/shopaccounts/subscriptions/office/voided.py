@@ -6,9 +6,8 @@ from typing import Final
 
 import attrs
 
-from shopaccounts.kernel.answers import got
-from shopaccounts.kernel.bounds import MAX_IDS
 from shopaccounts.kernel.ports import Records
+from shopaccounts.kernel.reading import all_picked
 from shopaccounts.kernel.record import Write
 from shopaccounts.subscriptions.invoices.settling import waive
 from shopaccounts.subscriptions.papers.documents import (
@@ -35,9 +34,7 @@ async def voided_on_file(records: Records, written: Iterable[Papers]) -> Mapping
         written: What was written up.
     """
     void = [invoice for papers in written for invoice in papers.changed if _is_void(invoice)]
-    keys = sorted({key for invoice in void for key in _keys(invoice)})
-    pages = [keys[at : at + MAX_IDS] for at in range(0, len(keys), MAX_IDS)]
-    return {row.id: row for page in pages for row in await got(records.pick(CYCLES, page))} or NONE_VOIDED
+    return await all_picked(records, CYCLES, (key for invoice in void for key in _keys(invoice))) or NONE_VOIDED
 
 
 def void_cycles(papers: Papers, voided: Mapping[str, BilledCycle]) -> Iterator[Write]:
