@@ -86,23 +86,43 @@ async def test_who_leaves_before_the_run_has_billed_the_start_leaves_a_waived_cy
     assert ended(unpaid, made.id) == [(CycleEnd.WAIVED, InvoiceState.VOID)]
 
 
-@pytest.mark.proves("INV-7")
-async def test_the_cycle_of_another_on_that_invoice_stays_billed_since_its_lines_wait_again(unpaid) -> None:
+@pytest.fixture
+def together(unpaid):
+    """A shop that puts an account's subscriptions on one invoice, and two that begin at one instant."""
     policy = SubscriptionPolicy(
         subscribing=SubscribePolicy(one_live_per=OneLivePer.NONE),
         cycles=CyclePolicy(alignment=Alignment.CUSTOMER, consolidate=True),
     )
     unpaid.builder.policies = quick_policies(subscriptions=policy)
-    till = attrs.evolve(unpaid, shop=unpaid.builder.build())
-    first, second = [
-        (await till.subscribed(till.order(start=date(2031, 2, 5)), key=key)).subscription.id for key in ("o-1", "o-2")
-    ]
+    return attrs.evolve(unpaid, shop=unpaid.builder.build())
+
+
+async def two_begun(till):
+    made = [(await till.subscribed(till.order(start=date(2031, 2, 5)), key=key)).subscription.id for key in ("1", "2")]
     till.builder.clock.advance(5 * DAY)
     await till.shop.billing.run_billing(worker=WORKER)
-    (shared,) = book(till, INVOICES)
-    await it_is_cancelled(till, first)
-    rows = {row.subscription: (row.ended, row.invoice) for row in book(till, CYCLES)}
-    assert rows == {first: (CycleEnd.WAIVED, shared.id), second: (CycleEnd.BILLED, "")}
+    return made
+
+
+@pytest.mark.proves("INV-7", "PLN-9")
+async def test_a_first_invoice_is_shared_with_no_other_that_has_to_be_paid_first(together) -> None:
+    first, second = await two_begun(together)
+    assert sorted(one.subscriptions for one in book(together, INVOICES)) == sorted([(first,), (second,)])
+    await it_is_cancelled(together, first)
+    assert ended(together, first) == [(CycleEnd.WAIVED, InvoiceState.VOID)]
+    assert ended(together, second) == [(CycleEnd.BILLED, InvoiceState.OPEN)]
+
+
+@pytest.mark.proves("INV-7", "RUN-5")
+async def test_two_that_nobody_pays_are_over_at_once(together, gateway) -> None:
+    gateway.cards.clear()
+    made = await two_begun(together)
+    together.builder.clock.advance(2 * DAY)
+    report = await together.shop.billing.run_billing(worker=WORKER)
+    assert (report.failures, report.held) == ((), 0)
+    for id in made:
+        assert (await together.builder.kept(SUBSCRIPTIONS, id)).lifecycle is Lifecycle.INCOMPLETE_EXPIRED
+        assert ended(together, id) == [(CycleEnd.WAIVED, InvoiceState.VOID)]
 
 
 @pytest.mark.proves("INV-7", "RUN-7")

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-import attrs
-
 from shopaccounts.kernel.ports import Records
 from shopaccounts.kernel.reading import all_picked
 from shopaccounts.kernel.record import Write
@@ -19,7 +17,6 @@ from shopaccounts.subscriptions.papers.documents import (
     cycle_key,
 )
 from shopaccounts.subscriptions.planning.writing_up import Papers
-from shopaccounts.subscriptions.states import ENDED
 
 __all__ = ["NONE_VOIDED", "void_cycles", "voided_on_file"]
 
@@ -38,19 +35,14 @@ async def voided_on_file(records: Records, written: Iterable[Papers]) -> Mapping
 
 
 def void_cycles(papers: Papers, voided: Mapping[str, BilledCycle]) -> Iterator[Write]:
-    """Answer what is written of cycles whose invoice papers void.
-
-    They are waived. Those of a subscription that goes on are settled as before: their lines wait for the next invoice.
+    """Answer what is written of cycles whose invoice papers void: they are waived.
 
     Args:
         papers: What was written up.
         voided: What ``voided_on_file`` found.
     """
     void = {invoice.id for invoice in papers.changed if _is_void(invoice)}
-    over = {one.id for one in papers.subscriptions if one.lifecycle in ENDED}
-    for row in voided.values():
-        if row.invoice in void:
-            yield CYCLES.change(row, waive(row) if row.subscription in over else attrs.evolve(row, invoice=""))
+    return (CYCLES.change(row, waive(row)) for row in voided.values() if row.invoice in void)
 
 
 def _is_void(invoice: Invoice) -> bool:

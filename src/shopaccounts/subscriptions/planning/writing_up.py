@@ -4,7 +4,8 @@ The rules, in plain English:
 
 * The balance pays first, then the payment method. An invoice that is covered is paid, and nobody is charged.
 * What is issued is charged later, from an intent that is recorded with it. No gateway is ever asked in here.
-* Subscriptions that share their customer's billing day may share an invoice, if the shop wants it so.
+* Subscriptions that share their customer's billing day may share an invoice, if the shop wants it so. But one that
+  begins when its first invoice is paid has that for itself: whoever pays one of two wants that one.
 * A line that takes something back marks the line that it takes back, so that nothing is taken back twice.
 * What waits of another subscription joins an invoice, and that one remembers it as its own. If nobody pays the invoice
   and it counts no more, what joined it waits again.
@@ -157,14 +158,19 @@ def write_up(
 
 def _by_invoice(decisions: Sequence[Decision]) -> Iterator[list[Bill]]:
     """Answer which bills share an invoice: those of subscriptions that consolidate, due at one instant, paid alike."""
-    apart = [[bill] for one in decisions if not one.subscription.terms.consolidate for bill in one.bills]
+    apart = [[bill] for one in decisions if not _shares(one.subscription) for bill in one.bills]
     shared: dict[tuple[datetime, Currency, str | None, InvoiceKind], list[Bill]] = {}
     for one in decisions:
-        if one.subscription.terms.consolidate:
+        if _shares(one.subscription):
             for bill in one.bills:
                 by = (bill.at, one.subscription.currency, one.subscription.payment_method, bill.kind)
                 shared.setdefault(by, []).append(bill)
     yield from sorted([*apart, *shared.values()], key=lambda bills: (bills[0].at, bills[0].key))
+
+
+def _shares(subscription: Subscription) -> bool:
+    """Tell whether a subscription's bills may stand beside those of others: from when its first invoice is paid."""
+    return subscription.terms.consolidate and subscription.lifecycle is not Lifecycle.INCOMPLETE
 
 
 class PaperDesk:
