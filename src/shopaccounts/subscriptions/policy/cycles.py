@@ -66,8 +66,7 @@ class CyclePolicy:
     Args:
         alignment: Whose billing day a subscription follows, unless its plan says.
         consolidate: Whether subscriptions that follow their customer's day share an invoice, where they are due at one
-            instant, in one currency and paid alike. One that begins when its first
-            invoice is paid has that for itself.
+            instant, in one currency and paid alike. One that begins when its first invoice is paid has that for itself.
         week_start: The weekday on which calendars change, 1 for Monday to 7 for Sunday.
 
     Why these defaults:
