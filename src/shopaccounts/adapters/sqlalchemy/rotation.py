@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.expression import CompoundSelect
 
 from shopaccounts.adapters.sqlalchemy.sealing import Bodies, SealedBodies
-from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal, insert_new
+from shopaccounts.adapters.sqlalchemy.statements import Statements, built_once, equal, insert_new, listed
 from shopaccounts.adapters.sqlalchemy.tables import Shelf
 from shopaccounts.adapters.sqlalchemy.works import Works
 from shopaccounts.kernel.errors import BadPolicy
@@ -60,7 +60,7 @@ class RotationStatements(Statements):
     def unchanged(self, shelf: Shelf) -> Select[Any]:
         """Hold entities as they are until the digests of their keys are stored."""
         c = shelf.table.c
-        held = select(c.id, c.version).where(*equal(shelf.table.c, "realm"), c.id.in_(bindparam("ids", expanding=True)))
+        held = select(c.id, c.version).where(*equal(shelf.table.c, "realm"), listed(c.id, "ids"))
         return held.order_by(c.id).with_for_update(read=True)
 
     @built_once
@@ -72,7 +72,7 @@ class RotationStatements(Statements):
     def undigested(self) -> Delete:
         """Drop keys in the clear, from the time before the shop sealed."""
         keys = self.tables.keys
-        mine = keys.c.entity_id.in_(bindparam("ids", expanding=True))
+        mine = listed(keys.c.entity_id, "ids")
         return delete(keys).where(*equal(keys.c, "realm", "book"), mine, keys.c.key_id.is_(None))
 
     @built_once
@@ -80,7 +80,7 @@ class RotationStatements(Statements):
         """Find an entity that has other keys under one version than under another."""
         keys = self.tables.keys
         current = func.count(case((keys.c.key_id == bindparam("current"), 1)))
-        live = keys.c.key_id.in_(bindparam("versions", expanding=True))
+        live = listed(keys.c.key_id, "versions")
         each = select(keys.c.entity_id).where(*equal(keys.c, "realm", "book"), live | keys.c.key_id.is_(None))
         return each.group_by(keys.c.entity_id).having(func.count() != bindparam("count") * current).limit(1)
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from shopaccounts.adapters.sqlalchemy.prepared import prepared
 from shopaccounts.adapters.sqlalchemy.sealing import Bodies
-from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, numbered
+from shopaccounts.adapters.sqlalchemy.statements import Statements, among, built_once, equal, listed, numbered
 from shopaccounts.adapters.sqlalchemy.tables import Shelf, Tables
 from shopaccounts.adapters.sqlalchemy.types import Instant
 from shopaccounts.kernel.ports import Claimed, Parked
@@ -205,7 +205,7 @@ def _ours(shelf: Shelf) -> Update:
     """Update what is claimed under the fences that we were given."""
     c = shelf.table.c
     fences = tuple_(c.id, c.fence).in_(bindparam("fences", expanding=True))
-    return update(shelf.table).where(*equal(shelf.table.c, "realm"), c.id.in_(bindparam("ids", expanding=True)), fences)
+    return update(shelf.table).where(*equal(shelf.table.c, "realm"), listed(c.id, "ids"), fences)
 
 
 def _mine(realm: str, claims: Sequence[Claimed[Any]]) -> dict[str, Any]:
