@@ -14,16 +14,18 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from shopaccounts.adapters.sqlalchemy.types import KeyText, key_text
 
-__all__ = ["ROWS", "read_as_rows", "takes_sets"]
+__all__ = ["FEW", "ROWS", "read_as_rows", "takes_sets"]
 
+FEW: Final = 20
+"""So many rows are not worth it."""
 ROWS: Final = "rows"
 """The parameter that holds them."""
 Row = Mapping[str, Any]
 
 
-def takes_sets(conn: Connection, rows: Sequence[Any], more_than: int) -> bool:
+def takes_sets(conn: Connection, rows: Sequence[Any]) -> bool:
     """Tell whether so many rows are to be handed over together."""
-    return conn.dialect.name == "postgresql" and len(rows) > more_than
+    return conn.dialect.name == "postgresql" and len(rows) > FEW
 
 
 def read_as_rows(columns: Mapping[str, TypeEngine[Any]]) -> FromClause:

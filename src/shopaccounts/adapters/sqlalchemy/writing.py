@@ -42,7 +42,7 @@ from shopaccounts.adapters.sqlalchemy.drafting import Draft, Drafter, Put, Row
 from shopaccounts.adapters.sqlalchemy.judging import AlreadyAnswered, Known, Lost, judge, judge_places
 from shopaccounts.adapters.sqlalchemy.numbering import Series, counts, further, given
 from shopaccounts.adapters.sqlalchemy.prepared import Prepared, prepared
-from shopaccounts.adapters.sqlalchemy.sets import ROWS, read_as_rows, takes_sets
+from shopaccounts.adapters.sqlalchemy.sets import FEW, ROWS, read_as_rows, takes_sets
 from shopaccounts.adapters.sqlalchemy.statements import (
     among,
     built_once,
@@ -60,11 +60,9 @@ from shopaccounts.kernel.record import AnyBook, Guard, PageResult, Sweep
 __all__ = ["Writer"]
 
 _MANY: Final = 2
-_FEW: Final = 20
-"""So many rows may go into tables of different kinds in one statement; more are handed over as sets, table by table."""
 _MOST_IDS: Final = 10_000
 """How many ids one statement names; databases allow some 32,000 parameters."""
-_TOLD: Final[Mapping[str, TypeEngine[Any]]] = {"is_wanted_at": Instant(), "is_ended": BigInteger()}
+_OF_WORK: Final[Mapping[str, TypeEngine[Any]]] = {"is_wanted_at": Instant(), "is_ended": BigInteger()}
 """What a change tells of an item besides its columns."""
 NewRow = tuple[Table, Row]
 Numbers = Mapping[str, int]
@@ -171,7 +169,7 @@ class Writer(Checker):
         return self._number(conn, realm, [put for draft in drafts for put in draft.numbered])
 
     def _change(self, conn: Connection, shelf: Shelf, rows: list[Row], guards: Sequence[Guard] = ()) -> None:
-        if takes_sets(conn, rows, _FEW):
+        if takes_sets(conn, rows):
             expect_all(conn, self._changed_set(shelf, *rows[0]), rows)
         else:
             _each(conn, self._changed(shelf, *_names(guards)), _guarding(rows, guards))
@@ -203,7 +201,7 @@ class Writer(Checker):
             Lost: A row's place is taken.
         """
         dialect = conn.dialect.name
-        if dialect != "sqlite" and _MANY <= len(new) + len(counts) <= _FEW:
+        if dialect != "sqlite" and _MANY <= len(new) + len(counts) <= FEW:
             return self._add_at_once(conn, new, counts)
         for table, rows in groupby(new, key=itemgetter(0)):
             self._insert(conn, table, [row for _, row in rows])
@@ -211,13 +209,13 @@ class Writer(Checker):
         return {(book, series): last for book, series, last in sums}
 
     def _insert(self, conn: Connection, table: Table, rows: list[Row]) -> None:
-        if takes_sets(conn, rows, _FEW):
+        if takes_sets(conn, rows):
             expect_all(conn, self._new_set(table, *rows[0]), rows)
         else:
             expect(conn, self.new(table, conn.dialect.name), rows)
 
     def _count(self, conn: Connection, counts: Sequence[Row]) -> Sequence[Sequence[Any]]:
-        if takes_sets(conn, counts, _FEW):
+        if takes_sets(conn, counts):
             return self._counted_set(*counts[0]).rows(conn, {ROWS: counts})
         return self._counted(conn.dialect.name).rows(conn, *counts)
 
@@ -312,14 +310,14 @@ class Writer(Checker):
         changed = update(shelf.table).where(*mine, *self._unchanged(*guarded))
         if not shelf.is_worked:
             return changed
-        told = {name: bindparam(name, type_=kind) for name, kind in _TOLD.items()}
+        told = {name: bindparam(name, type_=kind) for name, kind in _OF_WORK.items()}
         return changed.values(_worked(shelf, told))
 
     @prepared
     def _changed_set(self, shelf: Shelf, *names: str) -> Update:
         """Update many rows as ``_changed`` updates one."""
         c = shelf.table.c
-        new: Any = read_as_rows({name: _TOLD.get(name) or c[name.removeprefix("is_")].type for name in names}).c
+        new: Any = read_as_rows({name: _OF_WORK.get(name) or c[name.removeprefix("is_")].type for name in names}).c
         mine = [c[name] == new[f"is_{name}"] for name in ("realm", "id", "version")]
         changed = update(shelf.table).where(*mine).values({name: new[name] for name in names if name in c})
         return changed.values(_worked(shelf, new)) if shelf.is_worked else changed
@@ -359,15 +357,15 @@ class Writer(Checker):
 
     @prepared
     def _counted(self, dialect: str) -> Any:
-        return self._told(insert_into(self.tables.numbers, dialect))
+        return self._counting(insert_into(self.tables.numbers, dialect))
 
     @prepared
     def _counted_set(self, *names: str) -> Any:
         """Count many series on."""
         new = read_as_rows({name: self.tables.numbers.c[name].type for name in names})
-        return self._told(insert_into(self.tables.numbers, "postgresql").from_select(names, select(new)))
+        return self._counting(insert_into(self.tables.numbers, "postgresql").from_select(names, select(new)))
 
-    def _told(self, new: Any) -> Any:
+    def _counting(self, new: Any) -> Any:
         numbers = self.tables.numbers
         return further(new, numbers).returning(numbers.c.book, numbers.c.series, numbers.c.last)
 
@@ -443,7 +441,7 @@ def _expecting(realm: str, id: str, version: int) -> Row:
 
 
 def _changed_row(realm: str, shelf: Shelf, columns: Row, id: str, was: int, *, ends_claim: bool = False) -> Row:
-    row = {**columns, "is_realm": realm, "is_id": id, "is_version": was}
+    row = {**columns, **_expecting(realm, id, was)}
     if shelf.is_worked:
         row["is_wanted_at"], row["is_ended"] = columns["wants_at"], int(ends_claim)
     return row
