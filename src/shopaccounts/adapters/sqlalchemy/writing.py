@@ -60,8 +60,6 @@ from shopaccounts.kernel.record import AnyBook, Guard, PageResult, Sweep
 __all__ = ["Writer"]
 
 _MANY: Final = 2
-_MOST_IDS: Final = 10_000
-"""How many ids one statement names; databases allow some 32,000 parameters."""
 _OF_WORK: Final[Mapping[str, TypeEngine[Any]]] = {"is_wanted_at": Instant(), "is_ended": BigInteger()}
 """What a change tells of an item besides its columns."""
 NewRow = tuple[Table, Row]
@@ -258,11 +256,8 @@ class Writer(Checker):
 
     def free_keys_of(self, conn: Connection, realm: str, shelf: Shelf, ids: Sequence[str]) -> None:
         """Free every unique key of entities that are gone."""
-        if not shelf.book.unique:
-            return
-        for start in range(0, len(ids), _MOST_IDS):
-            some = ids[start : start + _MOST_IDS]
-            conn.execute(self._freed_of(), {"is_realm": realm, "is_book": shelf.book.name, "ids": some})
+        if shelf.book.unique and ids:
+            conn.execute(self._freed_of(), {"is_realm": realm, "is_book": shelf.book.name, "ids": ids})
 
     def purge(self, conn: Connection, realm: str, book: AnyBook, before: datetime, limit: int) -> int:
         """Remove entities that are kept no longer, those first whose time ended first."""
