@@ -86,3 +86,12 @@ def test_what_all_have_in_common_is_written_once():
 def test_what_was_never_written_isnt_read(plain):
     with pytest.raises((cattrs.BaseValidationError, KeyError, TypeError, ValueError)):
         serial.load(Sheet, json.dumps({"rows": plain}))
+
+
+@pytest.mark.proves("KER-194", "KER-195")
+def test_a_value_that_holds_a_default_stays_in_its_column():
+    sheet = Sheet((Row("tea", Money(1, "EUR")), Row("tea", Money(1, "EUR"), parts=(1,))))
+    written = json.loads(serial.dump(sheet))["rows"]
+    assert written["of"]["parts"] == {"each": [[], [1]]}
+    assert written["of"]["shape"] == {"all": None}
+    assert serial.load(Sheet, serial.dump(sheet)) == sheet
